@@ -92,6 +92,9 @@ func (v View) derive(d DType, s Shape, st Strides, offset int64) (View, error) {
 	if v.image, err = imageSize(d, s, n); err != nil {
 		return View{}, err
 	}
+	if d.Packed() && st[len(st)-1] != int64(d.UnitBytes) {
+		return View{}, v.fail(ErrNotContiguous, "strides", st.String(), "a last stride of "+utoa(d.UnitBytes)+" for "+d.String())
+	}
 	if d != v.dtype {
 		v.dtype, v.elem = d, elemOf(d)
 		v.native = v.order == HostOrder || d.swapWidth() == 1
