@@ -1,0 +1,282 @@
+package format
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// A Catalog is what one generation of a file says of its tensors and storages:
+// 1 to 16 runs, of which the newest wins. Opening it reads the newest run's
+// head; everything else is read, and checked, when it is first touched. It is
+// safe for concurrent use as long as its Source is.
+type Catalog struct {
+	src  Source
+	root Root
+	head *run
+
+	older struct {
+		sync.Once
+		runs []*run // newest first, without head
+		err  error
+	}
+}
+
+// OpenCatalog reads the newest run head of the generation root.
+func OpenCatalog(src Source, root *Root) (*Catalog, error) {
+	c := &Catalog{src: src, root: *root}
+	r, err := c.load(root.Catalog, "catalog")
+	if err != nil {
+		return nil, err
+	}
+	if r.head.Journal {
+		return nil, fail(tensor.ErrCorrupt, RuleRunJournal, r.head.Offset+runFlags, "run flags", "a journal run", "a run of the catalog")
+	}
+	c.head = r
+	return c, nil
+}
+
+// ReadRun reads and checks the run head at ref: for verify and recover.
+func ReadRun(src Source, root *Root, ref Ref) (*Run, error) {
+	c := &Catalog{src: src, root: *root}
+	r, err := c.load(ref, "run")
+	if err != nil {
+		return nil, err
+	}
+	return &Run{*r.head, r}, nil
+}
+
+func (c *Catalog) load(ref Ref, field string) (*run, error) {
+	b := make([]byte, ref.Length) // the Ref was checked to lie in the file
+	if _, err := c.src.ReadAt(b, int64(ref.Offset)); err != nil {
+		return nil, err
+	}
+	if got := Checksum(b); got != ref.CRC {
+		return nil, badSum(RuleRefCRC, int64(ref.Offset), field+" checksum", got, ref.CRC)
+	}
+	h, err := ParseRunHead(b, int64(ref.Offset), &c.root)
+	if err != nil {
+		return nil, err
+	}
+	return newRun(c.src, h, &c.root), nil
+}
+
+// each calls fn for the runs, newest first, until it returns false.
+func (c *Catalog) each(fn func(*run) (more bool, err error)) error {
+	more, err := fn(c.head)
+	if err != nil || !more || len(c.head.head.Older) == 0 {
+		return err
+	}
+	if err := c.loadOlder(); err != nil {
+		return err
+	}
+	for _, r := range c.older.runs {
+		if more, err := fn(r); err != nil || !more {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Catalog) loadOlder() error {
+	c.older.Do(func() {
+		for _, ref := range c.head.head.Older {
+			r, err := c.load(ref, "older run")
+			if err == nil && r.head.Journal {
+				err = fail(tensor.ErrCorrupt, RuleRunJournal, r.head.Offset+runFlags, "run flags", "a journal run", "a run of the catalog")
+			}
+			if err != nil {
+				c.older.runs, c.older.err = nil, err
+				return
+			}
+			c.older.runs = append(c.older.runs, r)
+		}
+	})
+	return c.older.err
+}
+
+// Root is the root record that the catalog belongs to.
+func (c *Catalog) Root() *Root { return &c.root }
+
+// NextID is the next free storage id.
+func (c *Catalog) NextID() uint64 { return c.head.head.NextID }
+
+// Runs returns the runs of the catalog, newest first.
+func (c *Catalog) Runs() ([]*Run, error) {
+	var runs []*Run
+	err := c.each(func(r *run) (bool, error) {
+		runs = append(runs, &Run{*r.head, r})
+		return true, nil
+	})
+	return runs, err
+}
+
+// Tensor finds the record of key in rec, whose Shape and Strides are reused if
+// they are large enough; rec shares no memory with the file. It reports false
+// if there is none or the name was deleted.
+func (c *Catalog) Tensor(key string, rec *TensorRecord) (found bool, err error) {
+	err = c.each(func(r *run) (bool, error) {
+		i, ok, err := r.find(key)
+		if err != nil || !ok {
+			return true, err
+		}
+		found = true
+		rec.Name = key
+		return false, r.tensor(i, rec, nil)
+	})
+	if err != nil {
+		return false, err
+	}
+	return found && rec.Kind != KindDeleted, nil
+}
+
+// Storage finds the storage id.
+func (c *Catalog) Storage(id uint64, rec *StorageRecord) (found bool, err error) {
+	err = c.each(func(r *run) (bool, error) {
+		i, ok, err := r.findStorage(id)
+		if err != nil || !ok {
+			return true, err
+		}
+		found = true
+		return false, r.storage(i, rec)
+	})
+	return found, err
+}
+
+// Scan calls fn with every live record, ascending by key, the file's own
+// (empty key) first. The record, but for its Name, is valid until fn returns.
+func (c *Catalog) Scan(fn func(*TensorRecord) error) error {
+	var cursors []*cursor
+	err := c.each(func(r *run) (bool, error) {
+		cur, err := r.cursor()
+		if err != nil {
+			return false, err
+		}
+		if err := cur.next(); err != nil {
+			return false, err
+		}
+		cursors = append(cursors, cur)
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	var rec TensorRecord
+	var heap []byte
+	for {
+		var newest *cursor
+		for _, cur := range cursors {
+			if !cur.done && (newest == nil || cur.key < newest.key) {
+				newest = cur
+			}
+		}
+		if newest == nil {
+			return nil
+		}
+		rec.Name = newest.key
+		if err := newest.r.tensor(newest.i, &rec, &heap); err != nil {
+			return err
+		}
+		if rec.Kind != KindDeleted {
+			if err := fn(&rec); err != nil {
+				return err
+			}
+		}
+		for _, cur := range cursors {
+			if cur != newest && !cur.done && cur.key == rec.Name {
+				if err := cur.next(); err != nil {
+					return err
+				}
+			}
+		}
+		if err := newest.next(); err != nil {
+			return err
+		}
+	}
+}
+
+// ScanStorages calls fn with every storage record that counts, each once, in
+// no order that a caller may rely on.
+func (c *Catalog) ScanStorages(fn func(*StorageRecord) error) error {
+	seen := map[uint64]struct{}{}
+	first := true
+	return c.each(func(r *run) (bool, error) {
+		single := first && len(r.head.Older) == 0
+		first = false
+		for i := range r.head.Storages {
+			var rec StorageRecord
+			if err := r.storage(i, &rec); err != nil {
+				return false, err
+			}
+			if !single {
+				if _, ok := seen[rec.ID]; ok {
+					continue
+				}
+				seen[rec.ID] = struct{}{}
+			}
+			if err := fn(&rec); err != nil {
+				return false, err
+			}
+		}
+		return true, nil
+	})
+}
+
+// cursor walks the names of one run.
+type cursor struct {
+	r     *run
+	names string // the whole names section, so that keys cost nothing
+	i     int64
+	end   uint32
+	key   string
+	done  bool
+}
+
+func (r *run) cursor() (*cursor, error) {
+	var b strings.Builder
+	if int64(int(r.head.Names)) == r.head.Names {
+		b.Grow(int(r.head.Names))
+	}
+	for pos, left := r.head.namesAt, r.head.Names; left > 0; {
+		p, err := r.page(pos >> r.head.PageExp)
+		if err != nil {
+			return nil, err
+		}
+		p = p[pos&(1<<r.head.PageExp-1):]
+		p = p[:min(int64(len(p)), left)]
+		b.Write(p)
+		pos, left = pos+int64(len(p)), left-int64(len(p))
+	}
+	return &cursor{r: r, names: b.String(), i: -1}, nil
+}
+
+func (c *cursor) next() error {
+	if c.i++; c.i >= c.r.head.Tensors {
+		c.done = true
+		return nil
+	}
+	end, err := c.r.nameEnd(c.i)
+	if err != nil {
+		return err
+	}
+	if end < c.end || int64(end) > c.r.head.Names {
+		return c.r.badEnd(c.i, c.end, end)
+	}
+	key := c.names[c.end:end]
+	if c.i > 0 && key <= c.key {
+		return fail(tensor.ErrCorrupt, RuleNameOrder, c.r.head.Begin()+c.r.head.namesAt+int64(c.end), "name", tensor.Quote(key)+" behind "+tensor.Quote(c.key), "strictly ascending names")
+	}
+	if key != "" {
+		if err := checkKey(key, c.r.head.Begin()+c.r.head.namesAt+int64(c.end)); err != nil {
+			return err
+		}
+	}
+	c.key, c.end = key, end
+	return nil
+}
+
+func (r *run) badEnd(i int64, begin, end uint32) error {
+	return fail(tensor.ErrCorrupt, RuleNameEnds, r.head.Begin()+r.head.endsAt+4*i, fmt.Sprintf("end of name %d", i), fmt.Sprint(end), fmt.Sprintf("%d..%d", begin, r.head.Names))
+}

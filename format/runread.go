@@ -1,0 +1,397 @@
+package format
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync/atomic"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// A Source gives the bytes of a file: a mapping, positioned reads, or ranges
+// from far away. It must be safe for concurrent use.
+type Source interface {
+	// Fetch returns the n bytes at off: a part of the mapping, or memory that
+	// nobody else writes. The result must not be modified.
+	Fetch(off uint64, n int) ([]byte, error)
+	// ReadAt fills p with the bytes at off, or fails.
+	ReadAt(p []byte, off int64) (int, error)
+	// Mapped reports whether Fetch costs nothing, so that pages need not be
+	// kept.
+	Mapped() bool
+}
+
+// cacheLimit bounds the catalog pages that a run keeps in memory when its
+// source is not mapped.
+const cacheLimit = 64 << 20
+
+// run is a run of the catalog whose body is read page by page. A page is
+// checked against its sum in the head when it is first touched; the mark is
+// set only after the check, so racing readers at worst check twice.
+type run struct {
+	src    Source
+	head   *RunHead
+	root   *Root
+	mapped bool
+	seen   []atomic.Uint32          // mapped: a bit a page
+	kept   []atomic.Pointer[[]byte] // else: pages that were read
+	bytes  atomic.Int64             // in kept
+}
+
+func newRun(src Source, h *RunHead, root *Root) *run {
+	r := &run{src: src, head: h, root: root, mapped: src.Mapped()}
+	pages := len(h.Sums) / 4
+	if r.mapped {
+		r.seen = make([]atomic.Uint32, (pages+31)/32)
+	} else {
+		r.kept = make([]atomic.Pointer[[]byte], pages)
+	}
+	return r
+}
+
+// page returns page i of the body, checked.
+func (r *run) page(i int64) ([]byte, error) {
+	begin := i << r.head.PageExp
+	n := int(min(r.head.Body-begin, 1<<r.head.PageExp))
+	off := r.head.Begin() + begin
+	if r.mapped {
+		b, err := r.src.Fetch(uint64(off), n)
+		if err != nil || r.seen[i/32].Load()&(1<<(i%32)) != 0 {
+			return b, err
+		}
+		if err := r.check(i, off, b); err != nil {
+			return nil, err
+		}
+		r.seen[i/32].Or(1 << (i % 32))
+		return b, nil
+	}
+	if p := r.kept[i].Load(); p != nil {
+		return *p, nil
+	}
+	b, err := r.src.Fetch(uint64(off), n)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.check(i, off, b); err != nil {
+		return nil, err
+	}
+	if r.bytes.Add(int64(n)) > cacheLimit {
+		for j := range r.kept {
+			r.kept[j].Store(nil)
+		}
+		r.bytes.Store(int64(n))
+	}
+	r.kept[i].Store(&b)
+	return b, nil
+}
+
+func (r *run) check(i, off int64, b []byte) error {
+	if got, want := Checksum(b), le.Uint32(r.head.Sums[4*i:]); got != want {
+		return badSum(RulePageCRC, off, fmt.Sprintf("checksum of catalog page %d", i), got, want)
+	}
+	return nil
+}
+
+// read copies [pos, pos+len(dst)) of the body to dst. The extent must lie in
+// the body.
+func (r *run) read(dst []byte, pos int64) error {
+	for len(dst) > 0 {
+		p, err := r.page(pos >> r.head.PageExp)
+		if err != nil {
+			return err
+		}
+		n := copy(dst, p[pos&(1<<r.head.PageExp-1):])
+		dst, pos = dst[n:], pos+int64(n)
+	}
+	return nil
+}
+
+// view returns [pos, pos+n) of the body without a copy if it lies in a page.
+func (r *run) view(pos int64, n int) ([]byte, error) {
+	in := pos & (1<<r.head.PageExp - 1)
+	if n > 0 && in+int64(n) <= 1<<r.head.PageExp {
+		p, err := r.page(pos >> r.head.PageExp)
+		if err != nil {
+			return nil, err
+		}
+		return p[in : in+int64(n)], nil
+	}
+	b := make([]byte, n)
+	return b, r.read(b, pos)
+}
+
+func (r *run) nameEnd(i int64) (uint32, error) {
+	pos := r.head.endsAt + 4*i // never across pages
+	p, err := r.page(pos >> r.head.PageExp)
+	if err != nil {
+		return 0, err
+	}
+	return le.Uint32(p[pos&(1<<r.head.PageExp-1):]), nil
+}
+
+// name returns the bytes of name i; they may be part of the mapping.
+func (r *run) name(i int64) ([]byte, error) {
+	var begin uint32
+	var err error
+	if i > 0 {
+		if begin, err = r.nameEnd(i - 1); err != nil {
+			return nil, err
+		}
+	}
+	end, err := r.nameEnd(i)
+	if err != nil {
+		return nil, err
+	}
+	if end < begin || int64(end) > r.head.Names {
+		return nil, r.badEnd(i, begin, end)
+	}
+	if end-begin > maxKey {
+		return nil, fail(tensor.ErrFormat, RuleNameLength, r.head.Begin()+r.head.namesAt+int64(begin), "name", fmt.Sprintf("%d bytes", end-begin), fmt.Sprintf("at most %d", maxKey))
+	}
+	return r.view(r.head.namesAt+int64(begin), int(end-begin))
+}
+
+// find searches the run for key.
+func (r *run) find(key string) (int64, bool, error) {
+	lo, hi := int64(0), r.head.Tensors
+	for lo < hi {
+		mid := int64(uint64(lo+hi) >> 1)
+		b, err := r.name(mid)
+		if err != nil {
+			return 0, false, err
+		}
+		switch c := compare(b, key); {
+		case c == 0:
+			return mid, true, nil
+		case c < 0:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0, false, nil
+}
+
+func compare(b []byte, s string) int {
+	switch {
+	case string(b) < s:
+		return -1
+	case string(b) > s:
+		return 1
+	}
+	return 0
+}
+
+// tensor fills rec, whose Name is set, from record i. With heap, what rec
+// takes from the run's heap goes to *heap; else to fresh memory.
+func (r *run) tensor(i int64, rec *TensorRecord, heap *[]byte) error {
+	var b [TensorSize]byte
+	pos := i * r.head.TensorSize
+	if err := r.read(b[:], pos); err != nil {
+		return err
+	}
+	rec.At = r.head.Begin() + pos
+	heapAt := int64(-1)
+	err := rec.parse(b[:], r.root.strict(), r.head.Generation, uint64(r.head.Heap), func(pos uint64, n uint32) ([]byte, error) {
+		heapAt = r.head.Begin() + r.head.heapAt + int64(pos)
+		var h []byte
+		switch {
+		case heap == nil:
+			h = make([]byte, n)
+		case cap(*heap) < int(n):
+			*heap = make([]byte, n)
+			fallthrough
+		default:
+			h = (*heap)[:n]
+		}
+		return h, r.read(h, r.head.heapAt+int64(pos))
+	})
+	if rec.Attrs != nil {
+		rec.AttrsAt = heapAt + 16*int64(len(rec.Shape))
+	}
+	return err
+}
+
+func (r *run) storage(i int64, rec *StorageRecord) error {
+	var b [StorageSize]byte
+	pos := r.head.storagesAt + i*r.head.StorageSize
+	if err := r.read(b[:], pos); err != nil {
+		return err
+	}
+	*rec = StorageRecord{At: r.head.Begin() + pos}
+	return rec.parse(b[:], r.root.strict(), r.root.Length, uint64(r.head.Heap), func(pos uint64, n uint32) ([]byte, error) {
+		h := make([]byte, n)
+		return h, r.read(h, r.head.heapAt+int64(pos))
+	})
+}
+
+func (r *run) storageID(i int64) (uint64, error) {
+	b, err := r.view(r.head.storagesAt+i*r.head.StorageSize+srID, 8)
+	if err != nil {
+		return 0, err
+	}
+	return le.Uint64(b), nil
+}
+
+// findStorage searches the run for id. Writers number densely, so the first
+// guess nearly always hits.
+func (r *run) findStorage(id uint64) (int64, bool, error) {
+	n := r.head.Storages
+	if n == 0 || id == 0 {
+		return 0, false, nil
+	}
+	first, err := r.storageID(0)
+	if err != nil || id < first {
+		return 0, false, err
+	}
+	if guess := id - first; guess < uint64(n) {
+		got, err := r.storageID(int64(guess))
+		if err != nil || got == id {
+			return int64(guess), err == nil, err
+		}
+	}
+	lo, hi := int64(0), n
+	for lo < hi {
+		mid := int64(uint64(lo+hi) >> 1)
+		got, err := r.storageID(mid)
+		switch {
+		case err != nil:
+			return 0, false, err
+		case got == id:
+			return mid, true, nil
+		case got < id:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0, false, nil
+}
+
+// A Run is one run of a catalog with its head.
+type Run struct {
+	RunHead
+	r *run
+}
+
+// Verify checks every byte of the run's body: page sums, names, order, every
+// record, and that what nothing owns is zero. It calls bad with every error.
+func (r *Run) Verify(bad func(error)) {
+	h := &r.RunHead
+	damaged := false
+	for i := range int64(len(h.Sums) / 4) {
+		if _, err := r.r.page(i); err != nil {
+			bad(err)
+			damaged = true
+		}
+	}
+	if damaged {
+		return
+	}
+	cur, err := r.r.cursor()
+	if err != nil {
+		bad(err)
+		return
+	}
+	used := newOwned(h)
+	var rec TensorRecord
+	for {
+		if err := cur.next(); err != nil {
+			bad(err)
+			return
+		}
+		if cur.done {
+			break
+		}
+		rec.Name = cur.key
+		if err := r.r.tensor(cur.i, &rec, nil); err != nil {
+			bad(err)
+			continue
+		}
+		if rec.heapLen() > 0 && rec.Kind != KindDeleted {
+			used.heap(rec.heapLen(), r.r, h.TensorSize*cur.i+trHeap)
+		}
+		if rec.Attrs != nil {
+			rank := len(rec.Shape)
+			if rec.Kind == KindFile {
+				rank = -1
+			}
+			if _, err := ParseAttrs(rec.Attrs, rec.AttrsAt, rank); err != nil {
+				bad(inTensor(err, rec.Name))
+			}
+		}
+	}
+	if int64(cur.end) != h.Names {
+		bad(fail(tensor.ErrCorrupt, RuleNameEnds, h.Offset+runNames, "bytes of names", fmt.Sprint(h.Names), fmt.Sprintf("%d, the end of the last name", cur.end)))
+	}
+	var last uint64
+	for i := range h.Storages {
+		var s StorageRecord
+		if err := r.r.storage(i, &s); err != nil {
+			bad(err)
+			continue
+		}
+		if s.ID <= last {
+			bad(fail(tensor.ErrCorrupt, RuleStorageID, s.At, "storage id", u(s.ID), fmt.Sprintf("above %d", last)))
+		}
+		last = s.ID
+		if s.Kind == StorageGrid {
+			used.heap(s.heapLen(), r.r, h.storagesAt+i*h.StorageSize+srHeap)
+		}
+	}
+	if last >= h.NextID {
+		bad(fail(tensor.ErrCorrupt, RuleRunNextID, h.Offset+runNextID, "next free storage id", u(h.NextID), fmt.Sprintf("above %d", last)))
+	}
+	used.gaps(r.r, bad)
+}
+
+// owned collects which bytes of a body belong to something.
+type owned struct {
+	h     *RunHead
+	parts [][2]int64 // of the heap
+}
+
+func newOwned(h *RunHead) *owned { return &owned{h: h} }
+
+func (o *owned) heap(n int, r *run, field int64) {
+	var b [8]byte
+	if r.read(b[:], field) == nil {
+		pos := int64(le.Uint64(b[:]))
+		o.parts = append(o.parts, [2]int64{pos, pos + int64(n)})
+	}
+}
+
+// gaps reports bytes that are not zero between the sections and between the
+// parts of the heap.
+func (o *owned) gaps(r *run, bad func(error)) {
+	h := o.h
+	check := func(begin, end int64) {
+		for pos := begin; pos < end; {
+			n := int(min(end-pos, 1<<16))
+			b, err := r.view(pos, n)
+			if err != nil {
+				bad(err)
+				return
+			}
+			if i := zero(b); i >= 0 {
+				bad(fail(tensor.ErrCorrupt, RulePadding, h.Begin()+pos+int64(i), "padding of a run", fmt.Sprint(b[i]), "0"))
+				return
+			}
+			pos += int64(n)
+		}
+	}
+	check(h.Tensors*h.TensorSize, h.storagesAt)
+	check(h.storagesAt+h.Storages*h.StorageSize, h.endsAt)
+	check(h.endsAt+4*h.Tensors, h.namesAt)
+	check(h.namesAt+h.Names, h.heapAt)
+	slices.SortFunc(o.parts, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) })
+	pos := int64(0)
+	for _, p := range o.parts {
+		if p[0] > pos {
+			check(h.heapAt+pos, h.heapAt+p[0])
+		}
+		pos = max(pos, p[1])
+	}
+	check(h.heapAt+pos, h.heapAt+AlignUp(h.Heap, Align))
+}
