@@ -4,7 +4,8 @@ package tensor
 // strides in bytes, outermost first. It lives on the stack.
 type nest struct {
 	rank       int
-	n, a, b    [MaxRank]int64
+	unit       int                // bytes moved as one, when copying
+	n, a, b    [MaxRank + 1]int64 // one more for the parts of a unit
 	offA, offB int64
 }
 
@@ -80,7 +81,7 @@ func abs(n int64) int64 {
 
 // odometer counts through the outer axes of a nest.
 type odometer struct {
-	idx [MaxRank]int64
+	idx [MaxRank + 1]int64
 }
 
 // next moves to the next index over the first axes axes, the last of them

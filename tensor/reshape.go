@@ -130,7 +130,7 @@ func (v View) Reinterpret(d DType) (View, error) {
 		return View{}, v.refusePacked("reinterpret")
 	}
 	units := from.units(n)
-	if units > 1 && v.strides[last] != int64(from.UnitBytes) {
+	if units > 1 && v.n > 0 && v.strides[last] != int64(from.UnitBytes) {
 		return View{}, v.fail(ErrNotContiguous, "strides", v.strides.String(), "a last axis without gaps")
 	}
 	row, ok := mulLen(units, int64(from.UnitBytes))
@@ -139,6 +139,9 @@ func (v View) Reinterpret(d DType) (View, error) {
 	}
 	if row%int64(to.UnitBytes) != 0 {
 		return View{}, v.fail(ErrShape, "reinterpret", d.String(), "a last axis of a multiple of "+utoa(to.UnitBytes)+" bytes")
+	}
+	if to.UnitBytes < from.UnitBytes && from.UnitBytes%to.UnitBytes != 0 {
+		return View{}, v.fail(ErrShape, "reinterpret", d.String(), "a dtype whose size divides "+utoa(from.UnitBytes)+" bytes")
 	}
 	shape, strides := v.own()
 	if shape[last], ok = mulLen(row/int64(to.UnitBytes), int64(to.UnitElems)); !ok {
@@ -189,7 +192,7 @@ func (v View) JoinLast(d DType) (View, error) {
 	if !ok || size != int64(d.UnitBytes) || n%int64(max(v.dtype.UnitElems, 1)) != 0 {
 		return View{}, v.fail(ErrShape, "join", d.String(), "a last axis of "+utoa(d.UnitBytes)+" bytes")
 	}
-	if units > 1 && v.strides[last] != int64(v.dtype.UnitBytes) {
+	if units > 1 && v.n > 0 && v.strides[last] != int64(v.dtype.UnitBytes) {
 		return View{}, v.fail(ErrNotContiguous, "strides", v.strides.String(), "a last axis without gaps ("+strconv.Itoa(last)+")")
 	}
 	return v.derive(d, v.shape[:last:last], v.strides[:last:last], v.offset)

@@ -1,0 +1,137 @@
+package tensor
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// The kernels move n1 rows of n0 units. Fixed-size array pointers and
+// encoding/binary compile to single moves without asking for alignment.
+
+func (m *mover) copy1(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			dst[i] = src[j]
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) copy2(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			*(*[2]byte)(dst[i:]) = *(*[2]byte)(src[j:])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) copy4(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			*(*[4]byte)(dst[i:]) = *(*[4]byte)(src[j:])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) copy8(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			*(*[8]byte)(dst[i:]) = *(*[8]byte)(src[j:])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) copy16(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			*(*[16]byte)(dst[i:]) = *(*[16]byte)(src[j:])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+// copyLong is for units of other sizes, runs that lie without gaps in both
+// operands among them.
+func (m *mover) copyLong(a, b, n1, n0 int) {
+	size := m.unit
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			copy(m.dst[i:i+size], m.src[j:j+size])
+			i += m.a0
+			j += m.b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) swap2(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			binary.LittleEndian.PutUint16(dst[i:], bits.ReverseBytes16(binary.LittleEndian.Uint16(src[j:])))
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) swap4(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			binary.LittleEndian.PutUint32(dst[i:], bits.ReverseBytes32(binary.LittleEndian.Uint32(src[j:])))
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+func (m *mover) swap8(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			binary.LittleEndian.PutUint64(dst[i:], bits.ReverseBytes64(binary.LittleEndian.Uint64(src[j:])))
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
