@@ -1,0 +1,87 @@
+// Package fsys is the small part of a file system that writers need, as an
+// interface, so that tests can record every operation, make any of them fail
+// and replay what a crash would have left.
+package fsys
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// File is an open file of a writer.
+type File interface {
+	io.Writer
+	io.WriterAt
+	io.Closer
+	// Sync makes the file's bytes and size durable. After it failed once the
+	// file must not be used again: a second try may succeed without the data.
+	Sync() error
+	Stat() (fs.FileInfo, error)
+	Name() string
+}
+
+// FS is the file system that a writer works on. It is safe for concurrent use.
+type FS interface {
+	// CreateTemp makes a new file with mode perm (before umask) beside path,
+	// under a name that nothing else has.
+	CreateTemp(path string, perm fs.FileMode) (File, error)
+	Chmod(name string, mode fs.FileMode) error
+	// Rename replaces newname, if it exists, in one step.
+	Rename(oldname, newname string) error
+	// RenameNew is Rename that fails, with an error that is fs.ErrExist, if
+	// newname exists.
+	RenameNew(oldname, newname string) error
+	Remove(name string) error
+	Stat(name string) (fs.FileInfo, error)
+	Lstat(name string) (fs.FileInfo, error)
+	// Resolve follows symbolic links to the file that path means, which need
+	// not exist.
+	Resolve(path string) (string, error)
+	// SyncDir makes the entries of a directory durable.
+	SyncDir(dir string) error
+}
+
+// OS is the file system of the machine.
+var OS FS = osFS{}
+
+type osFS struct{}
+
+func (osFS) Chmod(name string, mode fs.FileMode) error { return os.Chmod(name, mode) }
+func (osFS) Rename(oldname, newname string) error      { return os.Rename(oldname, newname) }
+func (osFS) RenameNew(oldname, newname string) error   { return renameNew(oldname, newname) }
+func (osFS) Remove(name string) error                  { return os.Remove(name) }
+func (osFS) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
+func (osFS) Lstat(name string) (fs.FileInfo, error)    { return os.Lstat(name) }
+func (osFS) SyncDir(dir string) error                  { return syncDir(dir) }
+
+func (osFS) Resolve(path string) (string, error) {
+	for range 40 { // as many links as Linux follows
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, nil // no link, or nothing there
+		}
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(path), target)
+		}
+		path = target
+	}
+	return "", &fs.PathError{Op: "readlink", Path: path, Err: errLoop}
+}
+
+// linkNew is renameNew where the system has no such call: a link fails if the
+// name is taken, and where links are unknown a look before the rename must do.
+func linkNew(oldname, newname string) error {
+	err := os.Link(oldname, newname)
+	if err == nil {
+		return os.Remove(oldname)
+	}
+	if os.IsExist(err) {
+		return err
+	}
+	if _, err := os.Lstat(newname); err == nil {
+		return &os.LinkError{Op: "rename", Old: oldname, New: newname, Err: fs.ErrExist}
+	}
+	return os.Rename(oldname, newname)
+}
