@@ -1,0 +1,62 @@
+package mmap
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// addressLimit returns the process's limit on addresses in bytes; 0: none.
+func addressLimit() int64 {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_AS, &r) != nil || r.Cur > 1<<62 {
+		return 0
+	}
+	return int64(r.Cur)
+}
+
+// fsType returns the magic number of the file system that f is on; 0: unknown.
+func fsType(f *os.File) uint32 {
+	var st unix.Statfs_t
+	for {
+		switch err := unix.Fstatfs(int(f.Fd()), &st); err {
+		case nil:
+			return uint32(st.Type)
+		case unix.EINTR:
+		default:
+			return 0
+		}
+	}
+}
+
+// remoteFS names the network file system that f is on; "": none known.
+func remoteFS(f *os.File) string { return remoteName(fsType(f)) }
+
+func remoteName(magic uint32) string {
+	switch magic {
+	case unix.NFS_SUPER_MAGIC:
+		return "nfs"
+	case unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC:
+		return "smb"
+	}
+	return ""
+}
+
+// pseudoFS names the file system of f if its files are made up by the kernel.
+func pseudoFS(f *os.File) string {
+	switch fsType(f) {
+	case unix.PROC_SUPER_MAGIC:
+		return "procfs"
+	case unix.SYSFS_MAGIC:
+		return "sysfs"
+	case unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC:
+		return "cgroupfs"
+	case unix.DEBUGFS_MAGIC:
+		return "debugfs"
+	case unix.TRACEFS_MAGIC:
+		return "tracefs"
+	case unix.SECURITYFS_MAGIC:
+		return "securityfs"
+	}
+	return ""
+}

@@ -1,0 +1,6 @@
+//go:build invariants
+
+package mmap
+
+// invariants keeps closed mappings in quarantine for ever.
+const invariants = true
