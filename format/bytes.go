@@ -58,3 +58,7 @@ func zero(b []byte) int {
 }
 
 func u(x uint64) string { return fmt.Sprint(x) }
+
+// hexOf prints bytes for an error. It copies them, so that the buffers of the
+// callers stay on their stacks.
+func hexOf(b []byte) string { return fmt.Sprintf("% x", string(b)) }

@@ -60,7 +60,7 @@ func (c *Catalog) load(ref Ref, field string) (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRun(c.src, h, &c.root), nil
+	return newRun(c.src, h, &c.root)
 }
 
 // each calls fn for the runs, newest first, until it returns false.
@@ -145,56 +145,60 @@ func (c *Catalog) Storage(id uint64, rec *StorageRecord) (found bool, err error)
 	return found, err
 }
 
-// Scan calls fn with every live record, ascending by key, the file's own
-// (empty key) first. The record, but for its Name, is valid until fn returns.
-func (c *Catalog) Scan(fn func(*TensorRecord) error) error {
-	var cursors []*cursor
+// A Scanner walks the live records of a catalog, ascending by key, the file's
+// own (empty key) first. It belongs to one goroutine.
+type Scanner struct {
+	cursors []*cursor // newest first
+	rec     TensorRecord
+	heap    []byte
+	err     error
+}
+
+// Scanner begins a walk. It reads the names of all runs.
+func (c *Catalog) Scanner() (*Scanner, error) {
+	s := &Scanner{}
 	err := c.each(func(r *run) (bool, error) {
 		cur, err := r.cursor()
-		if err != nil {
-			return false, err
+		if err == nil {
+			err = cur.next()
 		}
-		if err := cur.next(); err != nil {
-			return false, err
-		}
-		cursors = append(cursors, cur)
-		return true, nil
+		s.cursors = append(s.cursors, cur)
+		return true, err
 	})
-	if err != nil {
-		return err
-	}
-	var rec TensorRecord
-	var heap []byte
-	for {
+	return s, err
+}
+
+// Next returns the next record, or nil behind the last. The record, but for
+// its Name, is valid until the next call. After an error about one record the
+// walk can go on; more says whether.
+func (s *Scanner) Next() (rec *TensorRecord, more bool, err error) {
+	for s.err == nil {
 		var newest *cursor
-		for _, cur := range cursors {
+		for _, cur := range s.cursors {
 			if !cur.done && (newest == nil || cur.key < newest.key) {
 				newest = cur
 			}
 		}
 		if newest == nil {
-			return nil
+			return nil, false, nil
 		}
-		rec.Name = newest.key
-		if err := newest.r.tensor(newest.i, &rec, &heap); err != nil {
-			return err
-		}
-		if rec.Kind != KindDeleted {
-			if err := fn(&rec); err != nil {
-				return err
-			}
-		}
-		for _, cur := range cursors {
-			if cur != newest && !cur.done && cur.key == rec.Name {
-				if err := cur.next(); err != nil {
-					return err
+		s.rec.Name = newest.key
+		i := newest.i
+		for _, cur := range s.cursors {
+			if !cur.done && cur.key == s.rec.Name {
+				if err := cur.next(); err != nil && s.err == nil {
+					s.err = err // names cannot be trusted from here on
 				}
 			}
 		}
-		if err := newest.next(); err != nil {
-			return err
+		if err := newest.r.tensor(i, &s.rec, &s.heap); err != nil {
+			return &s.rec, s.err == nil, err
+		}
+		if s.rec.Kind != KindDeleted {
+			return &s.rec, true, nil
 		}
 	}
+	return nil, false, s.err
 }
 
 // ScanStorages calls fn with every storage record that counts, each once, in

@@ -40,7 +40,7 @@ func getDType(b []byte, off int64, none bool) (tensor.DType, error) {
 	}
 	if d.Class == tensor.ClassNone {
 		if d != (tensor.DType{}) || !none {
-			return d, fail(tensor.ErrCorrupt, RuleDTypeNone, off, "dtype", fmt.Sprintf("% x", b[:DTypeSize]), "a dtype")
+			return d, fail(tensor.ErrCorrupt, RuleDTypeNone, off, "dtype", hexOf(b[:DTypeSize]), "a dtype")
 		}
 		return d, nil
 	}

@@ -60,7 +60,7 @@ func ParseHeader(b []byte) (Header, error) {
 		return Header{}, fail(tensor.ErrTruncated, RuleHeaderShort, 0, "magic", fmt.Sprintf("%d bytes", len(b)), "8")
 	}
 	if !bytes.Equal(b[:len(Magic)], Magic[:]) {
-		return Header{}, fail(tensor.ErrFormat, RuleHeaderMagic, 0, "magic", fmt.Sprintf("% x", b[:len(Magic)]), fmt.Sprintf("% x", Magic))
+		return Header{}, fail(tensor.ErrFormat, RuleHeaderMagic, 0, "magic", hexOf(b[:len(Magic)]), fmt.Sprintf("% x", Magic))
 	}
 	if len(b) < HeaderSize {
 		return Header{}, fail(tensor.ErrTruncated, RuleHeaderShort, int64(len(b)), "header", fmt.Sprintf("%d bytes", len(b)), u(HeaderSize))

@@ -172,7 +172,7 @@ func (r *TensorRecord) parse(b []byte, strict bool, generation uint64, heapLen u
 		return e(tensor.ErrCorrupt, RuleTensorKind, trKind, "kind", fmt.Sprint(r.Kind), "0..3")
 	}
 	if strict && le.Uint32(b[trZero:]) != 0 {
-		return e(tensor.ErrCorrupt, RuleTensorZero, trZero, "reserved bytes", fmt.Sprintf("% x", b[trZero:trGeneration]), "zero")
+		return e(tensor.ErrCorrupt, RuleTensorZero, trZero, "reserved bytes", hexOf(b[trZero:trGeneration]), "zero")
 	}
 	if r.Generation == 0 || r.Generation > generation {
 		return e(tensor.ErrCorrupt, RuleTensorGeneration, trGeneration, "generation", u(r.Generation), fmt.Sprintf("1..%d", generation))

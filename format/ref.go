@@ -42,22 +42,15 @@ func getRef(b []byte) Ref {
 // checkExtent reports an error unless [off, off+n) lies in [low, high). at and
 // field name the place that holds the extent.
 func checkExtent(off, n, low, high uint64, at int64, field, rule string) error {
+	if off >= low && off <= high && n <= high-off {
+		return nil
+	}
 	got := fmt.Sprintf("[%d, +%d)", off, n)
 	switch {
 	case off > ^uint64(0)-n:
 		return fail(tensor.ErrOverflow, rule, at, field, got, "an end below 2^64 (offset plus length overflows)")
-	case off < low:
+	case off < low || off > high:
 		return fail(tensor.ErrCorrupt, rule, at, field, got, fmt.Sprintf("inside [%d, %d)", low, high))
-	case off > high || n > high-off:
-		kind := tensor.ErrCorrupt
-		if off <= high {
-			kind = tensor.ErrTruncated
-		}
-		var left uint64
-		if off <= high {
-			left = high - off
-		}
-		return fail(kind, rule, at, field, got, fmt.Sprintf("inside [%d, %d), %d bytes remain", low, high, left))
 	}
-	return nil
+	return fail(tensor.ErrTruncated, rule, at, field, got, fmt.Sprintf("inside [%d, %d), %d bytes remain", low, high, high-off))
 }

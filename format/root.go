@@ -146,7 +146,7 @@ func parseRoot(b []byte, off int64) (Root, error) {
 	case strict && le.Uint16(b[rootFlags:])&^uint16(FlagCreated) != 0:
 		return r, fail(tensor.ErrCorrupt, RuleRootZero, off+rootFlags, "root flags", fmt.Sprintf("%#x", le.Uint16(b[rootFlags:])), "only bit 0")
 	case strict && zero(b[rootZero:rootWriter]) >= 0:
-		return r, fail(tensor.ErrCorrupt, RuleRootZero, off+rootZero, "reserved bytes", fmt.Sprintf("% x", b[rootZero:rootWriter]), "zero")
+		return r, fail(tensor.ErrCorrupt, RuleRootZero, off+rootZero, "reserved bytes", hexOf(b[rootZero:rootWriter]), "zero")
 	}
 	for i := range len(r.Writer) {
 		if c := r.Writer[i]; c < ' ' || c > '~' {
@@ -184,6 +184,18 @@ func ParseTrailer(b []byte, off int64, uuid UUID) (Root, error) {
 	}
 	if l := le.Uint64(b[rootLength:]); l != uint64(off)+RootSize {
 		return Root{}, fail(tensor.ErrCorrupt, RuleRootTrailer, off+rootLength, "committed length", u(l), u(uint64(off)+RootSize)+" (this trailer's end)")
+	}
+	return parseRoot(b, off)
+}
+
+// ParseSlot reads the root record b of the file uuid that was read in slot p.
+func ParseSlot(b []byte, p Place, uuid UUID) (Root, error) {
+	off := int64(SlotA)
+	if p == InSlotB {
+		off = SlotB
+	}
+	if err := soundRoot(b, off, uuid); err != nil {
+		return Root{}, err
 	}
 	return parseRoot(b, off)
 }

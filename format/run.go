@@ -131,7 +131,7 @@ func ParseRunHead(b []byte, off int64, root *Root) (*RunHead, error) {
 	case strict && b[runFlags]&^byte(FlagJournal) != 0:
 		return nil, e(tensor.ErrCorrupt, RuleRunFlags, runFlags, "run flags", fmt.Sprintf("%#x", b[runFlags]), "only bit 0")
 	case strict && zero(b[runZero:runHeadSize]) >= 0:
-		return nil, e(tensor.ErrCorrupt, RuleRunZero, runZero, "reserved bytes", fmt.Sprintf("% x", b[runZero:runHeadSize]), "zero")
+		return nil, e(tensor.ErrCorrupt, RuleRunZero, runZero, "reserved bytes", hexOf(b[runZero:runHeadSize]), "zero")
 	case h.TensorSize < TensorSize || h.TensorSize%8 != 0:
 		return nil, e(tensor.ErrCorrupt, RuleRunRecord, runTensorSize, "tensor record size", fmt.Sprint(h.TensorSize), fmt.Sprintf("a multiple of 8 from %d on", TensorSize))
 	case h.StorageSize < StorageSize || h.StorageSize%8 != 0:
@@ -289,4 +289,42 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 func SortRecords(tensors []TensorRecord, storages []StorageRecord) {
 	sort.Slice(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
 	sort.Slice(storages, func(i, j int) bool { return storages[i].ID < storages[j].ID })
+}
+
+// Length is the number of bytes of the head.
+func (h *RunHead) Length() int64 {
+	return runHeadSize + RefSize*int64(len(h.Older)) + int64(len(h.Sums))
+}
+
+// FindRun looks for the journal run whose body holds the byte at begin: its
+// head stands at a multiple of 64 before end, has its magic and checksum, and
+// says that its body reaches back to begin. It returns nil if there is none.
+func FindRun(src Source, root *Root, begin, end int64) (*Run, error) {
+	for at := AlignUp(begin, Align); at+runHeadSize <= end; at += Align {
+		var fixed [runHeadSize]byte
+		if _, err := src.ReadAt(fixed[:], at); err != nil {
+			return nil, err
+		}
+		if !bytes.Equal(fixed[:4], runMagicBytes[:]) || le.Uint64(fixed[runOffset:]) != uint64(at) {
+			continue
+		}
+		n := int64(le.Uint32(fixed[runLength:]))
+		if n < runHeadSize || n > end-at {
+			continue
+		}
+		b := make([]byte, n)
+		if _, err := src.ReadAt(b, at); err != nil {
+			return nil, err
+		}
+		h, err := ParseRunHead(b, at, root)
+		if err != nil || !h.Journal || h.Begin() > begin {
+			continue
+		}
+		r, err := newRun(src, h, root)
+		if err != nil {
+			return nil, err
+		}
+		return &Run{*h, r}, nil
+	}
+	return nil, nil
 }

@@ -30,57 +30,59 @@ const cacheLimit = 64 << 20
 // checked against its sum in the head when it is first touched; the mark is
 // set only after the check, so racing readers at worst check twice.
 type run struct {
-	src    Source
-	head   *RunHead
-	root   *Root
-	mapped bool
-	seen   []atomic.Uint32          // mapped: a bit a page
-	kept   []atomic.Pointer[[]byte] // else: pages that were read
-	bytes  atomic.Int64             // in kept
+	src   Source
+	head  *RunHead
+	root  *Root
+	body  []byte                   // mapped: all of it
+	seen  []atomic.Uint32          // mapped: a bit a page
+	kept  []atomic.Pointer[[]byte] // else: pages that were read
+	bytes atomic.Int64             // in kept
 }
 
-func newRun(src Source, h *RunHead, root *Root) *run {
-	r := &run{src: src, head: h, root: root, mapped: src.Mapped()}
+func newRun(src Source, h *RunHead, root *Root) (*run, error) {
+	r := &run{src: src, head: h, root: root}
 	pages := len(h.Sums) / 4
-	if r.mapped {
-		r.seen = make([]atomic.Uint32, (pages+31)/32)
-	} else {
-		r.kept = make([]atomic.Pointer[[]byte], pages)
+	if src.Mapped() && h.Body > 0 {
+		b, err := src.Fetch(uint64(h.Begin()), int(h.Body))
+		if err != nil {
+			return nil, err
+		}
+		r.body, r.seen = b, make([]atomic.Uint32, (pages+31)/32)
+		return r, nil
 	}
-	return r
+	r.kept = make([]atomic.Pointer[[]byte], pages)
+	return r, nil
 }
 
 // page returns page i of the body, checked.
 func (r *run) page(i int64) ([]byte, error) {
 	begin := i << r.head.PageExp
-	n := int(min(r.head.Body-begin, 1<<r.head.PageExp))
-	off := r.head.Begin() + begin
-	if r.mapped {
-		b, err := r.src.Fetch(uint64(off), n)
-		if err != nil || r.seen[i/32].Load()&(1<<(i%32)) != 0 {
-			return b, err
+	end := min(r.head.Body, begin+1<<r.head.PageExp)
+	if r.body != nil {
+		if r.seen[i/32].Load()&(1<<(i%32)) == 0 {
+			if err := r.check(i, r.head.Begin()+begin, r.body[begin:end]); err != nil {
+				return nil, err
+			}
+			r.seen[i/32].Or(1 << (i % 32))
 		}
-		if err := r.check(i, off, b); err != nil {
-			return nil, err
-		}
-		r.seen[i/32].Or(1 << (i % 32))
-		return b, nil
+		return r.body[begin:end], nil
 	}
 	if p := r.kept[i].Load(); p != nil {
 		return *p, nil
 	}
-	b, err := r.src.Fetch(uint64(off), n)
+	off := r.head.Begin() + begin
+	b, err := r.src.Fetch(uint64(off), int(end-begin))
 	if err != nil {
 		return nil, err
 	}
 	if err := r.check(i, off, b); err != nil {
 		return nil, err
 	}
-	if r.bytes.Add(int64(n)) > cacheLimit {
+	if r.bytes.Add(end-begin) > cacheLimit {
 		for j := range r.kept {
 			r.kept[j].Store(nil)
 		}
-		r.bytes.Store(int64(n))
+		r.bytes.Store(end - begin)
 	}
 	r.kept[i].Store(&b)
 	return b, nil

@@ -1,0 +1,245 @@
+// Package convert opens files of other formats as tensor files and writes
+// them. A format is a Format value that its package registers; importing one
+// format links no other:
+//
+//	import _ "github.com/tensorfile/tensorfile/convert/npy"
+//
+// Reading makes a Layout: storages and tensors over the foreign file's own
+// bytes, so that plain payloads are mapped in place and every function of the
+// library works on them. Writing streams tensors to an io.Writer.
+package convert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// What formats need of the engine.
+type (
+	Layout        = tensorfile.Layout
+	LayoutStorage = tensorfile.LayoutStorage
+	LayoutTensor  = tensorfile.LayoutTensor
+	LayoutCheck   = tensorfile.LayoutCheck
+	Attrs         = tensorfile.Attrs
+	Tensor        = tensorfile.Tensor
+	Error         = tensorfile.Error
+)
+
+// Input is a foreign file. ReadAt is safe for concurrent use and works until
+// the tensorfile.File that is made of the layout is closed.
+type Input interface {
+	io.ReaderAt
+	Size() int64
+	Path() string
+}
+
+// ReadOptions says how to read a foreign file. The zero value, and nil, are
+// the defaults. A format ignores what it has no use for.
+type ReadOptions struct {
+	// Name of the tensor in formats that hold one without a name. Default:
+	// made of the file's name.
+	Name string
+	// SkipBad leaves out what cannot be read and lists it in Layout.Skipped,
+	// instead of refusing the file. Default: false.
+	SkipBad bool
+	// Void2, if set, is the dtype to read NumPy's |V2 as, which is how bfloat16
+	// arrays are saved. Default: two opaque bytes.
+	Void2 tensor.DType
+}
+
+// WriteOptions says how to write a foreign file. The zero value, and nil, are
+// the defaults.
+type WriteOptions struct {
+	// Compress asks for compression where a format has it as a choice (deflate
+	// in .npz). Default: false.
+	Compress bool
+}
+
+// Source is a tensor to write and the name to write it under.
+type Source struct {
+	*Tensor
+	As string
+}
+
+// Format is one foreign format.
+type Format struct {
+	Name        string   // "npy"
+	Extensions  []string // ".npy", lower case
+	Description string   // one line
+	// Single says that a file holds exactly one tensor.
+	Single bool
+	// Detect reports whether a file that begins with prefix, up to 512 bytes,
+	// is of this format.
+	Detect func(prefix []byte) bool
+	// Open reads the description of a file. nil: the format cannot be read.
+	Open func(ctx context.Context, in Input, o *ReadOptions) (*Layout, error)
+	// Write writes tensors in order to w. nil: the format cannot be written.
+	Write func(ctx context.Context, w io.Writer, src []Source, o *WriteOptions) error
+}
+
+var registry struct {
+	sync.RWMutex
+	formats []Format
+}
+
+// Register makes a format known. It is called from init functions; a name that
+// is taken is a bug and panics.
+func Register(f Format) {
+	registry.Lock()
+	defer registry.Unlock()
+	for _, g := range registry.formats {
+		if g.Name == f.Name {
+			panic("convert: format " + f.Name + " registered twice")
+		}
+	}
+	registry.formats = append(registry.formats, f)
+	slices.SortFunc(registry.formats, func(a, b Format) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Formats returns the registered formats by name.
+func Formats() []Format {
+	registry.RLock()
+	defer registry.RUnlock()
+	return slices.Clone(registry.formats)
+}
+
+// ByName returns the registered format called name.
+func ByName(name string) (Format, bool) {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// ByExtension returns the format whose files are named like path.
+func ByExtension(path string) (Format, bool) {
+	ext := strings.ToLower(filepath.Ext(path))
+	for _, f := range Formats() {
+		if slices.Contains(f.Extensions, ext) {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+// OpenOptions says how Open finds the format and how the file is then read.
+type OpenOptions struct {
+	tensorfile.OpenOptions
+	ReadOptions
+	// Format is the name of the format; "tensorfile" is the native one.
+	// Default: found by the file's first bytes, then by its extension.
+	Format string
+}
+
+// Open opens the file at path, native or of any registered format. The file's
+// first bytes decide what it is, its extension only where they say nothing.
+func Open(ctx context.Context, path string, o *OpenOptions) (*tensorfile.File, error) {
+	if o == nil {
+		o = &OpenOptions{}
+	}
+	m, err := mmap.Open(path, &mmap.Options{NoMmap: o.NoMmap})
+	if err != nil {
+		return nil, err
+	}
+	return OpenMap(ctx, m, o)
+}
+
+// OpenMap is Open for a source that is open already. The File owns m from now
+// on and closes it, also if OpenMap fails.
+func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File, error) {
+	if o == nil {
+		o = &OpenOptions{}
+	}
+	f, native, err := find(m, o.Format)
+	if err != nil {
+		m.Close()
+		return nil, err
+	}
+	if native {
+		return tensorfile.OpenMap(m, &o.OpenOptions)
+	}
+	l, err := f.Open(ctx, m, &o.ReadOptions)
+	if err != nil {
+		m.Close()
+		return nil, inFile(err, m.Path(), f.Name)
+	}
+	return tensorfile.OpenLayout(m, l, &o.OpenOptions)
+}
+
+// find decides what m is.
+func find(m *mmap.Map, name string) (f Format, native bool, err error) {
+	bad := func(kind error, field, got, want string) error {
+		return &Error{Kind: kind, Path: m.Path(), Offset: -1, Field: field, Got: got, Want: want}
+	}
+	if name == format.Name {
+		return f, true, nil
+	}
+	if name != "" {
+		f, ok := ByName(name)
+		if !ok || f.Open == nil {
+			return f, false, bad(tensorfile.ErrUnsupported, "format", tensor.Quote(name), "one of "+readable())
+		}
+		return f, false, nil
+	}
+	prefix := make([]byte, min(m.Size(), 512))
+	if _, err := m.ReadAt(prefix, 0); err != nil {
+		return f, false, err
+	}
+	if len(prefix) >= len(format.Magic) && [8]byte(prefix) == format.Magic {
+		return f, true, nil
+	}
+	for _, f := range Formats() {
+		if f.Open != nil && f.Detect != nil && f.Detect(prefix) {
+			return f, false, nil
+		}
+	}
+	if strings.ToLower(filepath.Ext(m.Path())) == format.Extension {
+		return f, true, nil // its own error says what is wrong with it
+	}
+	if f, ok := ByExtension(m.Path()); ok && f.Open != nil {
+		return f, false, nil
+	}
+	got := fmt.Sprintf("% x", prefix[:min(len(prefix), 8)])
+	if len(prefix) == 0 {
+		got = "an empty file"
+	}
+	return f, false, &Error{Kind: tensorfile.ErrFormat, Path: m.Path(), Offset: 0, Field: "magic", Got: got, Want: "a file of a known format: " + readable()}
+}
+
+func readable() string {
+	names := []string{format.Name}
+	for _, f := range Formats() {
+		if f.Open != nil {
+			names = append(names, f.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// inFile adds path and format to an error that has none.
+func inFile(err error, path, name string) error {
+	var e *Error
+	if errors.As(err, &e) {
+		if e.Path == "" {
+			e.Path = path
+		}
+		if e.Format == "" {
+			e.Format = name
+		}
+	}
+	return err
+}

@@ -1,0 +1,200 @@
+package tensorfile
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Item is a tensor to copy into a file that is being written.
+type Item struct {
+	Tensor *Tensor
+	Name   string // "": the tensor's own
+	Attrs  Attrs  // nil: the tensor's own
+}
+
+// Copy writes tensors of open files, native or foreign, in bounded memory. What
+// shares a storage goes on sharing it: the bytes are copied as they are, once,
+// and strides, offsets and aliases are kept. Where the format cannot hold that
+// (big-endian elements, misaligned fields) or most of a storage would be dead
+// bytes, a tensor is copied on its own as Add does. The checksums of native
+// sources are compared on the way.
+func (w *Writer) Copy(ctx context.Context, items ...Item) error {
+	type plan struct {
+		reached int64
+		share   bool
+	}
+	plans := map[copyKey]*plan{}
+	key := func(t *Tensor) copyKey { return copyKey{t.f, t.st.ID} }
+	for _, it := range items {
+		t := it.Tensor
+		if t.kind != format.KindDense || t.st.Kind == StorageGrid {
+			return &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "storage", Got: t.st.Kind.String(), Want: "a dense tensor of plain bytes"}
+		}
+		p := plans[key(t)]
+		if p == nil {
+			p = &plan{share: true}
+			plans[key(t)] = p
+		}
+		p.share = p.share && t.fitsAsIs()
+		c, err := compactOf(t.dtype, t.shape, t.strides)
+		if err != nil {
+			return located(err, t.f.Path(), t.name)
+		}
+		p.reached += min(c.size, t.st.Size) // at most 2^63-1 each; a wrapped sum only splits
+	}
+	for _, it := range items {
+		t := it.Tensor
+		name := it.Name
+		if name == "" {
+			name = t.name
+		}
+		attrs := it.Attrs
+		if attrs == nil {
+			var err error
+			if attrs, err = t.Attrs(); err != nil {
+				return err
+			}
+		}
+		rec, err := w.record(name, t.dtype, t.shape, &TensorOptions{Attrs: attrs})
+		if err != nil {
+			return err
+		}
+		p := plans[key(t)]
+		switch {
+		case t.NumElements() == 0:
+			err = w.addEmpty(rec)
+		case p.share && p.reached >= t.st.Size/2:
+			err = w.share(ctx, rec, t, key(t))
+		default:
+			err = w.copyOne(ctx, rec, t)
+		}
+		if err != nil {
+			return located(err, t.f.Path(), t.name)
+		}
+	}
+	return nil
+}
+
+// fitsAsIs reports whether the format can hold t over a verbatim copy of its
+// storage.
+func (t *Tensor) fitsAsIs() bool {
+	return (t.order == tensor.LittleEndian || t.dtype.UnitBytes == 1) &&
+		tensor.CheckView(t.dtype, t.shape, t.strides, t.offset, t.st.Size) == nil
+}
+
+// share puts rec on a copy of t's storage, which is made if it is not there.
+func (w *Writer) share(ctx context.Context, rec format.TensorRecord, t *Tensor, k copyKey) error {
+	id, ok := w.copies[k]
+	if !ok {
+		var err error
+		if id, err = w.copyStorage(ctx, t); err != nil {
+			return err
+		}
+		w.copies[k] = id
+	}
+	rec.Storage, rec.Offset, rec.Strides = id.id, t.offset, t.strides.Clone()
+	w.add(rec)
+	return nil
+}
+
+func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) {
+	lease, err := t.f.m.Acquire()
+	if err != nil {
+		return StorageID{}, err
+	}
+	defer lease.Release()
+	switch {
+	case t.st.Kind == StorageEncoded:
+		in, err := t.openStream(ctx)
+		if err != nil {
+			return StorageID{}, err
+		}
+		defer in.Close()
+		id, err := w.storage(ctx, t.st.Size, readerSource{in})
+		if err == nil {
+			err = w.poison(t.finish(in, t.st.Size), "payload")
+		}
+		return id, err
+	case t.viewErr == nil:
+		m := t.f.m.Bytes()
+		id, err := w.storage(ctx, t.st.Size, &bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]})
+		if err == nil {
+			err = w.poison(w.compareSums(t, id), "payload")
+		}
+		return id, err
+	}
+	id, err := w.storage(ctx, t.st.Size, readerSource{io.NewSectionReader(t.f.m, t.st.Offset, t.st.Size)})
+	if err == nil {
+		err = w.poison(w.compareSums(t, id), "payload")
+	}
+	return id, err
+}
+
+// compareSums compares the sums of a storage just written with those that its
+// native source has.
+func (w *Writer) compareSums(t *Tensor, id StorageID) error {
+	rec := &w.storages[id.id-1]
+	if t.f.layout != nil || rec.Block != t.st.block || rec.Size == 0 {
+		return nil
+	}
+	if rec.Ref.Length == t.st.sums.Length && rec.Ref.CRC == t.st.sums.CRC {
+		return nil // the sum itself, or the sum of the sums
+	}
+	sums, err := t.f.blockSums(t.st.Size, t.st.block, t.st.sums)
+	if err != nil {
+		return err
+	}
+	for i, want := range sums {
+		at := int64(i) << t.st.block
+		lease, err := t.f.m.Acquire()
+		if err != nil {
+			return err
+		}
+		got, err := t.f.checksum(lease, t.st.Offset+at, min(t.st.Size-at, 1<<t.st.block))
+		lease.Release()
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return badBlock(t.name, block{off: t.st.Offset + at, sum: want, index: int64(i)}, got)
+		}
+	}
+	return &Error{Kind: ErrChanged, Path: t.f.Path(), Tensor: t.name, Offset: t.st.Offset, Field: "payload", Got: "bytes that changed while they were copied", Want: "a file at rest"}
+}
+
+// copyOne copies the elements of t alone, in the order that they have in
+// memory.
+func (w *Writer) copyOne(ctx context.Context, rec format.TensorRecord, t *Tensor) error {
+	c, err := compactOf(t.dtype, t.shape, t.strides)
+	if err != nil {
+		return err
+	}
+	r, err := t.region()
+	if err == nil {
+		r, err = r.permute(c.axes)
+	}
+	if err != nil {
+		return err
+	}
+	for i, n := range c.shape {
+		if r.shape[i] != n {
+			r = r.rows(i, 0, 1)
+		}
+	}
+	if n := r.bytes(); n != c.size {
+		return fmt.Errorf("copy of %d bytes planned as %d", n, c.size)
+	}
+	p := newPump(func(out io.Writer) error { return t.writeRegion(ctx, out, r) })
+	defer p.close()
+	id, err := w.storage(ctx, c.size, readerSource{p.r})
+	if err != nil {
+		return err
+	}
+	rec.Storage, rec.Strides = id.id, c.strides
+	w.add(rec)
+	return nil
+}

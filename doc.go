@@ -1,0 +1,47 @@
+// Package tensorfile stores tensors in one file and maps them back without a
+// copy: many named tensors of any dtype, shape and byte strides, with
+// attributes, every byte under a checksum.
+//
+//	f, err := tensorfile.Open("model.tensor", nil)
+//	if err != nil {
+//		return err
+//	}
+//	defer f.Close()
+//	t, err := f.Tensor("layers.0.weight")
+//	if err != nil {
+//		return err
+//	}
+//	w, err := tensorfile.Data[float32](t) // a slice of the mapping
+//
+// # How long a view lives
+//
+// What View, Data and Tensor.View return is borrowed: it points into the
+// mapping and is valid until File.Close. Close refuses with ErrInUse while a
+// Lease is held (Tensor.Lease, AcquireData) or a call is under way; Shutdown
+// waits. After Close the addresses stay reserved for a while, so that a stale
+// slice faults instead of showing another file's bytes. Read copies, and its
+// result is the caller's.
+//
+// # When the file changes underneath
+//
+// A mapping shows the file as it is. If another process cuts it short, a touch
+// of what is gone would kill the process; inside Tensor.Guard it becomes an
+// error of kind ErrChanged with tensor and offset. Every function of this
+// library that reads elements works that way. Files written by this library
+// are never changed in place: they are replaced or appended to.
+//
+// # Hostile files
+//
+// A file from a stranger can make a call fail with an Error that names path,
+// offset, field and rule. It cannot make one panic, read outside the file, or
+// allocate without bound: OpenOptions.MaxBytes limits what is copied out.
+//
+// # Concurrency
+//
+// A File and its Tensors are safe for many goroutines; a Writer belongs to one.
+// The library starts goroutines only inside a call and ends them before it
+// returns. It prints nothing.
+//
+// Other formats are opened by package convert. The format is specified in
+// spec/tensorfile-1.0.md.
+package tensorfile

@@ -1,0 +1,68 @@
+package tensorfile
+
+import (
+	"errors"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Error says what is wrong with a file and where: path, tensor, chunk, offset,
+// field, what was found and what was wanted. Its kind answers errors.Is.
+type Error = tensor.Error
+
+// Kinds of error; see package tensor for what each means.
+var (
+	ErrTruncated   = tensor.ErrTruncated
+	ErrFormat      = tensor.ErrFormat
+	ErrCorrupt     = tensor.ErrCorrupt
+	ErrOverflow    = tensor.ErrOverflow
+	ErrLimit       = tensor.ErrLimit
+	ErrUnsupported = tensor.ErrUnsupported
+	ErrDuplicate   = tensor.ErrDuplicate
+	ErrPath        = tensor.ErrPath
+	ErrChanged     = tensor.ErrChanged
+	ErrExists      = tensor.ErrExists
+	ErrLocked      = tensor.ErrLocked
+	ErrNoSpace     = tensor.ErrNoSpace
+	ErrIO          = tensor.ErrIO
+
+	ErrNotFound = tensor.ErrNotFound
+	ErrClosed   = tensor.ErrClosed
+	ErrInUse    = tensor.ErrInUse
+
+	ErrDType         = tensor.ErrDType
+	ErrNotContiguous = tensor.ErrNotContiguous
+	ErrMisaligned    = tensor.ErrMisaligned
+	ErrByteOrder     = tensor.ErrByteOrder
+	ErrEncoded       = tensor.ErrEncoded
+	ErrShape         = tensor.ErrShape
+	ErrIndex         = tensor.ErrIndex
+
+	// ErrNotMapped is what a view of a file gets that is read, not mapped.
+	ErrNotMapped = errors.New("not mapped")
+	// ErrPoisoned is what a Writer returns after one of its operations failed:
+	// what it has written so far is not to be trusted.
+	ErrPoisoned = errors.New("the writer has failed before")
+)
+
+// located adds the path, and the tensor's name if it has one, to an error that
+// came from below, where neither is known.
+func located(err error, path, name string) error {
+	if err != nil {
+		locate(err, path, name)
+	}
+	return err
+}
+
+func locate(err error, path, name string) {
+	var e *Error
+	if !errors.As(err, &e) {
+		return
+	}
+	if e.Path == "" {
+		e.Path = path
+	}
+	if e.Tensor == "" {
+		e.Tensor = name
+	}
+}

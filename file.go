@@ -1,0 +1,412 @@
+package tensorfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// VerifyMode says when the checksums of payloads are looked at on reading.
+// Control structures and the catalog are always checked when first touched.
+type VerifyMode int
+
+const (
+	// VerifyOnDemand checks payloads only in Verify: a mapped tensor costs
+	// nothing until its pages are touched. The default.
+	VerifyOnDemand VerifyMode = iota
+	// VerifyOnFirstUse checks a tensor's payload when it is first viewed or
+	// read.
+	VerifyOnFirstUse
+)
+
+// OpenOptions says how to open a file. The zero value, and nil, are the
+// defaults.
+type OpenOptions struct {
+	// NoMmap reads the file with positioned reads and never maps it. Default:
+	// false.
+	NoMmap bool
+	// Verify says when payload checksums are looked at. Default:
+	// VerifyOnDemand.
+	Verify VerifyMode
+	// MaxBytes limits the bytes that one call may copy out of the file. A
+	// broadcast or aliased tensor can be far larger than its file. Default: 4
+	// GiB or eight times the file, whichever is more. Negative: no limit.
+	MaxBytes int64
+}
+
+// A File is an open tensor file: a snapshot of one generation, or a foreign
+// file seen through a Layout. All methods are safe for concurrent use. Views
+// and slices obtained from it without a Lease of their own live until Close.
+type File struct {
+	m     *mmap.Map
+	opts  OpenOptions
+	limit int64
+
+	// Native files.
+	uuid   format.UUID
+	choice format.Choice
+	cat    *format.Catalog
+
+	// Foreign files.
+	layout *Layout
+	byName map[string]int
+
+	checked sync.Map // storage key -> error or nil, for VerifyOnFirstUse
+	summary struct {
+		sync.Once
+		n   int
+		err error
+	}
+}
+
+func newFile(m *mmap.Map, o *OpenOptions) *File {
+	f := &File{m: m}
+	if o != nil {
+		f.opts = *o
+	}
+	f.limit = f.opts.MaxBytes
+	if f.limit == 0 {
+		f.limit = 4 << 30
+		if s := m.Size(); s > f.limit/8 {
+			f.limit = min(s, 1<<59) * 8
+		}
+	}
+	return f
+}
+
+// Open opens the native file at path for reading and maps it. It costs the
+// same whatever the number of tensors and their size. It needs no write
+// permission, creates nothing and takes no lock. Foreign formats are opened by
+// package convert.
+func Open(path string, o *OpenOptions) (*File, error) {
+	mo := &mmap.Options{}
+	if o != nil {
+		mo.NoMmap = o.NoMmap
+	}
+	m, err := mmap.Open(path, mo)
+	if err != nil {
+		return nil, err
+	}
+	return OpenMap(m, o)
+}
+
+// OpenReaderAt opens a native file of size bytes that r reads: an object in
+// memory, an embedded file, a range of another. r must be safe for concurrent
+// use and is not closed. Nothing is mapped, so tensors are read, not viewed.
+func OpenReaderAt(r io.ReaderAt, size int64, o *OpenOptions) (*File, error) {
+	return OpenMap(mmap.NewReaderAt(r, size, ""), o)
+}
+
+// OpenMap opens the native file in the source m. The File owns m from now on
+// and closes it, also if OpenMap fails.
+func OpenMap(m *mmap.Map, o *OpenOptions) (*File, error) {
+	f := newFile(m, o)
+	if err := f.open(); err != nil {
+		m.Close()
+		return nil, located(err, m.Path(), "")
+	}
+	return f, nil
+}
+
+// slotTries is how often the slots are read before a bad one is believed: a
+// writer may be at work on one of them.
+const slotTries = 4
+
+func (f *File) open() error {
+	size := f.m.Size()
+	head := make([]byte, min(size, format.SlotB+format.RootSize))
+	if err := f.readAt(head, 0); err != nil {
+		return err
+	}
+	h, err := format.ParseHeader(head)
+	if err != nil {
+		return err
+	}
+	f.uuid = h.UUID
+	end := func() ([]byte, error) {
+		b := make([]byte, format.RootSize)
+		return b, f.readAt(b, size-format.RootSize)
+	}
+	for try := 1; ; try++ {
+		var a, b []byte
+		if len(head) >= format.SlotA+format.RootSize {
+			a = head[format.SlotA : format.SlotA+format.RootSize]
+		}
+		if len(head) >= format.SlotB+format.RootSize {
+			b = head[format.SlotB:]
+		}
+		f.choice, err = format.ChooseRoot(f.uuid, a, b, size, end)
+		if try == slotTries || err == nil && f.choice.Slots == [2]error{} || len(head) < format.SlotB+format.RootSize {
+			break
+		}
+		if err := f.readAt(head, 0); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.m.Map(f.choice.Root.Length); err != nil {
+		return err
+	}
+	f.cat, err = format.OpenCatalog(f.m, &f.choice.Root)
+	if err != nil {
+		return f.damagedCatalog(err)
+	}
+	return nil
+}
+
+// damagedCatalog says which generation's catalog failed and whether the one
+// before it is intact, which a caller may open on purpose.
+func (f *File) damagedCatalog(err error) error {
+	r := &f.choice.Root
+	advice := "there is no generation before it"
+	if r.Previous != 0 {
+		b := make([]byte, format.RootSize)
+		if e := f.readAt(b, r.Previous); e == nil {
+			if p, e := format.ParseTrailer(b, r.Previous, f.uuid); e == nil {
+				advice = fmt.Sprintf("generation %d before it is damaged, too", p.Generation)
+				if _, e := format.OpenCatalog(f.m, &p); e == nil {
+					advice = fmt.Sprintf("generation %d before it is intact", p.Generation)
+				}
+			}
+		}
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		e.Field = fmt.Sprintf("generation %d: %s", r.Generation, e.Field)
+		e.Want += "; " + advice
+	}
+	return err
+}
+
+func (f *File) readAt(p []byte, off int64) error {
+	_, err := f.m.ReadAt(p, off)
+	return err
+}
+
+// Close unmaps and closes the file. While leases are held or calls are under
+// way it does nothing but return ErrInUse. After it, views and slices that
+// were obtained from the file must not be used: a stale one faults.
+func (f *File) Close() error { return f.m.Close() }
+
+// Shutdown closes the file as soon as all leases are released; new ones are
+// refused from now on. If ctx ends first it returns an error that is ErrInUse
+// and ctx's; the last release then closes the file.
+func (f *File) Shutdown(ctx context.Context) error { return f.m.Shutdown(ctx) }
+
+// Path is the name that the file was opened by.
+func (f *File) Path() string { return f.m.Path() }
+
+// Map is the source of the file's bytes, for advice on how they will be used.
+func (f *File) Map() *mmap.Map { return f.m }
+
+// Check reports an error of kind ErrChanged if the file on disk is no longer
+// the one that was opened: cut short, replaced or written in place.
+func (f *File) Check() error { return f.m.Check() }
+
+// Info is what a file says of itself.
+type Info struct {
+	Format     string // "tensorfile", "npy", ...
+	Version    string // of the format: "1.0"
+	UUID       string // native only, as the fields below
+	Generation uint64
+	Time       time.Time // of the commit
+	Writer     string
+	Length     int64 // committed bytes
+	Live       int64 // bytes of payload and tables that the generation reaches
+	AlignExp   int   // large raw payloads stand at multiples of 1<<AlignExp
+	ReadOnly   bool  // has a feature that this library must not write
+	Streamed   bool  // both slots are zero: written to a stream, never appended to
+	Leftover   int64 // bytes past the committed length, which readers ignore
+	Notes      []string
+
+	Size      int64 // bytes of the file
+	Mapped    bool
+	MapReason string // why it is not mapped
+}
+
+// Info returns what the file says of itself. It reads nothing.
+func (f *File) Info() Info {
+	i := Info{Size: f.m.Size(), Mapped: f.m.Mapped(), MapReason: f.m.Reason()}
+	if f.layout != nil {
+		i.Format, i.Version, i.Notes = f.layout.Format, f.layout.Version, f.layout.Notes
+		return i
+	}
+	r := &f.choice.Root
+	i.Format, i.Version = format.Name, fmt.Sprintf("%d.%d", format.Major, r.Minor)
+	i.UUID, i.Generation, i.Time, i.Writer = f.uuid.String(), r.Generation, r.Time, r.Writer
+	i.Length, i.Live, i.AlignExp = r.Length, int64(r.Live), int(r.AlignExp)
+	i.ReadOnly, i.Leftover = r.ReadOnly(), f.m.Size()-r.Length
+	if f.choice.Place == format.InTrailer && r.Created && f.choice.Slots[0] != nil && f.choice.Slots[1] != nil {
+		i.Streamed = true
+		return i
+	}
+	for n, err := range f.choice.Slots {
+		if err != nil {
+			i.Notes = append(i.Notes, fmt.Sprintf("%v is not usable (%v); the file is read from %v", format.Place(n), err, f.choice.Place))
+		}
+	}
+	return i
+}
+
+// Attrs returns the file's own attributes.
+func (f *File) Attrs() (Attrs, error) {
+	if f.layout != nil {
+		return f.layout.Attrs, nil
+	}
+	var rec format.TensorRecord
+	err := f.m.Guard(func() error {
+		_, err := f.cat.Tensor("", &rec)
+		return err
+	})
+	if err != nil {
+		return nil, located(err, f.Path(), "")
+	}
+	a, err := format.ParseAttrs(rec.Attrs, rec.AttrsAt, -1)
+	return a, located(err, f.Path(), "")
+}
+
+// Len is the number of tensors. It walks the catalog once.
+func (f *File) Len() (int, error) {
+	if f.layout != nil {
+		return len(f.layout.Tensors), nil
+	}
+	s := &f.summary
+	s.Do(func() {
+		s.err = scan(f, func(*format.TensorRecord) (struct{}, error) { return struct{}{}, nil }, func(struct{}, error) bool {
+			s.n++
+			return true
+		})
+	})
+	return s.n, s.err
+}
+
+// scan walks the live tensors of a native file, parts and the file's own
+// record left out. fn runs outside the guard, because it may be the caller's
+// loop, but for open, which makes a T of a record. An error about one record
+// goes to fn; one about the catalog ends the walk and is returned.
+func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T, error) bool) error {
+	var s *format.Scanner
+	err := f.m.Guard(func() (err error) {
+		s, err = f.cat.Scanner()
+		return err
+	})
+	for err == nil {
+		var v T
+		var end, skip bool
+		var one error
+		err = f.m.Guard(func() error {
+			rec, more, err := s.Next()
+			switch {
+			case err != nil && !more:
+				return err
+			case err != nil:
+				one = err
+			case rec == nil:
+				end = true
+			case rec.Kind == format.KindFile || format.IsPart(rec.Name):
+				skip = true
+			default:
+				v, one = open(rec)
+				one = located(one, f.Path(), rec.Name)
+			}
+			return nil
+		})
+		if err != nil || end {
+			break
+		}
+		if !skip && !fn(v, located(one, f.Path(), "")) {
+			return nil
+		}
+	}
+	return located(err, f.Path(), "")
+}
+
+// Names yields the names of all tensors: of a native file ascending by bytes,
+// of a foreign one in its order. An error ends it.
+func (f *File) Names() iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		if f.layout != nil {
+			for i := range f.layout.Tensors {
+				if !yield(f.layout.Tensors[i].Name, nil) {
+					return
+				}
+			}
+			return
+		}
+		stopped := false
+		err := scan(f, func(rec *format.TensorRecord) (string, error) { return rec.Name, nil }, func(name string, err error) bool {
+			stopped = !yield(name, err)
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield("", err)
+		}
+	}
+}
+
+// Tensors yields all tensors in the order of Names. A tensor that cannot be
+// opened comes with its error, and the others follow; damage to the catalog
+// itself comes with a nil tensor and ends it.
+func (f *File) Tensors() iter.Seq2[*Tensor, error] {
+	return func(yield func(*Tensor, error) bool) {
+		if f.layout != nil {
+			for i := range f.layout.Tensors {
+				if !yield(f.foreignTensor(i), nil) {
+					return
+				}
+			}
+			return
+		}
+		stopped := false
+		err := scan(f, f.nativeTensor, func(t *Tensor, err error) bool {
+			stopped = !yield(t, err)
+			return !stopped
+		})
+		if err != nil && !stopped {
+			yield(nil, err)
+		}
+	}
+}
+
+// Tensor opens the tensor called name. An unknown name is ErrNotFound.
+func (f *File) Tensor(name string) (t *Tensor, err error) {
+	if f.layout != nil {
+		i, ok := f.byName[name]
+		if !ok {
+			return nil, f.notFound(name)
+		}
+		return f.foreignTensor(i), nil
+	}
+	if name == "" || format.IsPart(name) {
+		return nil, f.notFound(name)
+	}
+	fence, err := f.m.Enter()
+	if err != nil {
+		return nil, err
+	}
+	defer fence.Leave(&err)
+	var rec format.TensorRecord
+	found, err := f.cat.Tensor(name, &rec)
+	if err != nil {
+		return nil, located(err, f.Path(), name)
+	}
+	if !found {
+		return nil, f.notFound(name)
+	}
+	t, err = f.nativeTensor(&rec)
+	return t, located(err, f.Path(), name)
+}
+
+func (f *File) notFound(name string) error {
+	return &Error{Kind: tensor.ErrNotFound, Path: f.Path(), Tensor: name, Offset: -1}
+}

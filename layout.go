@@ -1,0 +1,128 @@
+package tensorfile
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// A Layout describes a file of another format as this library sees its own:
+// storages, which are bytes, and tensors, which are names and views on them.
+// Package convert makes layouts; with OpenLayout every reading function works
+// on the foreign file in place.
+type Layout struct {
+	Format   string // "npy"
+	Version  string // of the format; for people
+	Attrs    Attrs
+	Storages []LayoutStorage
+	Tensors  []LayoutTensor // in the order of the file
+	Checks   []LayoutCheck  // checksums that the file keeps of plain bytes
+	// Skipped holds one error for each tensor that was left out because the
+	// reader was told to go on without it.
+	Skipped []error
+	// Notes are for people: what is unusual about the file but no error.
+	Notes []string
+}
+
+// LayoutStorage is an extent of plain bytes in the file or a stream that
+// decodes to bytes.
+type LayoutStorage struct {
+	Offset, Size int64 // plain: [Offset, Offset+Size) of the file
+	// Open, if not nil, says that the storage is encoded: it decodes to exactly
+	// Size bytes. It is safe to call from many goroutines.
+	Open       func(ctx context.Context) (io.ReadCloser, error)
+	Codec      string // of an encoded storage: "deflate"
+	StoredSize int64  // bytes in the file of an encoded storage
+	Member     string // of an archive, for errors
+}
+
+// LayoutCheck is a CRC-32 (IEEE 802.3, as in zip) that a file keeps of an extent
+// of itself; Verify looks at it.
+type LayoutCheck struct {
+	Offset, Size int64
+	CRC32        uint32
+	Member       string
+}
+
+// LayoutTensor is a name for a view on a storage.
+type LayoutTensor struct {
+	Name    string
+	Storage int   // index; negative: none, for a tensor without elements
+	Offset  int64 // bytes from the storage's begin to element (0, ..., 0)
+	DType   tensor.DType
+	Shape   tensor.Shape
+	Strides tensor.Strides // bytes between units; nil: C order
+	Order   tensor.ByteOrder
+	Attrs   Attrs
+}
+
+// OpenLayout makes a File of the source m, which holds a file of another
+// format, and its layout. The File owns m from now on and closes it, also if
+// OpenLayout fails.
+func OpenLayout(m *mmap.Map, l *Layout, o *OpenOptions) (*File, error) {
+	f := newFile(m, o)
+	f.layout = l
+	if err := f.indexLayout(); err != nil {
+		m.Close()
+		return nil, located(err, m.Path(), "")
+	}
+	if err := m.Map(m.Size()); err != nil {
+		m.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) indexLayout() error {
+	l := f.layout
+	e := func(kind error, name, field, got, want string) error {
+		return &Error{Kind: kind, Format: l.Format, Tensor: name, Offset: -1, Field: field, Got: got, Want: want}
+	}
+	for i := range l.Storages {
+		s := &l.Storages[i]
+		if s.Size < 0 || s.Open == nil && (s.Offset < 0 || s.Offset > f.m.Size() || s.Size > f.m.Size()-s.Offset) {
+			return e(ErrTruncated, s.Member, "data", fmt.Sprintf("[%d, +%d)", s.Offset, s.Size), fmt.Sprintf("inside the file's %d bytes", f.m.Size()))
+		}
+		if s.Open == nil {
+			s.StoredSize = s.Size
+		}
+	}
+	f.byName = make(map[string]int, len(l.Tensors))
+	for i := range l.Tensors {
+		t := &l.Tensors[i]
+		if err := format.CheckName(t.Name); err != nil {
+			return err
+		}
+		if _, ok := f.byName[t.Name]; ok {
+			return e(ErrDuplicate, t.Name, "name", "it twice", "each name once")
+		}
+		f.byName[t.Name] = i
+		if t.Strides == nil {
+			st, err := tensor.Contiguous(t.DType, t.Shape)
+			if err != nil {
+				return located(err, "", t.Name)
+			}
+			t.Strides = st
+		}
+		var size int64
+		if t.Storage >= 0 {
+			size = l.Storages[t.Storage].Size
+		}
+		lo, hi, err := tensor.Reach(t.DType, t.Shape, t.Strides, t.Offset)
+		if err == nil && (lo < 0 || hi > size) {
+			err = e(ErrCorrupt, t.Name, "data", fmt.Sprintf("reach [%d, %d)", lo, hi), fmt.Sprintf("inside [0, %d)", size))
+		}
+		if err != nil {
+			return located(err, "", t.Name)
+		}
+	}
+	return nil
+}
+
+// Layout returns the description of a foreign file, and nil for a native one.
+// It must not be changed.
+func (f *File) Layout() *Layout { return f.layout }

@@ -1,0 +1,509 @@
+package tensorfile
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// region is a strided view on a tensor's storage as numbers only, for bytes
+// that are not in memory yet.
+type region struct {
+	dtype   tensor.DType
+	shape   tensor.Shape
+	strides tensor.Strides
+	offset  int64 // in the storage
+}
+
+// region is the part of t that sel takes.
+func (t *Tensor) region(sel ...tensor.Selection) (region, error) {
+	r := region{t.dtype, t.shape, t.strides, t.offset}
+	var err error
+	for _, s := range sel {
+		if r, err = r.selection(s); err != nil {
+			return r, located(err, t.f.Path(), t.name)
+		}
+	}
+	if t.viewErr != nil && t.st.Kind != StorageRaw && t.st.Kind != StorageEncoded {
+		return r, t.viewErr
+	}
+	return r, nil
+}
+
+// selection applies s as tensor.View.Select does.
+func (r region) selection(s tensor.Selection) (region, error) {
+	ranges, _, err := s.Resolve(r.shape)
+	if err != nil {
+		return r, err
+	}
+	out := region{dtype: r.dtype, offset: r.offset}
+	empty := false
+	for _, a := range ranges {
+		empty = empty || a.Count == 0
+	}
+	axis := 0
+	keep := func(n int) error {
+		for ; n > 0; n-- {
+			a, stride := ranges[axis], r.strides[axis]
+			first := a.First
+			if r.dtype.Packed() && axis == len(r.shape)-1 {
+				e, end := int64(r.dtype.UnitElems), a.First+a.Count
+				if a.Drop || a.Count > 0 && (a.Step != 1 || first%e != 0 || end%e != 0 && end != r.shape[axis]) {
+					return &Error{Kind: ErrUnsupported, Offset: -1, Field: "selection of a packed axis", Got: s.String(), Want: fmt.Sprintf("whole units of %d elements of %v", e, r.dtype)}
+				}
+				first /= e
+			}
+			if !empty {
+				out.offset += first * stride
+			}
+			if !a.Drop {
+				out.shape = append(out.shape, a.Count)
+				if a.Count > 1 {
+					stride *= a.Step // reaches an element, so it cannot overflow
+				}
+				out.strides = append(out.strides, stride)
+			}
+			axis++
+		}
+		return nil
+	}
+	whole := len(r.shape)
+	for _, it := range s {
+		if it.Kind == tensor.SelectRange || it.Kind == tensor.SelectIndex {
+			whole--
+		}
+	}
+	for _, it := range s {
+		switch it.Kind {
+		case tensor.SelectNewAxis:
+			out.shape, out.strides = append(out.shape, 1), append(out.strides, 0)
+		case tensor.SelectEllipsis:
+			err = keep(whole)
+		default:
+			err = keep(1)
+		}
+		if err != nil {
+			return out, err
+		}
+	}
+	if err := keep(len(r.shape) - axis); err != nil {
+		return out, err
+	}
+	if n := len(out.shape); r.dtype.Packed() && (n == 0 || out.strides[n-1] != int64(r.dtype.UnitBytes)) {
+		return out, &Error{Kind: ErrUnsupported, Offset: -1, Field: "selection of a packed axis", Got: s.String(), Want: "the packed axis last"}
+	}
+	return out, nil
+}
+
+func (r region) permute(axes []int) (region, error) {
+	bad := &Error{Kind: tensor.ErrIndex, Offset: -1, Field: "axes", Got: fmt.Sprint(axes), Want: fmt.Sprintf("each of 0..%d once", len(r.shape)-1)}
+	if len(axes) != len(r.shape) {
+		return r, bad
+	}
+	out := region{dtype: r.dtype, offset: r.offset}
+	var seen [tensor.MaxRank]bool
+	for _, a := range axes {
+		if a < 0 || a >= len(r.shape) || seen[a] {
+			return r, bad
+		}
+		seen[a] = true
+		out.shape, out.strides = append(out.shape, r.shape[a]), append(out.strides, r.strides[a])
+	}
+	if n := len(axes); r.dtype.Packed() && axes[n-1] != n-1 {
+		return r, &Error{Kind: ErrUnsupported, Offset: -1, Field: "axes", Got: fmt.Sprint(axes), Want: "the packed axis last"}
+	}
+	return out, nil
+}
+
+// rows is [a, b) along an axis that is not packed.
+func (r region) rows(axis int, a, b int64) region {
+	r.offset += a * r.strides[axis]
+	r.shape = r.shape.Clone()
+	r.shape[axis] = b - a
+	return r
+}
+
+func (r region) empty() bool {
+	for _, n := range r.shape {
+		if n == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// bytes of the C-order image; the region was checked when it was made.
+func (r region) bytes() int64 {
+	n, _ := tensor.ByteSize(r.dtype, r.shape)
+	return n
+}
+
+func (r region) reach() (lo, hi int64) {
+	lo, hi, _ = tensor.Reach(r.dtype, r.shape, r.strides, r.offset)
+	return lo, hi
+}
+
+// contiguous reports whether the region is its own C-order image.
+func (r region) contiguous() bool {
+	want := int64(r.dtype.UnitBytes)
+	for i := len(r.shape) - 1; i >= 0; i-- {
+		n := r.shape[i]
+		if i == len(r.shape)-1 && r.dtype.Packed() {
+			n = (n + int64(r.dtype.UnitElems) - 1) / int64(r.dtype.UnitElems)
+		}
+		if n == 1 {
+			continue
+		}
+		if r.strides[i] != want {
+			return false
+		}
+		want *= n
+	}
+	return true
+}
+
+// widest is the axis to cut: the one with the largest steps, or -1 if there is
+// nothing to cut but a packed axis.
+func (r region) widest() int {
+	axis, far := -1, int64(-1)
+	for i, n := range r.shape {
+		if n < 2 || r.dtype.Packed() && i == len(r.shape)-1 {
+			continue
+		}
+		s := max(r.strides[i], -r.strides[i])
+		if s > far {
+			axis, far = i, s
+		}
+	}
+	return axis
+}
+
+const (
+	// pieceBytes is how much is copied between two looks at the context.
+	pieceBytes = 8 << 20
+	// blockBytes bounds what a stream of a strided tensor holds in memory.
+	blockBytes = 4 << 20
+)
+
+// readRegion copies r to dst, which has its shape and dtype.
+func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err error) {
+	defer func() { err = located(err, t.f.Path(), t.name) }()
+	if err := ctx.Err(); err != nil || r.empty() {
+		return err
+	}
+	if t.f.opts.Verify == VerifyOnFirstUse {
+		if err := t.f.verifyOnce(t); err != nil {
+			return err
+		}
+	}
+	switch {
+	case t.st.Kind == StorageEncoded:
+		return t.decodeRegion(ctx, dst, r)
+	case t.viewErr == nil:
+		lease, err := t.f.m.Acquire()
+		if err != nil {
+			return err
+		}
+		defer lease.Release()
+		data := t.f.m.Bytes()[t.st.Offset : t.st.Offset+t.st.Size]
+		return eachPiece(ctx, dst, r, func(dst tensor.View, r region) error {
+			src, err := tensor.NewView(data, r.dtype, r.shape, r.strides, r.offset, t.order)
+			if err != nil {
+				return err
+			}
+			return lease.Guard(func() error { return tensor.Copy(dst, src) })
+		})
+	}
+	return t.preadRegion(ctx, dst, r)
+}
+
+// eachPiece cuts r along axes where both sides can be cut until the pieces are
+// small enough, and calls fn for each.
+func eachPiece(ctx context.Context, dst tensor.View, r region, fn func(tensor.View, region) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	axis := r.widest()
+	if r.bytes() <= pieceBytes || axis < 0 {
+		return fn(dst, r)
+	}
+	return halves(dst, r, axis, func(dst tensor.View, r region) error { return eachPiece(ctx, dst, r, fn) })
+}
+
+// halves calls fn for the two halves of r along an axis.
+func halves(dst tensor.View, r region, axis int, fn func(tensor.View, region) error) error {
+	n := r.shape[axis]
+	for _, cut := range [2][2]int64{{0, n / 2}, {n / 2, n}} {
+		d, err := dst.Slice(axis, cut[0], cut[1], 1)
+		if err != nil {
+			return err
+		}
+		if err := fn(d, r.rows(axis, cut[0], cut[1])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// preadRegion reads r with positioned reads: straight into dst where both are
+// contiguous, else through the spans that hold the elements.
+func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	lo, hi := r.reach()
+	if dst.Order() == t.order && r.contiguous() {
+		if b, err := dst.Bytes(); err == nil {
+			for at := int64(0); at < int64(len(b)); at += pieceBytes {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := t.f.readAt(b[at:min(at+pieceBytes, int64(len(b)))], t.st.Offset+lo+at); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	axis := r.widest()
+	if span := hi - lo; axis >= 0 && (span > pieceBytes || span > 1<<16 && span/16 > r.bytes()) {
+		return halves(dst, r, axis, func(dst tensor.View, r region) error { return t.preadRegion(ctx, dst, r) })
+	}
+	b := make([]byte, hi-lo)
+	if err := t.f.readAt(b, t.st.Offset+lo); err != nil {
+		return err
+	}
+	src, err := tensor.NewView(b, r.dtype, r.shape, r.strides, r.offset-lo, t.order)
+	if err != nil {
+		return err
+	}
+	return tensor.Copy(dst, src)
+}
+
+// decodeRegion decodes the storage up to the last byte of r, once.
+func (t *Tensor) decodeRegion(ctx context.Context, dst tensor.View, r region) error {
+	lo, hi := r.reach()
+	in, err := t.openStream(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := skip(in, lo); err != nil {
+		return err
+	}
+	if dst.Order() == t.order && r.contiguous() {
+		if b, err := dst.Bytes(); err == nil {
+			return t.fill(in, b, hi)
+		}
+	}
+	if t.f.limit >= 0 && hi-lo > t.f.limit {
+		return &Error{Kind: ErrLimit, Offset: -1, Field: "bytes to decode", Got: fmt.Sprint(hi - lo), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", t.f.limit)}
+	}
+	b, err := readGrowing(in, hi-lo)
+	if err != nil {
+		return err
+	}
+	if err := t.finish(in, hi); err != nil {
+		return err
+	}
+	src, err := tensor.NewView(b, r.dtype, r.shape, r.strides, r.offset-lo, t.order)
+	if err != nil {
+		return err
+	}
+	return tensor.Copy(dst, src)
+}
+
+// fill reads b, which ends at end of the storage.
+func (t *Tensor) fill(in io.Reader, b []byte, end int64) error {
+	if _, err := io.ReadFull(in, b); err != nil {
+		return streamError(err)
+	}
+	return t.finish(in, end)
+}
+
+// finish reads the end of a stream that was wanted whole, where its decoder
+// looks at checksums.
+func (t *Tensor) finish(in io.Reader, at int64) error {
+	if at != t.st.Size {
+		return nil
+	}
+	var one [1]byte
+	if n, err := in.Read(one[:]); n != 0 {
+		return &Error{Kind: ErrCorrupt, Offset: -1, Field: "decoded bytes", Got: "more", Want: fmt.Sprint(t.st.Size)}
+	} else if err != nil && err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// readGrowing reads n bytes without believing n before the bytes are there.
+func readGrowing(in io.Reader, n int64) ([]byte, error) {
+	if n <= 1<<20 {
+		b := make([]byte, n)
+		_, err := io.ReadFull(in, b)
+		return b, streamError(err)
+	}
+	b := make([]byte, 1<<20)
+	for have := int64(0); ; {
+		m, err := io.ReadFull(in, b[have:])
+		have += int64(m)
+		if err != nil {
+			return nil, streamError(err)
+		}
+		if have == n {
+			return b, nil
+		}
+		c := make([]byte, min(n, 4*have))
+		copy(c, b)
+		b = c
+	}
+}
+
+func skip(in io.Reader, n int64) error {
+	_, err := io.CopyN(io.Discard, in, n)
+	return streamError(err)
+}
+
+func streamError(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return &Error{Kind: ErrTruncated, Offset: -1, Field: "decoded bytes", Got: "fewer", Want: "as many as declared"}
+	}
+	return err
+}
+
+// openStream opens an encoded storage; its errors name the member.
+func (t *Tensor) openStream(ctx context.Context) (io.ReadCloser, error) {
+	return t.f.layout.Storages[t.st.ID-1].Open(ctx)
+}
+
+// contextWriter looks at the context before each write.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c contextWriter) Write(p []byte) (n int, err error) {
+	for n < len(p) || n == 0 {
+		if err := c.ctx.Err(); err != nil {
+			return n, err
+		}
+		m, err := c.w.Write(p[n:min(len(p), n+pieceBytes)])
+		n += m
+		if err != nil || len(p) == 0 {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// writeRegion writes the C-order image of r, little-endian, in bounded memory.
+func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err error) {
+	defer func() { err = located(err, t.f.Path(), t.name) }()
+	if err := ctx.Err(); err != nil || r.empty() {
+		return err
+	}
+	out := contextWriter{ctx, w}
+	switch {
+	case t.viewErr == nil:
+		if t.f.opts.Verify == VerifyOnFirstUse {
+			if err := t.f.verifyOnce(t); err != nil {
+				return err
+			}
+		}
+		data := t.f.m.Bytes()
+		if data == nil && t.st.Size > 0 {
+			return &Error{Kind: ErrClosed, Offset: -1}
+		}
+		src, err := tensor.NewView(data[t.st.Offset:t.st.Offset+t.st.Size], r.dtype, r.shape, r.strides, r.offset, t.order)
+		if err != nil {
+			return err
+		}
+		err = t.f.m.Guard(func() error { return src.WriteCOrder(out, tensor.LittleEndian) })
+		return t.f.m.FaultError(err, t.st.Offset)
+	case t.st.Kind == StorageEncoded && r.contiguous():
+		return t.streamRegion(ctx, out, r)
+	case t.st.Kind == StorageEncoded:
+		if err := t.f.allow(t, r); err != nil {
+			return err
+		}
+		all, err := tensor.Make(r.dtype, r.shape)
+		if err != nil {
+			return err
+		}
+		if err := t.decodeRegion(ctx, all, r); err != nil {
+			return err
+		}
+		return all.WriteCOrder(out, tensor.LittleEndian)
+	}
+	return t.writeBlocks(ctx, out, r)
+}
+
+// writeBlocks reads r block by block in C order.
+func (t *Tensor) writeBlocks(ctx context.Context, out io.Writer, r region) error {
+	axis := 0
+	for axis < len(r.shape) && r.shape[axis] < 2 {
+		axis++
+	}
+	packed := r.dtype.Packed() && axis == len(r.shape)-1
+	if r.bytes() > blockBytes && axis < len(r.shape) && !packed {
+		n := r.shape[axis]
+		for _, cut := range [2][2]int64{{0, n / 2}, {n / 2, n}} {
+			if err := t.writeBlocks(ctx, out, r.rows(axis, cut[0], cut[1])); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	block, err := tensor.Make(r.dtype, r.shape)
+	if err != nil {
+		return err
+	}
+	if err := t.readRegion(ctx, block, r); err != nil {
+		return err
+	}
+	return block.WriteCOrder(out, tensor.LittleEndian)
+}
+
+// streamRegion copies a contiguous part of an encoded storage without holding
+// it.
+func (t *Tensor) streamRegion(ctx context.Context, out io.Writer, r region) error {
+	lo, hi := r.reach()
+	in, err := t.openStream(ctx)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := skip(in, lo); err != nil {
+		return err
+	}
+	unit := int64(r.dtype.UnitBytes)
+	buf := make([]byte, min(hi-lo, max(blockBytes/4/unit, 1)*unit))
+	for at := lo; at < hi; {
+		b := buf[:min(int64(len(buf)), hi-at)]
+		if _, err := io.ReadFull(in, b); err != nil {
+			return streamError(err)
+		}
+		if t.order == tensor.LittleEndian {
+			_, err = out.Write(b)
+		} else {
+			err = writeSwapped(out, b, r.dtype)
+		}
+		if err != nil {
+			return err
+		}
+		at += int64(len(b))
+	}
+	return t.finish(in, hi)
+}
+
+// writeSwapped writes big-endian units as little-endian ones.
+func writeSwapped(out io.Writer, b []byte, d tensor.DType) error {
+	shape := tensor.Shape{int64(len(b)) / int64(d.UnitBytes) * int64(d.UnitElems)}
+	v, err := tensor.NewView(b, d, shape, nil, 0, tensor.BigEndian)
+	if err != nil {
+		return err
+	}
+	return v.WriteCOrder(out, tensor.LittleEndian)
+}

@@ -1,0 +1,80 @@
+package tensorfile
+
+import (
+	"io"
+)
+
+// hugePage is the size and alignment of the pieces that a stream writes. How a
+// file is written decides how it maps: from whole huge-page pieces at huge-page
+// offsets the kernel makes folios that later map with huge pages.
+const hugePage = 2 << 20
+
+// stream writes the bytes of a file in order, in pieces that end at multiples
+// of hugePage of the file, whatever they hold.
+type stream struct {
+	w   io.Writer
+	off int64  // of the next byte
+	buf []byte // bytes before off that are not written yet
+}
+
+func newStream(w io.Writer, off int64) *stream { return &stream{w: w, off: off} }
+
+// Write takes p, which is not kept.
+func (s *stream) Write(p []byte) (int, error) {
+	total := len(p)
+	for len(p) > 0 {
+		if len(s.buf) == 0 && s.off%hugePage == 0 && len(p) >= hugePage {
+			n := len(p) &^ (hugePage - 1)
+			if err := writeAll(s.w, p[:n]); err != nil {
+				return total - len(p), err
+			}
+			s.off, p = s.off+int64(n), p[n:]
+			continue
+		}
+		if s.buf == nil {
+			s.buf = make([]byte, 0, hugePage)
+		}
+		n := min(int64(len(p)), hugePage-s.off%hugePage)
+		s.buf = append(s.buf, p[:n]...)
+		s.off, p = s.off+n, p[n:]
+		if s.off%hugePage == 0 {
+			if err := s.flush(); err != nil {
+				return total - len(p), err
+			}
+		}
+	}
+	return total, nil
+}
+
+// zeros writes n zero bytes.
+func (s *stream) zeros(n int64) error {
+	var block [4096]byte
+	for n > 0 {
+		m, err := s.Write(block[:min(n, int64(len(block)))])
+		if err != nil {
+			return err
+		}
+		n -= int64(m)
+	}
+	return nil
+}
+
+// align writes zeros up to a multiple of n, a power of two.
+func (s *stream) align(n int64) error { return s.zeros(-s.off & (n - 1)) }
+
+func (s *stream) flush() error {
+	if len(s.buf) == 0 {
+		return nil
+	}
+	err := writeAll(s.w, s.buf)
+	s.buf = s.buf[:0]
+	return err
+}
+
+func writeAll(w io.Writer, p []byte) error {
+	n, err := w.Write(p)
+	if err == nil && n != len(p) {
+		err = io.ErrShortWrite
+	}
+	return err
+}

@@ -1,0 +1,607 @@
+package tensorfile
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// VerifyOptions says what Verify looks at. The zero value, and nil, mean every
+// byte.
+type VerifyOptions struct {
+	// Quick leaves payloads out: structure, catalog and padding only. Default:
+	// false.
+	Quick bool
+	// Sample, between 0 and 1, checks that share of the payload blocks, chosen
+	// at random. Default: 0, all.
+	Sample float64
+	// Workers that check payloads. Default: GOMAXPROCS.
+	Workers int
+}
+
+// Report is what Verify found.
+type Report struct {
+	Generations int
+	Tensors     int   // names, in all generations
+	Storages    int   // payloads, each counted once
+	Blocks      int64 // checksummed pieces of payload that were read
+	Bytes       int64 // of payload that were read
+	// Findings are what is wrong: errors that name place and rule.
+	Findings []error
+	// Unknown is what could not be checked because it is not known here.
+	Unknown []error
+}
+
+// OK reports whether nothing is wrong.
+func (r *Report) OK() bool { return len(r.Findings) == 0 }
+
+// maxFindings bounds a report: a file of noise is told by fewer.
+const maxFindings = 10_000
+
+type verifier struct {
+	ctx   context.Context
+	f     *File
+	o     VerifyOptions
+	lease mmap.Lease
+
+	mu     sync.Mutex
+	rep    *Report
+	seen   map[string]struct{} // findings, each once
+	owners []owner
+	sums   map[int64]*format.StorageRecord // payload offset -> record
+	runs   map[int64]struct{}              // heads that were checked
+}
+
+// owner is an extent of the file that belongs to something.
+type owner struct {
+	begin, end int64
+	what       string
+}
+
+// Verify checks the file: of a native one every structure of every generation,
+// every payload, and that what belongs to nothing is zero; of a foreign one
+// what checksums it has. Damage is in the report; the error is for what could
+// not be read, and for ctx.
+func (f *File) Verify(ctx context.Context, o *VerifyOptions) (*Report, error) {
+	v := &verifier{ctx: ctx, f: f, rep: &Report{}, seen: map[string]struct{}{}, sums: map[int64]*format.StorageRecord{}, runs: map[int64]struct{}{}}
+	if o != nil {
+		v.o = *o
+	}
+	if v.o.Workers <= 0 {
+		v.o.Workers = runtime.GOMAXPROCS(0)
+	}
+	var err error
+	if v.lease, err = f.m.Acquire(); err != nil {
+		return nil, err
+	}
+	defer v.lease.Release()
+	if f.layout != nil {
+		err = v.foreign()
+	} else {
+		err = v.native()
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return v.rep, located(err, f.Path(), "")
+}
+
+func (v *verifier) find(err error) {
+	err = located(err, v.f.Path(), "")
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if _, ok := v.seen[err.Error()]; ok || len(v.rep.Findings) == maxFindings {
+		return
+	}
+	v.seen[err.Error()] = struct{}{}
+	if errors.Is(err, ErrUnsupported) {
+		v.rep.Unknown = append(v.rep.Unknown, err)
+		return
+	}
+	v.rep.Findings = append(v.rep.Findings, err)
+}
+
+func (v *verifier) own(begin, n int64, what string) {
+	if n > 0 {
+		v.owners = append(v.owners, owner{begin, begin + n, what})
+	}
+}
+
+func finding(rule string, off int64, field, got, want string) error {
+	return &Error{Kind: ErrCorrupt, Format: format.Name, Offset: off, Field: field, Got: got, Want: want, Rule: rule}
+}
+
+func (v *verifier) native() error {
+	if err := v.control(); err != nil {
+		return err
+	}
+	root := &v.f.choice.Root
+	for {
+		v.rep.Generations++
+		cat, err := format.OpenCatalog(v.f.m, root)
+		if err != nil {
+			v.find(err)
+		} else {
+			v.generation(cat)
+		}
+		v.own(root.TrailerAt(), format.RootSize, fmt.Sprintf("trailer of generation %d", root.Generation))
+		if root.Previous == 0 {
+			break
+		}
+		b := make([]byte, format.RootSize)
+		if err := v.f.readAt(b, root.Previous); err != nil {
+			return err
+		}
+		prev, err := format.ParseTrailer(b, root.Previous, v.f.uuid)
+		if err == nil && prev.Generation >= root.Generation {
+			err = finding(format.RuleRootPrevious, root.Previous, "generation", fmt.Sprint(prev.Generation), fmt.Sprintf("below %d", root.Generation))
+		}
+		if err != nil {
+			v.find(err)
+			break
+		}
+		root = &prev
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+	}
+	if err := v.gaps(); err != nil {
+		return err
+	}
+	if v.o.Quick {
+		return nil
+	}
+	return v.payloads()
+}
+
+// control checks the three pages before the data, and the trailers that the
+// slots repeat.
+func (v *verifier) control() error {
+	b := make([]byte, format.DataStart)
+	if err := v.f.readAt(b, 0); err != nil {
+		return err
+	}
+	zero := func(begin, end int64, what string) {
+		for i := begin; i < end; i++ {
+			if b[i] != 0 {
+				v.find(finding(format.RuleControlZero, i, what, fmt.Sprint(b[i]), "0"))
+				return
+			}
+		}
+	}
+	zero(format.HeaderSize, format.SlotA, "header page beyond the header")
+	c := &v.f.choice
+	if v.f.Info().Streamed {
+		zero(format.SlotA, format.DataStart, "root slots of a streamed file")
+		return nil
+	}
+	for i, at := range [2]int64{format.SlotA, format.SlotB} {
+		zero(at+format.RootSize, at+format.PageSize, fmt.Sprintf("%v beyond its record", format.Place(i)))
+		if err := c.Slots[i]; err != nil {
+			v.find(err)
+			continue
+		}
+		v.trailerOf(b[at:at+format.RootSize], format.Place(i))
+	}
+	return nil
+}
+
+// trailerOf checks that the record of a slot also stands as a trailer.
+func (v *verifier) trailerOf(rec []byte, p format.Place) {
+	root, err := format.ParseSlot(rec, p, v.f.uuid)
+	if err != nil {
+		v.find(err)
+		return
+	}
+	at := root.TrailerAt()
+	b := make([]byte, format.RootSize)
+	if at > v.f.m.Size()-format.RootSize {
+		v.find(finding(format.RuleRootTrailer, at, "trailer", "the end of the file", fmt.Sprintf("the record of %v", p)))
+		return
+	}
+	if err := v.f.readAt(b, at); err != nil {
+		v.find(err)
+		return
+	}
+	for i := range b {
+		if b[i] != rec[i] {
+			v.find(finding(format.RuleRootTrailer, at+int64(i), "trailer", fmt.Sprintf("%#02x", b[i]), fmt.Sprintf("%#02x, as in %v", rec[i], p)))
+			return
+		}
+	}
+}
+
+// generation checks the catalog of one generation and notes what it owns.
+func (v *verifier) generation(cat *format.Catalog) {
+	err := v.lease.Guard(func() error {
+		runs, err := cat.Runs()
+		if err != nil {
+			return err
+		}
+		for _, r := range runs {
+			v.run(r)
+		}
+		return v.records(cat)
+	})
+	if err != nil {
+		v.find(err)
+	}
+}
+
+func (v *verifier) run(r *format.Run) {
+	if _, ok := v.runs[r.Offset]; ok {
+		return
+	}
+	v.runs[r.Offset] = struct{}{}
+	v.own(r.Begin(), r.Body+r.Length(), fmt.Sprintf("run of generation %d", r.Generation))
+	r.Verify(v.find)
+}
+
+func (v *verifier) records(cat *format.Catalog) error {
+	s, err := cat.Scanner()
+	if err != nil {
+		return err
+	}
+	parent := ""
+	for {
+		rec, more, err := s.Next()
+		if err != nil {
+			v.find(err)
+			if !more {
+				return nil
+			}
+			continue
+		}
+		if rec == nil {
+			break
+		}
+		switch {
+		case rec.Kind == format.KindFile:
+			continue
+		case format.IsPart(rec.Name):
+			if i := len(parent); i == 0 || len(rec.Name) <= i || rec.Name[:i] != parent || rec.Name[i] != 0 {
+				v.find(named(finding(format.RuleOrphanPart, rec.At, "part", tensor.Quote(rec.Name), "a composite tensor that it belongs to"), rec.Name))
+			}
+		case rec.Kind == format.KindComposite:
+			parent = rec.Name
+		default:
+			parent = ""
+		}
+		v.rep.Tensors++
+		if rec.Kind == format.KindDense {
+			if _, err := v.f.bind(cat, rec); err != nil {
+				v.find(named(err, rec.Name))
+			}
+		}
+	}
+	return cat.ScanStorages(func(s *format.StorageRecord) error {
+		if s.Kind != format.StorageRaw {
+			v.find(&Error{Kind: ErrUnsupported, Format: format.Name, Offset: s.At, Field: "storage kind", Got: fmt.Sprint(s.Kind), Want: "raw"})
+			return nil
+		}
+		if s.Size == 0 {
+			return nil
+		}
+		if old, ok := v.sums[s.Payload]; ok && old.Size == s.Size {
+			return nil // the same bytes in another generation
+		}
+		copied := *s
+		v.sums[s.Payload] = &copied
+		v.rep.Storages++
+		v.own(s.Payload, s.Stored, fmt.Sprintf("storage %d", s.ID))
+		if s.Size > s.BlockSize() {
+			v.own(int64(s.Ref.Offset), int64(s.Ref.Length), fmt.Sprintf("block sums of storage %d", s.ID))
+		}
+		return nil
+	})
+}
+
+func named(err error, name string) error { return located(err, "", name) }
+
+// gaps checks that owners do not overlap and that what lies between them is
+// zero, journal runs apart, which nothing points to.
+func (v *verifier) gaps() error {
+	v.own(0, format.DataStart, "control pages")
+	slices.SortFunc(v.owners, func(a, b owner) int { return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end)) })
+	end, last := int64(0), owner{}
+	for i := 0; i < len(v.owners); i++ {
+		o := v.owners[i]
+		if o.begin < end {
+			v.find(finding(format.RuleOverlap, o.begin, "extent", fmt.Sprintf("%s at [%d, %d) overlaps %s at [%d, %d)", o.what, o.begin, o.end, last.what, last.begin, last.end), "extents apart"))
+		} else if err := v.gap(end, o.begin); err != nil {
+			return err
+		}
+		if o.end > end {
+			end, last = o.end, o
+		}
+	}
+	return v.gap(end, v.f.choice.Root.Length)
+}
+
+// gap looks through [begin, end) for bytes that are not zero.
+func (v *verifier) gap(begin, end int64) error {
+	const window = 1 << 20
+	for at := begin; at < end; {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		n := int(min(end-at, window))
+		first := -1
+		err := v.lease.Guard(func() error {
+			b, err := v.f.m.Fetch(uint64(at), n)
+			first = slices.IndexFunc(b, func(c byte) bool { return c != 0 })
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if first < 0 {
+			at += int64(n)
+			continue
+		}
+		at += int64(first)
+		run, err := v.journal(at, end)
+		if err != nil {
+			return err
+		}
+		if run == nil || run.Begin() < begin {
+			v.find(finding(format.RulePadding, at, "padding", "a byte that is not zero", "0"))
+			return nil
+		}
+		run.Verify(v.find)
+		at = run.Offset + run.Length()
+	}
+	return nil
+}
+
+// journal finds the journal run whose body holds the byte at begin: its head
+// stands at the next multiple of 64 that has the magic and points back here.
+func (v *verifier) journal(begin, end int64) (found *format.Run, err error) {
+	gerr := v.lease.Guard(func() error {
+		found, err = format.FindRun(v.f.m, &v.f.choice.Root, begin, end)
+		return nil
+	})
+	return found, cmp.Or(gerr, err)
+}
+
+// block is a checksummed piece of payload.
+type block struct {
+	off, n  int64
+	sum     uint32
+	storage *format.StorageRecord
+	index   int64
+}
+
+func (v *verifier) payloads() error {
+	storages := make([]*format.StorageRecord, 0, len(v.sums))
+	for _, s := range v.sums {
+		storages = append(storages, s)
+	}
+	slices.SortFunc(storages, func(a, b *format.StorageRecord) int { return cmp.Compare(a.Payload, b.Payload) })
+	names := v.names()
+	work := make(chan block, 64)
+	var wg sync.WaitGroup
+	var failed atomic.Pointer[error]
+	for range v.o.Workers {
+		wg.Go(func() {
+			for b := range work {
+				if v.ctx.Err() != nil || failed.Load() != nil {
+					continue
+				}
+				if err := v.block(b, names); err != nil {
+					failed.CompareAndSwap(nil, &err)
+				}
+			}
+		})
+	}
+	for _, s := range storages {
+		if v.ctx.Err() != nil {
+			break
+		}
+		sums, err := v.f.blockSums(s.Size, s.Block, s.Ref)
+		if err != nil {
+			v.find(named(err, names[s.ID]))
+			continue
+		}
+		for i, sum := range sums {
+			if v.o.Sample > 0 && rand.Float64() >= v.o.Sample {
+				continue
+			}
+			at := int64(i) << s.Block
+			work <- block{s.Payload + at, min(s.Size-at, s.BlockSize()), sum, s, int64(i)}
+		}
+	}
+	close(work)
+	wg.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// names gives each storage of the newest generation the name of a tensor on it.
+func (v *verifier) names() map[uint64]string {
+	names := map[uint64]string{}
+	scan(v.f, func(rec *format.TensorRecord) (struct{}, error) {
+		if _, ok := names[rec.Storage]; !ok {
+			names[rec.Storage] = rec.Name
+		}
+		return struct{}{}, nil
+	}, func(struct{}, error) bool { return true })
+	return names
+}
+
+func (v *verifier) block(b block, names map[uint64]string) error {
+	sum, err := v.f.checksum(v.lease, b.off, b.n)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	v.rep.Blocks++
+	v.rep.Bytes += b.n
+	v.mu.Unlock()
+	if sum != b.sum {
+		v.find(badBlock(names[b.storage.ID], b, sum))
+	}
+	return nil
+}
+
+func badBlock(name string, b block, got uint32) error {
+	return &Error{Kind: ErrCorrupt, Format: format.Name, Tensor: name, Chunk: fmt.Sprintf("block %d", b.index), Offset: b.off, Field: "checksum", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", b.sum), Rule: format.RuleRawCRC}
+}
+
+// blockSums returns the checksums of the blocks of a raw storage.
+func (f *File) blockSums(size int64, block uint8, ref format.Ref) ([]uint32, error) {
+	if size == 0 {
+		return nil, nil
+	}
+	if size <= 1<<block {
+		return []uint32{ref.CRC}, nil
+	}
+	b := make([]byte, ref.Length)
+	if err := f.readAt(b, int64(ref.Offset)); err != nil {
+		return nil, err
+	}
+	return format.ParseSums(b, ref)
+}
+
+// checksum computes the sum of [off, off+n) of the file under a lease.
+func (f *File) checksum(l mmap.Lease, off, n int64) (sum uint32, err error) {
+	if f.m.Mapped() {
+		err = l.Guard(func() error {
+			b, err := f.m.Fetch(uint64(off), int(n))
+			sum = format.Checksum(b)
+			return err
+		})
+		return sum, err
+	}
+	const piece = 1 << 20
+	buf := make([]byte, min(n, piece))
+	for n > 0 {
+		b := buf[:min(n, piece)]
+		if _, err := l.ReadAt(b, off); err != nil {
+			return 0, err
+		}
+		sum = format.UpdateChecksum(sum, b)
+		off, n = off+int64(len(b)), n-int64(len(b))
+	}
+	return sum, nil
+}
+
+// verifyOnce checks the payload of t's storage when it is first used.
+func (f *File) verifyOnce(t *Tensor) error {
+	if f.layout != nil || t.st.Kind != StorageRaw {
+		return nil // nothing to check, or checked while decoding
+	}
+	type result struct {
+		sync.Once
+		err error
+	}
+	x, _ := f.checked.LoadOrStore(t.st.ID, &result{})
+	r := x.(*result)
+	r.Do(func() {
+		l, err := f.m.Acquire()
+		if err != nil {
+			r.err = err
+			return
+		}
+		defer l.Release()
+		sums, err := f.blockSums(t.st.Size, t.st.block, t.st.sums)
+		for i := 0; err == nil && i < len(sums); i++ {
+			at := int64(i) << t.st.block
+			b := block{off: t.st.Offset + at, n: min(t.st.Size-at, 1<<t.st.block), sum: sums[i], index: int64(i)}
+			var got uint32
+			if got, err = f.checksum(l, b.off, b.n); err == nil && got != b.sum {
+				err = badBlock(t.name, b, got)
+			}
+		}
+		r.err = located(err, f.Path(), t.name)
+	})
+	return r.err
+}
+
+// foreign checks what checksums a foreign file has: those of plain extents, and
+// those that decoders look at.
+func (v *verifier) foreign() error {
+	l := v.f.layout
+	v.rep.Tensors, v.rep.Storages = len(l.Tensors), len(l.Storages)
+	for _, err := range l.Skipped {
+		v.find(err)
+	}
+	if v.o.Quick {
+		return nil
+	}
+	for _, c := range l.Checks {
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		if v.o.Sample > 0 && rand.Float64() >= v.o.Sample {
+			continue
+		}
+		h := crc32.NewIEEE()
+		buf := make([]byte, min(c.Size, 1<<20))
+		for at := int64(0); at < c.Size; at += int64(len(buf)) {
+			b := buf[:min(int64(len(buf)), c.Size-at)]
+			if err := v.f.readAt(b, c.Offset+at); err != nil {
+				return err
+			}
+			h.Write(b)
+		}
+		v.rep.Blocks++
+		v.rep.Bytes += c.Size
+		if got := h.Sum32(); got != c.CRC32 {
+			v.find(&Error{Kind: ErrCorrupt, Format: l.Format, Member: c.Member, Offset: c.Offset, Field: "CRC-32", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", c.CRC32)})
+		}
+	}
+	for i := range l.Storages {
+		s := &l.Storages[i]
+		if s.Open == nil {
+			continue
+		}
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		in, err := s.Open(v.ctx)
+		if err == nil {
+			var n int64
+			n, err = io.Copy(io.Discard, contextReader{v.ctx, in})
+			in.Close()
+			v.rep.Blocks++
+			v.rep.Bytes += n
+			if err == nil && n != s.Size {
+				err = &Error{Kind: ErrCorrupt, Format: l.Format, Member: s.Member, Offset: -1, Field: "decoded bytes", Got: fmt.Sprint(n), Want: fmt.Sprint(s.Size)}
+			}
+		}
+		if err != nil {
+			if ctxErr := v.ctx.Err(); ctxErr != nil {
+				return ctxErr
+			}
+			v.find(err)
+		}
+	}
+	return nil
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

@@ -1,0 +1,596 @@
+package tensorfile
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Version of this library.
+const Version = "0.1.0"
+
+// writerName stands in every root record that this library writes.
+const writerName = "tensorfile " + Version
+
+// journalEvery is how many bytes of payload lie between two journal runs.
+const journalEvery = 64 << 20
+
+// CreateOptions says how to write a file. The zero value, and nil, are the
+// defaults.
+type CreateOptions struct {
+	// Overwrite replaces a file that is there. Its mode is kept. Default:
+	// false, an existing destination is ErrExists.
+	Overwrite bool
+	// Align is the alignment in bytes of payloads of 64 KiB and more: a power
+	// of two from 4 KiB to 2 MiB. Default: 4 KiB.
+	Align int
+	// Deterministic gives equal bytes for equal input: commit time and UUID
+	// come from Time alone. Default: false.
+	Deterministic bool
+	// Time of the commit. Default: now, or 1970-01-01 if Deterministic.
+	Time time.Time
+	// NoSync leaves it to the caller, or to chance, when the bytes reach the
+	// disk. The destination is still replaced in one step. Default: false.
+	NoSync bool
+
+	fs fsys.FS
+}
+
+// StorageID names a storage of the file being written.
+type StorageID struct {
+	id   uint64
+	size int64
+}
+
+// Size in bytes.
+func (s StorageID) Size() int64 { return s.size }
+
+// TensorOptions describes a tensor beyond its elements. The zero value, and
+// nil, mean nothing.
+type TensorOptions struct {
+	Attrs Attrs
+	// Dims names the axes; "" leaves one without a name. It stands for the
+	// attribute "dims".
+	Dims []string
+}
+
+// A Writer writes a new file. Payloads go out as they are added, in memory
+// that does not grow with them; Commit makes the file appear, Close without
+// Commit leaves no trace. A Writer belongs to one goroutine. After an
+// operation failed in the middle of writing, all others return ErrPoisoned.
+type Writer struct {
+	fs     fsys.FS
+	file   fsys.File // nil for a stream
+	target string    // links resolved
+	path   string    // as the caller named it
+	mode   fs.FileMode
+	keep   bool // mode of the file that is replaced
+	opts   CreateOptions
+
+	out      *stream
+	uuid     format.UUID
+	alignExp uint8
+	tensors  []format.TensorRecord
+	storages []format.StorageRecord
+	names    map[string]struct{}
+	attrs    []byte
+	live     int64
+	since    struct { // the last journal run
+		tensors, storages int
+		bytes             int64
+	}
+	copies map[copyKey]StorageID
+	err    error
+	done   bool
+}
+
+type copyKey struct {
+	f  *File
+	id uint64
+}
+
+func (o *CreateOptions) resolve() (CreateOptions, uint8, error) {
+	var r CreateOptions
+	if o != nil {
+		r = *o
+	}
+	if r.fs == nil {
+		r.fs = fsys.OS
+	}
+	if r.Align == 0 {
+		r.Align = 1 << format.MinAlignExp
+	}
+	exp := uint8(format.MinAlignExp)
+	for exp < format.MaxAlignExp && 1<<exp < r.Align {
+		exp++
+	}
+	if 1<<exp != r.Align {
+		return r, 0, &Error{Kind: ErrLimit, Offset: -1, Field: "alignment", Got: fmt.Sprint(r.Align), Want: fmt.Sprintf("a power of two from %d to %d", 1<<format.MinAlignExp, 1<<format.MaxAlignExp), Rule: format.RuleRootAlignment}
+	}
+	return r, exp, nil
+}
+
+// Create begins a new file at path. Its bytes go to a temporary file beside
+// path until Commit. A symbolic link at path is followed.
+func Create(path string, o *CreateOptions) (*Writer, error) {
+	opts, exp, err := o.resolve()
+	if err != nil {
+		return nil, located(err, path, "")
+	}
+	w := &Writer{fs: opts.fs, path: path, opts: opts, mode: 0o666, alignExp: exp}
+	if w.target, err = w.fs.Resolve(path); err != nil {
+		return nil, w.ioError(err, "path", -1)
+	}
+	switch fi, err := w.fs.Stat(w.target); {
+	case err == nil && !fi.Mode().IsRegular():
+		return nil, &Error{Kind: ErrExists, Path: path, Offset: -1, Field: "destination", Got: kindOf(fi.Mode()), Want: "a regular file, or none"}
+	case err == nil && !opts.Overwrite:
+		return nil, &Error{Kind: ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or CreateOptions.Overwrite"}
+	case err == nil:
+		w.mode, w.keep = fi.Mode().Perm(), true
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, w.ioError(err, "destination", -1)
+	}
+	if w.file, err = w.fs.CreateTemp(w.target, w.mode); err != nil {
+		return nil, w.ioError(err, "temporary file", -1)
+	}
+	if err := w.begin(w.file); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "not a regular file"
+}
+
+// NewWriter begins a new file that is streamed to out, which need not seek: a
+// pipe, a socket, an upload. The stream is whole when Commit has returned.
+// Create is better for files.
+func NewWriter(out io.Writer, o *CreateOptions) (*Writer, error) {
+	opts, exp, err := o.resolve()
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{fs: opts.fs, opts: opts, alignExp: exp}
+	return w, w.begin(out)
+}
+
+// begin writes the control pages, the slots as zeros.
+func (w *Writer) begin(out io.Writer) error {
+	w.names, w.copies = map[string]struct{}{}, map[copyKey]StorageID{}
+	w.out = newStream(out, 0)
+	if w.opts.Time.IsZero() {
+		w.opts.Time = time.Now()
+		if w.opts.Deterministic {
+			w.opts.Time = time.Unix(0, 0)
+		}
+	}
+	if w.opts.Deterministic {
+		seed := sha256.Sum256(fmt.Appendf(nil, "%s deterministic %d", writerName, w.opts.Time.UnixNano()))
+		copy(w.uuid[:], seed[:])
+		w.uuid[6] = w.uuid[6]&0x0f | 0x80 // version 8, custom (RFC 9562)
+	} else {
+		rand.Read(w.uuid[:])
+		w.uuid[6] = w.uuid[6]&0x0f | 0x40 // version 4, random
+	}
+	w.uuid[8] = w.uuid[8]&0x3f | 0x80
+	if _, err := w.out.Write(format.Header{UUID: w.uuid}.AppendTo(nil)); err != nil {
+		return w.poison(err, "header")
+	}
+	return w.poison(w.out.align(format.DataStart), "control pages")
+}
+
+// ready says whether anything more can be written.
+func (w *Writer) ready(ctx context.Context) error {
+	if w.done {
+		return &Error{Kind: ErrClosed, Path: w.path, Offset: -1, Field: "writer"}
+	}
+	if w.err != nil {
+		return fmt.Errorf("%w: %w", ErrPoisoned, w.err)
+	}
+	return ctx.Err()
+}
+
+// poison remembers an error that leaves the file half-written.
+func (w *Writer) poison(err error, field string) error {
+	if err == nil {
+		return nil
+	}
+	w.err = w.ioError(err, field, w.out.off)
+	return w.err
+}
+
+// ioError gives an error of the system a kind and a place.
+func (w *Writer) ioError(err error, field string, off int64) error {
+	var e *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return located(err, w.path, "")
+	}
+	kind := ErrIO
+	switch {
+	case fsys.IsNoSpace(err):
+		kind = ErrNoSpace
+	case fsys.IsFault(err):
+		kind = ErrChanged
+	case errors.Is(err, fs.ErrExist):
+		kind = ErrExists
+	}
+	return &Error{Kind: kind, Path: w.path, Offset: off, Field: field, Err: err}
+}
+
+// SetAttrs sets the file's own attributes.
+func (w *Writer) SetAttrs(a Attrs) error {
+	if err := w.ready(context.Background()); err != nil {
+		return err
+	}
+	b, err := format.AppendAttrs(nil, a, -1)
+	if err != nil {
+		return located(err, w.path, "")
+	}
+	w.attrs = b
+	return nil
+}
+
+// AddStorage writes size bytes of r as a storage for tensors that TensorOn
+// puts on it. r must give as many bytes; what comes behind them is not read.
+func (w *Writer) AddStorage(ctx context.Context, size int64, r io.Reader) (StorageID, error) {
+	return w.storage(ctx, size, readerSource{r})
+}
+
+func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID, error) {
+	if err := w.ready(ctx); err != nil {
+		return StorageID{}, err
+	}
+	if size < 0 {
+		return StorageID{}, &Error{Kind: ErrShape, Path: w.path, Offset: -1, Field: "storage size", Got: fmt.Sprint(size), Want: "0 or more"}
+	}
+	rec := format.StorageRecord{ID: uint64(len(w.storages)) + 1, Kind: format.StorageRaw, Size: size, Stored: size, Block: format.BlockExp(size)}
+	if size > 0 {
+		align := int64(format.Align)
+		if size >= format.LargePayload {
+			align = 1 << w.alignExp
+		}
+		if err := w.out.align(align); err != nil {
+			return StorageID{}, w.poison(err, "padding")
+		}
+		rec.Payload = w.out.off
+		list, err := payload(ctx, w.out, src, size, rec.Block)
+		if err != nil {
+			return StorageID{}, w.poison(err, "payload")
+		}
+		if len(list) == 1 {
+			rec.Ref = format.Ref{Offset: uint64(rec.Payload), Length: uint32(size), CRC: list[0]}
+		} else {
+			if err := w.out.align(format.Align); err != nil {
+				return StorageID{}, w.poison(err, "padding")
+			}
+			b := format.AppendSums(nil, list)
+			rec.Ref = format.Ref{Offset: uint64(w.out.off), Length: uint32(len(b)), CRC: format.Checksum(b)}
+			if _, err := w.out.Write(b); err != nil {
+				return StorageID{}, w.poison(err, "block sums")
+			}
+			w.live += int64(len(b))
+		}
+		w.live += size
+		w.since.bytes += size
+	}
+	w.storages = append(w.storages, rec)
+	if w.since.bytes >= journalEvery {
+		if err := w.journal(); err != nil {
+			return StorageID{}, err
+		}
+	}
+	return StorageID{rec.ID, size}, nil
+}
+
+// TensorOn adds a tensor that is a view of a storage: offset is where its
+// element (0, ..., 0) stands, strides are in bytes, nil means C order. Any
+// number of tensors may share a storage and overlap on it. Offset and strides
+// must be multiples of the dtype's alignment, and every address must lie
+// inside the storage.
+func (w *Writer) TensorOn(s StorageID, name string, d tensor.DType, shape tensor.Shape, strides tensor.Strides, offset int64, o *TensorOptions) error {
+	rec, err := w.record(name, d, shape, o)
+	if err != nil {
+		return err
+	}
+	if strides == nil {
+		if strides, err = tensor.Contiguous(d, shape); err != nil {
+			return located(err, w.path, name)
+		}
+	}
+	if s.id > uint64(len(w.storages)) {
+		return &Error{Kind: ErrIndex, Path: w.path, Tensor: name, Offset: -1, Field: "storage", Got: fmt.Sprint(s.id), Want: "a storage of this writer"}
+	}
+	if err := tensor.CheckView(d, shape, strides, offset, s.size); err != nil {
+		return located(err, w.path, name)
+	}
+	rec.Storage, rec.Offset, rec.Strides = s.id, offset, strides.Clone()
+	w.add(rec)
+	return nil
+}
+
+// record checks what can be checked before a byte is written.
+func (w *Writer) record(name string, d tensor.DType, shape tensor.Shape, o *TensorOptions) (format.TensorRecord, error) {
+	rec := format.TensorRecord{Name: name, Kind: format.KindDense, DType: d, Shape: shape.Clone(), Generation: 1}
+	if err := w.ready(context.Background()); err != nil {
+		return rec, err
+	}
+	if err := format.CheckName(name); err != nil {
+		return rec, located(err, w.path, name)
+	}
+	if _, ok := w.names[name]; ok {
+		return rec, &Error{Kind: ErrDuplicate, Path: w.path, Tensor: name, Offset: -1, Field: "name", Got: "it twice", Want: "each name once"}
+	}
+	if len(shape) > format.MaxRank {
+		return rec, &Error{Kind: ErrLimit, Path: w.path, Tensor: name, Offset: -1, Field: "rank", Got: fmt.Sprint(len(shape)), Want: fmt.Sprintf("at most %d", format.MaxRank), Rule: format.RuleTensorRank}
+	}
+	if d.Class == tensor.ClassNone {
+		return rec, &Error{Kind: tensor.ErrDType, Path: w.path, Tensor: name, Offset: -1, Field: "dtype", Got: "none", Want: "a dtype", Rule: format.RuleDTypeNone}
+	}
+	if err := d.Validate(); err != nil {
+		return rec, located(err, w.path, name)
+	}
+	var a Attrs
+	if o != nil {
+		a = o.Attrs
+		if o.Dims != nil {
+			a = a.WithDims(o.Dims...)
+		}
+	}
+	var err error
+	rec.Attrs, err = format.AppendAttrs(nil, a, len(shape))
+	return rec, located(err, w.path, name)
+}
+
+func (w *Writer) add(rec format.TensorRecord) {
+	w.names[rec.Name] = struct{}{}
+	w.tensors = append(w.tensors, rec)
+}
+
+// Add writes the elements of v as a tensor. They keep the order in memory, C,
+// Fortran or any other, as strides; gaps are left out, an axis that is
+// broadcast stays so and costs nothing, the byte order becomes little. v must
+// not change until Add returns.
+func (w *Writer) Add(ctx context.Context, name string, v tensor.View, o *TensorOptions) error {
+	rec, err := w.record(name, v.DType(), v.Shape(), o)
+	if err != nil {
+		return err
+	}
+	if v.NumElements() == 0 {
+		return w.addEmpty(rec)
+	}
+	c, err := compactOf(v.DType(), v.Shape(), v.Strides())
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	cut, err := c.cut(v)
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	var src source
+	b, err := cut.Bytes()
+	if err == nil && (v.Order() == tensor.LittleEndian || v.DType().UnitBytes == 1) {
+		src = &bytesSource{b}
+	} else {
+		p := newPump(func(out io.Writer) error { return cut.WriteCOrder(out, tensor.LittleEndian) })
+		defer p.close()
+		src = readerSource{p.r}
+	}
+	id, err := w.storage(ctx, c.size, src)
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	rec.Storage, rec.Strides = id.id, c.strides
+	w.add(rec)
+	return nil
+}
+
+func (w *Writer) addEmpty(rec format.TensorRecord) error {
+	st, err := tensor.Contiguous(rec.DType, rec.Shape)
+	if err != nil {
+		return located(err, w.path, rec.Name)
+	}
+	rec.Strides = st
+	w.add(rec)
+	return nil
+}
+
+// AddReader writes a tensor whose elements r gives in C order, little-endian,
+// rows of packed dtypes padded to units.
+func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, shape tensor.Shape, r io.Reader, o *TensorOptions) error {
+	rec, err := w.record(name, d, shape, o)
+	if err != nil {
+		return err
+	}
+	st, err := tensor.Contiguous(d, shape)
+	if err == nil {
+		err = tensor.CheckView(d, shape, st, 0, 1<<63-1)
+	}
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	size, err := tensor.ByteSize(d, shape)
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	if size == 0 {
+		return w.addEmpty(rec)
+	}
+	id, err := w.AddStorage(ctx, size, r)
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	rec.Storage, rec.Strides = id.id, st
+	w.add(rec)
+	return nil
+}
+
+// run appends a run with the given records to the file.
+func (w *Writer) run(tensors []format.TensorRecord, storages []format.StorageRecord, journal bool) (format.Ref, error) {
+	tensors = append([]format.TensorRecord(nil), tensors...)
+	storages = append([]format.StorageRecord(nil), storages...)
+	format.SortRecords(tensors, storages)
+	if err := w.out.align(format.Align); err != nil {
+		return format.Ref{}, w.poison(err, "padding")
+	}
+	b, ref, err := format.AppendRun(nil, tensors, storages, format.RunParams{
+		UUID: w.uuid, Generation: 1, Begin: w.out.off, NextID: uint64(len(w.storages)) + 1, Journal: journal,
+	})
+	if err == nil {
+		_, err = w.out.Write(b)
+	}
+	return ref, w.poison(err, "catalog")
+}
+
+// journal writes the records since the last journal run, so that they stand
+// twice: recover finds them without the catalog.
+func (w *Writer) journal() error {
+	if len(w.tensors) == w.since.tensors && len(w.storages) == w.since.storages {
+		return nil
+	}
+	if _, err := w.run(w.tensors[w.since.tensors:], w.storages[w.since.storages:], true); err != nil {
+		return err
+	}
+	w.since.tensors, w.since.storages, w.since.bytes = len(w.tensors), len(w.storages), 0
+	return nil
+}
+
+// Commit finishes the file: catalog, root record, and for a file sync, rename
+// and sync of the directory. When it returns nil the file is there and
+// durable. Nothing can be added afterwards.
+func (w *Writer) Commit(ctx context.Context) error {
+	if err := w.ready(ctx); err != nil {
+		return err
+	}
+	if w.attrs != nil {
+		w.tensors = append(w.tensors, format.TensorRecord{Kind: format.KindFile, Attrs: w.attrs, Generation: 1})
+		w.attrs = nil
+	}
+	if err := w.journal(); err != nil {
+		return err
+	}
+	ref, err := w.run(w.tensors, w.storages, false)
+	if err != nil {
+		return err
+	}
+	length := format.AlignUp(w.out.off+format.RootSize, format.PageSize)
+	root := format.Root{
+		UUID: w.uuid, Generation: 1, Length: length, Time: w.opts.Time, Catalog: ref, Live: uint64(w.live),
+		Minor: format.Minor, Created: true, AlignExp: w.alignExp, Writer: writerName,
+	}
+	rec := root.AppendTo(nil)
+	err = w.out.zeros(root.TrailerAt() - w.out.off)
+	if err == nil {
+		_, err = w.out.Write(rec)
+	}
+	if err == nil {
+		err = w.out.flush()
+	}
+	if err != nil {
+		return w.poison(err, "trailer")
+	}
+	if w.file == nil {
+		w.done = true
+		return nil
+	}
+	return w.publish(rec)
+}
+
+// publish fills the slots and gives the temporary file its name.
+func (w *Writer) publish(rec []byte) error {
+	page := make([]byte, format.PageSize)
+	copy(page, rec)
+	for _, at := range [2]int64{format.SlotA, format.SlotB} {
+		if _, err := w.file.WriteAt(page, at); err != nil {
+			return w.poison(err, "root slot")
+		}
+	}
+	temp := w.file.Name()
+	if w.keep {
+		// The mode that open gave is the old one less the umask.
+		if err := w.fs.Chmod(temp, w.mode); err != nil {
+			return w.poison(err, "file mode")
+		}
+	}
+	if !w.opts.NoSync {
+		if err := w.file.Sync(); err != nil {
+			return w.poison(err, "sync")
+		}
+	}
+	if err := w.file.Close(); err != nil {
+		return w.poison(err, "close")
+	}
+	rename := w.fs.RenameNew
+	if w.opts.Overwrite {
+		rename = w.fs.Rename
+	}
+	if err := rename(temp, w.target); err != nil {
+		return w.poison(err, "rename")
+	}
+	w.done = true
+	if w.opts.NoSync {
+		return nil
+	}
+	if err := w.fs.SyncDir(filepath.Dir(w.target)); err != nil {
+		return w.ioError(err, "sync of the directory (the file is there, its name may not outlive a crash)", -1)
+	}
+	return nil
+}
+
+// Close ends the writer. Without Commit before, nothing of the file stays.
+func (w *Writer) Close() error {
+	if w.done {
+		return nil
+	}
+	w.done = true
+	if w.file == nil {
+		return nil
+	}
+	w.file.Close() // may be closed already
+	return w.ioError(w.fs.Remove(w.file.Name()), "temporary file", -1)
+}
+
+// pump runs a function that writes and hands its bytes to a reader.
+type pump struct {
+	r    *io.PipeReader
+	done chan struct{}
+}
+
+func newPump(fn func(io.Writer) error) *pump {
+	r, w := io.Pipe()
+	p := &pump{r, make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		w.CloseWithError(guarded(func() error { return fn(w) }))
+	}()
+	return p
+}
+
+// close ends the function and waits for it.
+func (p *pump) close() {
+	p.r.CloseWithError(io.ErrClosedPipe)
+	<-p.done
+}
