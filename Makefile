@@ -1,0 +1,44 @@
+# make tour     convert NumPy's files, look at them, check them, bring them back
+# make test     everything that CI runs
+# make quick    the Go tests alone, short
+GO     ?= go
+PYTHON ?= python3
+VENV   := .venv
+
+.PHONY: all build tour test quick lint interop goldens bench clean
+
+all: build
+
+build:
+	$(GO) build -o bin/tensorfile ./cmd/tensorfile
+
+tour: build
+	./examples/tour.sh bin/tensorfile
+
+test:
+	./.ci/steps
+
+quick:
+	$(GO) test -short ./...
+
+lint:
+	./.ci/steps lint
+
+# A Python environment with the real libraries, for live exchange of files.
+$(VENV)/ok: testdata/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt
+	touch $@
+
+interop: $(VENV)/ok
+	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v ./convert/...
+
+# The golden files, made again by the libraries themselves.
+goldens: $(VENV)/ok
+	$(VENV)/bin/python testdata/npy/gen_npy.py
+
+bench: $(VENV)/ok
+	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) ./bench/run.sh
+
+clean:
+	rm -rf bin dist $(VENV)

@@ -1,0 +1,152 @@
+// Package house tests the shape of the repository: who imports whom, where
+// unsafe may be, what a package must have.
+package house
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/tensorfile/tensorfile"
+
+type pkg struct {
+	ImportPath, Name, Doc string
+	Imports               []string
+	GoFiles               []string
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Imports,GoFiles", module+"/...")
+	out, err := cmd.Output()
+	if err != nil {
+		var e *exec.ExitError
+		if errors.As(err, &e) {
+			t.Fatalf("go list: %v\n%s", err, e.Stderr)
+		}
+		t.Fatal(err)
+	}
+	var pkgs []pkg
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p pkg
+		if err := dec.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			pkgs = append(pkgs, p)
+		}
+	}
+	if len(pkgs) < 10 {
+		t.Fatalf("go list found %d packages", len(pkgs))
+	}
+	return pkgs
+}
+
+// layers, lowest first: a package may import its own row's named exceptions
+// and any row below, never above. The longest matching prefix counts.
+var layers = []struct {
+	prefix string
+	rank   int
+}{
+	{"internal/cast", 0},
+	{"internal/strictjson", 0},
+	{"internal/fsys", 0},
+	{"internal/kernel", 0},
+	{"tensor", 10},
+	{"format", 20},
+	{"codec", 20},
+	{"mmap", 20},
+	{"sparse", 20},
+	{"transform", 20},
+	{"", 30}, // the module root
+	{"internal", 35},
+	{"convert", 40},
+	{"loader", 40},
+	{"gpu", 40},
+	{"cmd", 50},
+	{"bench", 50},
+	{"examples", 50},
+}
+
+// neighbours lists the imports inside one rank that the picture has.
+var neighbours = map[string]string{
+	"convert": "convert", // the formats know the interface
+	"cmd":     "cmd",
+}
+
+func rank(path string) (prefix string, r int) {
+	r = -1
+	for _, l := range layers {
+		if (path == l.prefix || strings.HasPrefix(path, l.prefix+"/") || l.prefix == "" && path == "") && (r < 0 || len(l.prefix) >= len(prefix)) {
+			prefix, r = l.prefix, l.rank
+		}
+	}
+	return prefix, r
+}
+
+func TestImportsRunDownward(t *testing.T) {
+	for _, p := range packages(t) {
+		from := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		if from == "spec" {
+			continue // text, imported by tests only
+		}
+		fp, fr := rank(from)
+		if fr < 0 {
+			t.Errorf("%s has no place in the picture", p.ImportPath)
+		}
+		for _, imp := range p.Imports {
+			if imp != module && !strings.HasPrefix(imp, module+"/") {
+				continue
+			}
+			to := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
+			tp, tr := rank(to)
+			if tr < fr || tp == fp && (neighbours[fp] != "" || strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/") || fp == "internal") {
+				continue
+			}
+			t.Errorf("%s imports %s: imports run downward only", p.ImportPath, imp)
+		}
+	}
+}
+
+func TestUnsafeIsFenced(t *testing.T) {
+	allowed := []string{"internal/cast", "mmap", "gpu"}
+	for _, p := range packages(t) {
+		path := strings.TrimPrefix(p.ImportPath, module+"/")
+		if slices.Contains(p.Imports, "unsafe") && !slices.ContainsFunc(allowed, func(a string) bool { return path == a || strings.HasPrefix(path, a+"/") }) {
+			t.Errorf("%s imports unsafe", p.ImportPath)
+		}
+	}
+}
+
+func TestPackagesAreNamedAndDocumented(t *testing.T) {
+	for _, p := range packages(t) {
+		if slices.Contains([]string{"util", "utils", "common", "helpers", "misc"}, p.Name) {
+			t.Errorf("%s: a name that says nothing", p.ImportPath)
+		}
+		if p.Doc == "" {
+			t.Errorf("%s has no package comment", p.ImportPath)
+		}
+	}
+}
+
+// Formats do not link each other, and the library links none of the tool.
+func TestEngineStaysSmall(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", module).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dep := range strings.Fields(string(out)) {
+		for _, heavy := range []string{module + "/convert", module + "/cmd", "github.com/spf13", "net/http", "github.com/ebitengine/purego"} {
+			if strings.HasPrefix(dep, heavy) {
+				t.Errorf("the engine links %s", dep)
+			}
+		}
+	}
+}

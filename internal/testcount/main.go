@@ -1,0 +1,103 @@
+// Command testcount reads the output of "go test -json" and prints what failed,
+// why tests were skipped, and counts. It fails if a test failed, if a package
+// did not build, or if fewer tests passed than -floor: a run that tests nothing
+// must not look green.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+)
+
+type event struct {
+	Action, Package, ImportPath, Test, Output string
+	Elapsed                                   float64
+}
+
+func main() {
+	floor := flag.Int("floor", 1, "least number of tests that must pass")
+	flag.Parse()
+	var passed, failed, skipped int
+	output := map[string]*strings.Builder{}
+	slow := map[string]float64{}
+	in := bufio.NewReaderSize(os.Stdin, 1<<20)
+	for {
+		line, err := in.ReadBytes('\n')
+		if len(line) == 0 && err != nil {
+			break
+		}
+		var e event
+		if json.Unmarshal(line, &e) != nil {
+			os.Stdout.Write(line)
+			continue
+		}
+		key := e.Package + " " + e.Test
+		switch e.Action {
+		case "output", "build-output":
+			if e.Action == "build-output" {
+				key = e.ImportPath + " "
+			}
+			b := output[key]
+			if b == nil {
+				b = &strings.Builder{}
+				output[key] = b
+			}
+			b.WriteString(e.Output)
+			continue
+		case "pass":
+			if e.Test != "" {
+				passed++
+			} else {
+				slow[e.Package] = e.Elapsed
+			}
+		case "fail":
+			if e.Test != "" {
+				failed++
+			}
+			fmt.Printf("FAIL %s\n", strings.TrimSpace(key))
+			if b := output[key]; b != nil {
+				fmt.Print(b.String())
+			}
+			if e.Test == "" && failed == 0 {
+				failed++
+			}
+		case "build-fail":
+			failed++
+			fmt.Printf("FAIL %s does not build\n%s", e.ImportPath, output[e.ImportPath+" "])
+		case "skip":
+			if e.Test != "" {
+				skipped++
+				reason := ""
+				if b := output[key]; b != nil {
+					for _, l := range strings.Split(b.String(), "\n") {
+						if i := strings.Index(l, ".go:"); i >= 0 {
+							reason = strings.TrimSpace(l)
+						}
+					}
+				}
+				fmt.Printf("skipped %s: %s\n", key, reason)
+			}
+		}
+		delete(output, key)
+	}
+	names := make([]string, 0, len(slow))
+	for n := range slow {
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool { return slow[names[i]] > slow[names[j]] })
+	for _, n := range names[:min(5, len(names))] {
+		fmt.Printf("%7.1fs %s\n", slow[n], n)
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
+	if failed > 0 || passed < *floor {
+		if passed < *floor {
+			fmt.Printf("fewer than the %d tests that there must be\n", *floor)
+		}
+		os.Exit(1)
+	}
+}
