@@ -1,0 +1,175 @@
+// Package atomicfile writes a file that appears complete or not at all: bytes
+// go to a temporary file beside the target, which is synced, renamed and its
+// directory synced. It is the one way in which this module replaces files.
+package atomicfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Options says how a file comes to be. The zero value, and nil, are the
+// defaults.
+type Options struct {
+	// Overwrite replaces a file that is there; its mode is kept. Default:
+	// false, a file that is there is ErrExists.
+	Overwrite bool
+	// NoSync leaves it to chance when the bytes reach the disk. Default: false.
+	NoSync bool
+	// FS is the file system. Default: fsys.OS.
+	FS fsys.FS
+}
+
+// File is a file on its way. It belongs to one goroutine.
+type File struct {
+	o      Options
+	file   fsys.File
+	path   string // as the caller named it
+	target string // links resolved
+	mode   fs.FileMode
+	keep   bool // mode of the file that is replaced
+	off    int64
+	done   bool
+}
+
+// Check reports an error if path could not be written to under o: something
+// is there that is no regular file or must not be replaced. A symbolic link is
+// followed. It changes nothing.
+func Check(path string, o *Options) error {
+	_, err := plan(path, o)
+	return err
+}
+
+func plan(path string, o *Options) (*File, error) {
+	f := &File{path: path, mode: 0o666}
+	if o != nil {
+		f.o = *o
+	}
+	if f.o.FS == nil {
+		f.o.FS = fsys.OS
+	}
+	var err error
+	if f.target, err = f.o.FS.Resolve(path); err != nil {
+		return nil, f.fail(err, "path")
+	}
+	fi, err := f.o.FS.Stat(f.target)
+	switch {
+	case err == nil && !fi.Mode().IsRegular():
+		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: kindOf(fi.Mode()), Want: "a regular file, or none"}
+	case err == nil && !f.o.Overwrite:
+		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or leave to replace it"}
+	case err == nil:
+		f.mode, f.keep = fi.Mode().Perm(), true
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, f.fail(err, "destination")
+	}
+	return f, nil
+}
+
+func kindOf(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a directory"
+	case m&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	case m&fs.ModeDevice != 0:
+		return "a device"
+	}
+	return "no regular file"
+}
+
+// Create begins the file at path. A symbolic link there is followed, so what it
+// points to is replaced.
+func Create(path string, o *Options) (*File, error) {
+	f, err := plan(path, o)
+	if err != nil {
+		return nil, err
+	}
+	if f.file, err = f.o.FS.CreateTemp(f.target, f.mode); err != nil {
+		return nil, f.fail(err, "temporary file")
+	}
+	return f, nil
+}
+
+// fail gives an error of the system a kind and a place. Errors that have one,
+// and those of a context, stay as they are.
+func (f *File) fail(err error, field string) error {
+	var e *tensor.Error
+	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	kind, off := tensor.ErrIO, int64(-1)
+	switch {
+	case fsys.IsNoSpace(err):
+		kind, off = tensor.ErrNoSpace, f.off
+	case fsys.IsFault(err):
+		kind = tensor.ErrChanged
+	case errors.Is(err, fs.ErrExist):
+		kind = tensor.ErrExists
+	}
+	return &tensor.Error{Kind: kind, Path: f.path, Offset: off, Field: field, Err: err}
+}
+
+// Write appends p.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.file.Write(p)
+	f.off += int64(n)
+	return n, f.fail(err, "write")
+}
+
+// WriteAt changes bytes that were written.
+func (f *File) WriteAt(p []byte, off int64) (int, error) {
+	n, err := f.file.WriteAt(p, off)
+	return n, f.fail(err, fmt.Sprintf("write at %d", off))
+}
+
+// Commit gives the file its name. When it returns nil the file is there and,
+// unless NoSync was asked for, durable.
+func (f *File) Commit() error {
+	temp := f.file.Name()
+	if f.keep {
+		// The mode that open gave is the old one less the umask.
+		if err := f.o.FS.Chmod(temp, f.mode); err != nil {
+			return f.fail(err, "file mode")
+		}
+	}
+	if !f.o.NoSync {
+		if err := f.file.Sync(); err != nil {
+			return f.fail(err, "sync")
+		}
+	}
+	if err := f.file.Close(); err != nil {
+		return f.fail(err, "close")
+	}
+	rename := f.o.FS.RenameNew
+	if f.o.Overwrite {
+		rename = f.o.FS.Rename
+	}
+	if err := rename(temp, f.target); err != nil {
+		return f.fail(err, "rename")
+	}
+	f.done = true
+	if f.o.NoSync {
+		return nil
+	}
+	if err := f.o.FS.SyncDir(filepath.Dir(f.target)); err != nil {
+		return f.fail(err, "sync of the directory (the file is there, its name may not outlive a crash)")
+	}
+	return nil
+}
+
+// Close ends the file. Without Commit before, nothing of it stays.
+func (f *File) Close() error {
+	if f.done {
+		return nil
+	}
+	f.done = true
+	f.file.Close() // may be closed already
+	return f.fail(f.o.FS.Remove(f.file.Name()), "temporary file")
+}
