@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"math"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// schema is the first key of every JSON document: the command and the version
+// of what it prints. Keys may be added in a version, never renamed or removed.
+func schema(command string) string { return "tensorfile/" + command + "/1" }
+
+// writeJSON prints a document on a line.
+func (t *tool) writeJSON(v any) error {
+	b, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	t.out.Write(b)
+	return t.out.WriteByte('\n')
+}
+
+// marshal is json.Marshal that leaves <, > and & alone.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// jsonPath is a file's path in a document. One that is not UTF-8 is escaped,
+// and stands in base64 beside it.
+type jsonPath struct {
+	Path   string `json:"path"`
+	Base64 string `json:"path_base64,omitempty"`
+}
+
+func pathJSON(path string) jsonPath {
+	if utf8.ValidString(path) {
+		return jsonPath{Path: path}
+	}
+	return jsonPath{tensor.Escape(path), base64.StdEncoding.EncodeToString([]byte(path))}
+}
+
+// jsonFloat is a number in a document; NaN and the infinities, which JSON does
+// not have, are strings.
+type jsonFloat float64
+
+func (f jsonFloat) MarshalJSON() ([]byte, error) { return appendJSONFloat(nil, float64(f), 64), nil }
+
+// appendJSONFloat appends the shortest number that reads back the same.
+func appendJSONFloat(b []byte, x float64, bits int) []byte {
+	switch {
+	case math.IsNaN(x):
+		return append(b, `"NaN"`...)
+	case math.IsInf(x, 1):
+		return append(b, `"Infinity"`...)
+	case math.IsInf(x, -1):
+		return append(b, `"-Infinity"`...)
+	}
+	format := byte('f')
+	if a := math.Abs(x); a != 0 && (a < 1e-6 || a >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(b, x, format, -1, bits)
+}
+
+// attrsJSON turns attributes into what a document can hold.
+func attrsJSON(a tensorfile.Attrs) any {
+	if len(a) == 0 {
+		return nil
+	}
+	return valueJSON(map[string]any(a))
+}
+
+func valueJSON(v any) any {
+	switch v := v.(type) {
+	case float64:
+		return jsonFloat(v)
+	case float32:
+		return json.RawMessage(appendJSONFloat(nil, float64(v), 32))
+	case []byte:
+		return map[string]string{"base64": base64.StdEncoding.EncodeToString(v)}
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = valueJSON(v[i])
+		}
+		return out
+	case tensorfile.Attrs:
+		return valueJSON(map[string]any(v))
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = valueJSON(v[k])
+		}
+		return out
+	}
+	return v
+}

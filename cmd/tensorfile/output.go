@@ -1,0 +1,284 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// output is the buffered standard output.
+type output struct {
+	*bufio.Writer
+	file *os.File
+}
+
+func newOutput(ctx context.Context, f *os.File) *output {
+	return &output{bufio.NewWriterSize(interruptibleWriter{ctx, f}, 64<<10), f}
+}
+
+// terminal reports whether f is a terminal.
+func terminal(f *os.File) bool {
+	fi, err := f.Stat()
+	return err == nil && fi.Mode()&(os.ModeDevice|os.ModeCharDevice) == os.ModeDevice|os.ModeCharDevice && f.Name() != os.DevNull && !isNull(fi)
+}
+
+func isNull(fi os.FileInfo) bool {
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(fi, null)
+}
+
+// colored reports whether results may be coloured.
+func (t *tool) colored() bool {
+	switch t.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(t.out.file)
+}
+
+// interruptibleWriter gives up a write that blocks when its context ends, so
+// that an interrupt is heard while nobody reads a pipe. The bytes of such a
+// write stay in use.
+type interruptibleWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (w interruptibleWriter) Write(p []byte) (int, error) {
+	return interruptible(w.ctx, func() (int, error) { return w.w.Write(p) })
+}
+
+// interruptibleReader is the same for reads.
+type interruptibleReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r interruptibleReader) Read(p []byte) (int, error) {
+	return interruptible(r.ctx, func() (int, error) { return r.r.Read(p) })
+}
+
+func interruptible(ctx context.Context, fn func() (int, error)) (int, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
+	type result struct {
+		n   int
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		n, err := fn()
+		done <- result{n, err}
+	}()
+	select {
+	case r := <-done:
+		return r.n, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+// clean returns s with everything escaped that a terminal might obey or that
+// does not show: control characters, marks that turn the direction of text,
+// invalid UTF-8. Text that is clean comes back as it is.
+func clean(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f {
+			return cleaned(s)
+		}
+	}
+	return s
+}
+
+func cleaned(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case strconv.IsGraphic(r):
+			b.WriteRune(r)
+		default:
+			q := strconv.QuoteRuneToASCII(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// appendSize appends a number of bytes for people: "12 B", "1.5 MiB".
+func appendSize(b []byte, n int64) []byte {
+	const units = "KMGTPE"
+	if n < 1024 {
+		return append(strconv.AppendInt(b, n, 10), " B"...)
+	}
+	x, u := float64(n)/1024, 0
+	for x >= 1023.95 && u < len(units)-1 {
+		x, u = x/1024, u+1
+	}
+	b = strconv.AppendFloat(b, x, 'f', 1, 64)
+	return append(b, ' ', units[u], 'i', 'B')
+}
+
+func sizeText(n int64) string { return string(appendSize(nil, n)) }
+
+// countText writes a number with commas between the thousands.
+func countText(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	first := 3
+	if n < 0 {
+		first++
+	}
+	for i := len(s) - 3; i > first-3; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// appendRatio appends a ratio with two decimals, fewer where it is large.
+func appendRatio(b []byte, r float64) []byte {
+	switch {
+	case math.IsNaN(r) || math.IsInf(r, 0):
+		return append(b, '-')
+	case r >= 1000:
+		return strconv.AppendFloat(b, r, 'g', 4, 64)
+	case r >= 100:
+		return strconv.AppendFloat(b, r, 'f', 0, 64)
+	case r > 0 && r < 0.01:
+		return strconv.AppendFloat(b, r, 'g', 1, 64)
+	}
+	return strconv.AppendFloat(b, r, 'f', 2, 64)
+}
+
+// A table lines up cells in columns, two spaces apart. Cells are kept as bytes
+// in one piece, so that a row costs no allocation.
+type table struct {
+	cols  []column
+	cells []byte
+	ends  []int // of each cell in cells
+	wide  []int // characters of each cell, where they differ from the bytes; else nil
+}
+
+type column struct {
+	title string
+	right bool
+	width int
+}
+
+// newTable makes a table with the given titles; one that begins with ">" is
+// for a column that is set flush right.
+func newTable(titles ...string) *table {
+	t := &table{}
+	for _, s := range titles {
+		right := strings.HasPrefix(s, ">")
+		s = strings.TrimPrefix(s, ">")
+		t.cols = append(t.cols, column{s, right, 0})
+	}
+	return t
+}
+
+// cell adds a cell, row by row.
+func (t *table) cell(s string) {
+	t.cells = append(t.cells, s...)
+	t.end()
+}
+
+// end ends a cell that was appended to t.cells.
+func (t *table) end() {
+	begin := 0
+	if n := len(t.ends); n > 0 {
+		begin = t.ends[n-1]
+	}
+	n := utf8.RuneCount(t.cells[begin:])
+	if n != len(t.cells)-begin && t.wide == nil {
+		t.wide = make([]int, len(t.ends), 2*len(t.ends)+1)
+		for i := range t.wide {
+			t.wide[i] = t.length(i)
+		}
+	}
+	c := &t.cols[len(t.ends)%len(t.cols)]
+	c.width = max(c.width, n)
+	t.ends = append(t.ends, len(t.cells))
+	if t.wide != nil {
+		t.wide = append(t.wide, n)
+	}
+}
+
+func (t *table) length(i int) int {
+	if i == 0 {
+		return t.ends[0]
+	}
+	return t.ends[i] - t.ends[i-1]
+}
+
+const blanks = "                                                                "
+
+// write prints the table, with its titles if they are wanted.
+func (t *table) write(w *output, titles, color bool) {
+	if titles {
+		for i := range t.cols {
+			t.cols[i].width = max(t.cols[i].width, utf8.RuneCountInString(t.cols[i].title))
+		}
+		if color {
+			w.WriteString("\x1b[1m")
+		}
+		for i, c := range t.cols {
+			t.pad(w, i, []byte(c.title), utf8.RuneCountInString(c.title))
+		}
+		if color {
+			w.WriteString("\x1b[0m")
+		}
+		w.WriteByte('\n')
+	}
+	begin := 0
+	for i, end := range t.ends {
+		n := end - begin
+		if t.wide != nil {
+			n = t.wide[i]
+		}
+		col := i % len(t.cols)
+		t.pad(w, col, t.cells[begin:end], n)
+		if col == len(t.cols)-1 {
+			w.WriteByte('\n')
+		}
+		begin = end
+	}
+}
+
+// pad prints a cell of n characters; the last one of a row has nothing behind
+// it.
+func (t *table) pad(w *output, col int, cell []byte, n int) {
+	c := &t.cols[col]
+	gap := c.width - n
+	if c.right {
+		spaces(w, gap)
+		gap = 0
+	}
+	w.Write(cell)
+	if col < len(t.cols)-1 {
+		spaces(w, gap+2)
+	}
+}
+
+func spaces(w *output, n int) {
+	for n > len(blanks) {
+		w.WriteString(blanks)
+		n -= len(blanks)
+	}
+	if n > 0 {
+		w.WriteString(blanks[:n])
+	}
+}
+
+func itoa[T int | int64 | uint16](n T) string { return strconv.FormatInt(int64(n), 10) }
