@@ -1,0 +1,46 @@
+package inspect
+
+import (
+	"fmt"
+
+	"github.com/tensorfile/tensorfile"
+)
+
+// Foreign maps a file of another format: where the bytes of each storage are,
+// and whose they are. What lies between belongs to the format itself.
+func Foreign(f *tensorfile.File) *Map {
+	l := f.Layout()
+	m := &Map{Path: f.Path(), Format: l.Format, Size: f.Map().Size(), src: f.Map()}
+	if l.Version != "" {
+		m.Format += " " + l.Version
+	}
+	m.Damage = append(m.Damage, l.Skipped...)
+	names := make([][]string, len(l.Storages))
+	for i := range l.Tensors {
+		if s := l.Tensors[i].Storage; s >= 0 {
+			names[s] = append(names[s], l.Tensors[i].Name)
+		}
+	}
+	for i := range l.Storages {
+		s := &l.Storages[i]
+		if s.StoredSize == 0 || s.Open != nil && s.Offset == 0 {
+			continue // nothing of it stands in one place
+		}
+		p := Part{Offset: s.Offset, Length: s.StoredSize, Kind: Payload, What: "payload", Tensors: names[i]}
+		if s.Open != nil {
+			p.What = fmt.Sprintf("payload of %d bytes, %s", s.Size, s.Codec)
+		}
+		if len(names[i]) > 0 {
+			p.What += ": " + quoted(names[i])
+		}
+		m.add(p)
+	}
+	m.sort()
+	for _, g := range m.gaps(m.Size) {
+		if g.begin < g.end {
+			m.add(Part{Offset: g.begin, Length: g.end - g.begin, Kind: Own, What: l.Format + " headers and padding"})
+		}
+	}
+	m.sort()
+	return m
+}
