@@ -41,7 +41,7 @@ func (s *StorageRecord) parseGrid(b []byte, strict bool, length int64, heapLen u
 		return e(tensor.ErrCorrupt, RuleGridFill, srFill+filled+i, "fill value", fmt.Sprintf("% x", s.Fill), fmt.Sprintf("zeros from byte %d on", filled))
 	}
 	pos, n := le.Uint64(b[srHeap:]), le.Uint32(b[srHeapBytes:])
-	if pos%8 != 0 || pos > heapLen || uint64(n) > heapLen-pos || int(n) < 16*rank+8 || int64(n) > int64(16*rank+8+MaxPipeText) {
+	if pos%8 != 0 || pos > heapLen || uint64(n) > heapLen-pos || int64(n) < int64(16*rank+8) || int64(n) > int64(16*rank+8+MaxPipeText) {
 		return e(tensor.ErrCorrupt, RuleGridHeap, srHeap, "grid description", fmt.Sprintf("[%d, +%d) of the heap", pos, n), fmt.Sprintf("%d to %d bytes at a multiple of 8, inside [0, %d)", 16*rank+8, 16*rank+8+MaxPipeText, heapLen))
 	}
 	h, err := heap(pos, n)
@@ -78,7 +78,18 @@ func (s *StorageRecord) parseGrid(b []byte, strict bool, length int64, heapLen u
 			return err
 		}
 	}
-	return CheckPipelines(s.Pipelines)
+	if err := CheckPipelines(s.Pipelines); err != nil {
+		return inField(err, s.At+srHeap)
+	}
+	return nil
+}
+
+// inField adds the place of the field that an error is about.
+func inField(err error, at int64) error {
+	if e, ok := err.(*tensor.Error); ok && e.Offset < 0 {
+		e.Offset = at
+	}
+	return err
 }
 
 // CheckPipelines reports an error unless text has the form of a storage's list

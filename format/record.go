@@ -215,7 +215,7 @@ func (r *TensorRecord) parse(b []byte, strict bool, generation uint64, heapLen u
 	switch {
 	case heapPos%8 != 0 || heapPos > heapLen || uint64(heapBytes) > heapLen-heapPos:
 		return e(tensor.ErrCorrupt, RuleTensorHeap, trHeap, "heap extent", fmt.Sprintf("[%d, +%d)", heapPos, heapBytes), fmt.Sprintf("at a multiple of 8, inside [0, %d)", heapLen))
-	case int(heapBytes) < 16*rank:
+	case int64(heapBytes) < int64(16*rank):
 		return e(tensor.ErrCorrupt, RuleTensorHeap, trHeapBytes, "heap bytes", fmt.Sprint(heapBytes), fmt.Sprintf("at least %d for rank %d", 16*rank, rank))
 	case int64(heapBytes)-int64(16*rank) > MaxAttrBytes:
 		return e(tensor.ErrLimit, RuleAttrSize, trHeapBytes, "attribute bytes", fmt.Sprint(int64(heapBytes)-int64(16*rank)), fmt.Sprintf("at most %d", MaxAttrBytes))
@@ -326,8 +326,16 @@ func (s *StorageRecord) parse(b []byte, strict bool, length int64, heapLen uint6
 		return s.parseGrid(b, strict, length, heapLen, heap, flags, rank)
 	}
 	if strict {
-		if i := zero(b[srDType : srHeapBytes+4]); i >= 0 || rank != 0 || flags != 0 {
-			return e(tensor.ErrCorrupt, RuleStorageZero, srDType+max(i, 0), "raw storage", "grid fields that are not zero", "zero")
+		at := srDType + zero(b[srDType:srKind])
+		switch {
+		case at >= srDType:
+		case rank != 0:
+			at = srRank
+		case flags != 0:
+			at = srFlags
+		}
+		if at >= srDType {
+			return e(tensor.ErrCorrupt, RuleStorageZero, at, "field of a grid in a raw storage", fmt.Sprint(b[at]), "0")
 		}
 	}
 	if s.Block < MinBlockExp || s.Block > MaxBlockExp {

@@ -158,9 +158,8 @@ func ParseRunHead(b []byte, off int64, root *Root) (*RunHead, error) {
 	if end := h.sections(); end > h.Body {
 		return nil, e(tensor.ErrCorrupt, RuleRunBody, runBody, "body length", u(body), fmt.Sprintf("at least %d for its sections", end))
 	}
-	pages := (h.Body + 1<<h.PageExp - 1) >> h.PageExp
-	if want := runHeadSize + 16*int64(older) + 4*pages; want != int64(length) {
-		return nil, e(tensor.ErrCorrupt, RuleRunLength, runLength, "length of the head", fmt.Sprint(length), fmt.Sprintf("%d for %d older runs and %d pages", want, older, pages))
+	if want := headLength(int64(older), h.Body, h.PageExp); want != int64(length) {
+		return nil, e(tensor.ErrCorrupt, RuleRunLength, runLength, "length of the head", fmt.Sprint(length), fmt.Sprintf("%d for %d older runs and a body of %d bytes", want, older, body))
 	}
 	last := uint64(h.Begin())
 	for i := range older {
@@ -296,20 +295,37 @@ func (h *RunHead) Length() int64 {
 	return runHeadSize + RefSize*int64(len(h.Older)) + int64(len(h.Sums))
 }
 
-// FindRun looks for the journal run whose body holds the byte at begin: its
-// head stands at a multiple of 64 before end, has its magic and checksum, and
-// says that its body reaches back to begin. It returns nil if there is none.
+// maxFalseHeads is how many run heads that turn out wrong FindRun reads: only a
+// forged file has one.
+const maxFalseHeads = 16
+
+// FindRun looks for the journal run whose first record holds the byte at begin,
+// the first that is not zero: its head stands at a multiple of 64 before end,
+// has its magic and checksum, and says that its body reaches back to that
+// record. It returns nil if there is none. It reads the range about once.
 func FindRun(src Source, root *Root, begin, end int64) (*Run, error) {
-	for at := AlignUp(begin, Align); at+runHeadSize <= end; at += Align {
-		var fixed [runHeadSize]byte
-		if _, err := src.ReadAt(fixed[:], at); err != nil {
-			return nil, err
+	first := begin &^ (Align - 1) // no record begins with 64 zero bytes
+	window := make([]byte, min(end-first, 64<<10+runHeadSize))
+	var from int64
+	have, wrong := 0, 0
+	for at := first; at+runHeadSize <= end; at += Align {
+		if have == 0 || at+runHeadSize > from+int64(have) {
+			from, have = at, int(min(end-at, int64(len(window))))
+			if _, err := src.ReadAt(window[:have], at); err != nil {
+				return nil, err
+			}
 		}
-		if !bytes.Equal(fixed[:4], runMagicBytes[:]) || le.Uint64(fixed[runOffset:]) != uint64(at) {
+		fixed := window[at-from:][:runHeadSize]
+		if !bytes.Equal(fixed[:4], runMagicBytes[:]) || le.Uint64(fixed[runOffset:]) != uint64(at) || le.Uint64(fixed[runBody:]) != uint64(at-first) {
+			continue
+		}
+		// The length follows from the rest, which bounds it by the body.
+		exp, older := fixed[runPageExp], int64(le.Uint16(fixed[runOlder:]))
+		if exp < MinPageExp || exp > MaxPageExp || older >= MaxRuns {
 			continue
 		}
 		n := int64(le.Uint32(fixed[runLength:]))
-		if n < runHeadSize || n > end-at {
+		if n != headLength(older, at-first, exp) || n > end-at {
 			continue
 		}
 		b := make([]byte, n)
@@ -317,7 +333,10 @@ func FindRun(src Source, root *Root, begin, end int64) (*Run, error) {
 			return nil, err
 		}
 		h, err := ParseRunHead(b, at, root)
-		if err != nil || !h.Journal || h.Begin() > begin {
+		if err != nil || !h.Journal {
+			if wrong++; wrong == maxFalseHeads {
+				break
+			}
 			continue
 		}
 		r, err := newRun(src, h, root)
@@ -327,4 +346,9 @@ func FindRun(src Source, root *Root, begin, end int64) (*Run, error) {
 		return &Run{*h, r}, nil
 	}
 	return nil, nil
+}
+
+// headLength is the size of a run head for a body with pages of 1<<exp bytes.
+func headLength(older, body int64, exp uint8) int64 {
+	return runHeadSize + RefSize*older + 4*((body+1<<exp-1)>>exp)
 }
