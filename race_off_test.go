@@ -1,0 +1,5 @@
+//go:build !race
+
+package tensorfile_test
+
+const raceBuild = false
