@@ -30,7 +30,7 @@ func (a Advice) String() string {
 // page that cannot be read: ErrChanged or ErrIO as for Guard.
 func (m *Map) Advise(off, n int64, a Advice) error {
 	if !m.enter(1) {
-		return m.closedError()
+		return m.enterError()
 	}
 	defer m.leave()
 	r, size := m.region.Load(), m.size

@@ -48,7 +48,7 @@ func (m *Map) Changes() (Change, error) {
 
 func (m *Map) changes() (c Change, now fs.FileInfo, err error) {
 	if m.closed() {
-		return 0, nil, m.closedError()
+		return 0, nil, m.enterError()
 	}
 	if m.file == nil {
 		return 0, nil, nil

@@ -51,7 +51,7 @@ func (m *Map) enter(n uint64) bool {
 // leave takes one user off and lets the mapping go if it was the last one.
 func (m *Map) leave() {
 	if v := m.state.Add(^uint64(0)); v&(closingBit|countMask) == closingBit {
-		m.finish() // whoever waits in Shutdown sees done; a failed unmap has no other reader
+		m.finish()
 	}
 }
 
@@ -73,7 +73,7 @@ type Lease struct {
 func (m *Map) Acquire() (Lease, error) {
 	v, ok := m.add(oneTicket + 1)
 	if !ok {
-		return Lease{}, m.closedError()
+		return Lease{}, m.enterError()
 	}
 	slots := m.first[:]
 	if t := m.table.Load(); t != nil {
@@ -136,7 +136,7 @@ func (l Lease) ReadAt(p []byte, off int64) (int, error) { return l.check().readA
 
 // Close lets the mapping and the descriptor go. While leases are held or
 // guarded calls run it returns ErrInUse and the Map stays as it was. Closing a
-// closed Map does nothing and returns nil.
+// closed Map does nothing and returns what closing it returned.
 func (m *Map) Close() error {
 	for {
 		v := m.state.Load()
@@ -144,10 +144,11 @@ func (m *Map) Close() error {
 		case v&countMask != 0:
 			return m.inUseError(v, nil)
 		case v&closingBit != 0:
-			<-m.done // another goroutine is about to finish
-			return nil
+			<-m.done // another goroutine may be about to finish
+			return m.closeErr
 		case m.state.CompareAndSwap(v, v|closingBit):
-			return m.finish()
+			m.finish()
+			return m.closeErr
 		}
 	}
 }
@@ -159,16 +160,16 @@ func (m *Map) Close() error {
 // a lease that only the caller can release, waits until ctx ends.
 func (m *Map) Shutdown(ctx context.Context) error {
 	if v := m.state.Or(closingBit); v&(closingBit|countMask) == 0 {
-		return m.finish()
+		m.finish()
 	}
 	select {
-	case <-m.done:
-		return nil
+	case <-m.done: // even if ctx has ended too
+		return m.closeErr
 	default:
 	}
 	select {
 	case <-m.done:
-		return nil
+		return m.closeErr
 	case <-ctx.Done():
 		return m.inUseError(m.state.Load(), ctx.Err())
 	}

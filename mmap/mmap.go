@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,9 +21,11 @@ type Options struct {
 	// Default: false.
 	NoMmap bool
 
-	// MapRemote maps files on network file systems (NFS, SMB) too. A server
-	// may delete such a file, or drop the connection, under a mapping; without
-	// it they are read with positioned reads. Default: false.
+	// MapRemote maps files on network file systems too. A server may delete
+	// such a file, or drop the connection, under a mapping, and another
+	// client's writes show late; without it they are read with positioned
+	// reads. (NFS and SMB on Linux, what the system calls not local on macOS
+	// and the BSDs; elsewhere they are not told apart.) Default: false.
 	MapRemote bool
 }
 
@@ -43,7 +46,8 @@ type Map struct {
 	mu     sync.Mutex // orders Map calls; guards reason
 	reason string
 
-	done chan struct{} // closed when everything has been let go
+	done     chan struct{} // closed when everything has been let go
+	closeErr error         // set before done is closed
 }
 
 // region is a mapping as the system returned it.
@@ -217,7 +221,7 @@ func (m *Map) Bytes() []byte {
 // for more bytes it is ErrUnsupported.
 func (m *Map) Map(n int64) error {
 	if !m.enter(1) {
-		return m.closedError()
+		return m.enterError()
 	}
 	defer m.leave()
 	m.mu.Lock()
@@ -233,8 +237,11 @@ func (m *Map) Map(n int64) error {
 	if err != nil {
 		return err
 	}
-	if n < 0 || n > size {
-		return m.shortError(size, n)
+	if n < 0 {
+		return m.rangeError("length", n)
+	}
+	if n > size {
+		return m.shortError(size, uint64(n))
 	}
 	if m.file == nil {
 		return nil // reason is set
@@ -259,7 +266,7 @@ func (m *Map) tryMap(n int64) string {
 		}
 	}
 	b, err := mapFile(m.file, int(n))
-	if err != nil && retired.drop() {
+	if err != nil && noRoom(err) && retired.drop() {
 		b, err = mapFile(m.file, int(n))
 	}
 	if err != nil {
@@ -288,7 +295,7 @@ func (m *Map) currentSize() (int64, error) {
 // system refuses is ErrIO. After Close it is ErrClosed.
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if !m.enter(1) {
-		return 0, m.closedError()
+		return 0, m.enterError()
 	}
 	defer m.leave()
 	return m.readAt(p, off)
@@ -299,14 +306,13 @@ const maxIdle = 1000
 
 func (m *Map) readAt(p []byte, off int64) (int, error) {
 	if off < 0 {
-		return 0, &tensor.Error{Kind: tensor.ErrIndex, Path: m.path, Offset: -1, Field: "offset",
-			Got: strconv.FormatInt(off, 10), Want: "0 or more"}
+		return 0, m.rangeError("offset", off)
 	}
-	want := p
+	want, limit := p, int64(math.MaxInt64)
 	if m.file == nil {
-		// The size is the caller's word; what lies beyond is not ours.
-		p = p[:min(int64(len(p)), max(m.size-off, 0))]
+		limit = m.size // the caller's word: what lies beyond is not ours
 	}
+	p = p[:min(int64(len(p)), max(limit-off, 0))]
 	done, idle := 0, 0
 	for done < len(p) {
 		n, err := m.src.ReadAt(p[done:], off+int64(done))
@@ -322,7 +328,7 @@ func (m *Map) readAt(p []byte, off int64) (int, error) {
 		switch {
 		case done == len(p):
 		case err == io.EOF || err == io.ErrUnexpectedEOF:
-			return done, m.shortError(off+int64(done), off+int64(len(want)))
+			return done, m.endError(off+int64(done), int64(len(want)-done))
 		case err != nil && !errors.Is(err, syscall.EINTR):
 			return done, m.readError(off+int64(done), err)
 		case idle > maxIdle:
@@ -330,7 +336,7 @@ func (m *Map) readAt(p []byte, off int64) (int, error) {
 		}
 	}
 	if done < len(want) {
-		return done, m.shortError(off+int64(done), off+int64(len(want)))
+		return done, m.endError(off+int64(done), int64(len(want)-done))
 	}
 	return done, nil
 }
@@ -353,11 +359,10 @@ const maxPrivate = 1 << (30 + 10*(^uint(0)>>63))
 
 func (m *Map) fetch(off uint64, n int) ([]byte, error) {
 	if m.closed() {
-		return nil, m.closedError()
+		return nil, m.enterError()
 	}
 	if n < 0 {
-		return nil, &tensor.Error{Kind: tensor.ErrIndex, Path: m.path, Offset: -1, Field: "length",
-			Got: strconv.Itoa(n), Want: "0 or more"}
+		return nil, m.rangeError("length", int64(n))
 	}
 	size := m.size
 	if off > uint64(size) || uint64(n) > uint64(size)-off {
@@ -383,7 +388,7 @@ func (m *Map) fetch(off uint64, n int) ([]byte, error) {
 
 // finish lets everything go. It runs once, when the closing bit is set and the
 // last user has left.
-func (m *Map) finish() error {
+func (m *Map) finish() {
 	var errs []error
 	if r := m.region.Swap(nil); r != nil {
 		if err := retired.add(r.data); err != nil {
@@ -395,33 +400,51 @@ func (m *Map) finish() error {
 			errs = append(errs, err)
 		}
 	}
+	if errs != nil {
+		m.closeErr = &tensor.Error{Kind: tensor.ErrIO, Path: m.path, Offset: -1, Field: "close", Err: errors.Join(errs...)}
+	}
 	m.mu.Lock()
 	m.reason = "closed"
 	m.mu.Unlock()
 	close(m.done)
-	if len(errs) == 0 {
-		return nil
-	}
-	return &tensor.Error{Kind: tensor.ErrIO, Path: m.path, Offset: -1, Field: "close", Err: errors.Join(errs...)}
 }
 
-func (m *Map) closedError() error {
+// enterError says why a new user was not let in.
+func (m *Map) enterError() error {
+	if m.state.Load()&closingBit == 0 {
+		return &tensor.Error{Kind: tensor.ErrLimit, Path: m.path, Offset: -1, Field: "leases",
+			Got: "one more", Want: "at most " + strconv.Itoa(countMask)}
+	}
 	return &tensor.Error{Kind: tensor.ErrClosed, Path: m.path, Offset: -1}
 }
 
+func (m *Map) rangeError(field string, n int64) error {
+	return &tensor.Error{Kind: tensor.ErrIndex, Path: m.path, Offset: -1, Field: field,
+		Got: strconv.FormatInt(n, 10), Want: "0 or more"}
+}
+
 // shortError says that the source ends at end, before want.
-func (m *Map) shortError(end, want int64) error {
+func (m *Map) shortError(end int64, want uint64) error {
 	kind := tensor.ErrTruncated
-	if m.file != nil && want >= 0 && want <= m.size {
+	if m.file != nil && want <= uint64(m.size) {
 		kind = tensor.ErrChanged
 	}
 	return &tensor.Error{Kind: kind, Path: m.path, Offset: end, Field: "size",
-		Got: byteCount(end) + " (" + kind.Error() + ")", Want: byteCount(want)}
+		Got: byteCount(end) + " (" + kind.Error() + ")", Want: strconv.FormatUint(want, 10) + " bytes"}
+}
+
+// endError says that a read found no bytes at off, where it wanted n more.
+func (m *Map) endError(off, n int64) error {
+	end := off
+	if size, err := m.currentSize(); err == nil {
+		end = min(end, size)
+	}
+	return m.shortError(end, uint64(off)+uint64(n))
 }
 
 func (m *Map) readError(off int64, err error) error {
-	if errors.Is(err, fs.ErrClosed) && m.file != nil {
-		return m.closedError()
+	if m.file != nil && errors.Is(err, fs.ErrClosed) {
+		return &tensor.Error{Kind: tensor.ErrClosed, Path: m.path, Offset: -1}
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {

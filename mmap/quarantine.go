@@ -55,13 +55,11 @@ func (q *quarantine) add(b []byte) error {
 	return unmapAll(old)
 }
 
-// take removes the n oldest entries.
+// take removes the n oldest entries. The array behind the queue moves on as
+// entries are added, so that taking one costs the same however many there are.
 func (q *quarantine) take(n int) [][]byte {
-	if n == 0 {
-		return nil
-	}
-	old := append([][]byte(nil), q.queue[:n]...)
-	q.queue = append(q.queue[:0], q.queue[n:]...)
+	old := q.queue[:n:n]
+	q.queue = q.queue[n:]
 	return old
 }
 

@@ -6,3 +6,5 @@ package mmap
 const canReserve = false
 
 func reserve([]byte) error { return nil }
+
+func noRoom(error) bool { return false }

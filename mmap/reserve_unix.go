@@ -3,6 +3,7 @@
 package mmap
 
 import (
+	"errors"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,3 +20,6 @@ func reserve(b []byte) error {
 		unix.PROT_NONE, unix.MAP_FIXED|unix.MAP_PRIVATE|unix.MAP_ANON)
 	return err
 }
+
+// noRoom reports whether mapping failed for want of addresses.
+func noRoom(err error) bool { return errors.Is(err, unix.ENOMEM) }
