@@ -34,7 +34,7 @@ type Tensor struct {
 	view    tensor.View // of the mapping
 	viewErr error       // why there is none
 	plain   []byte      // the elements, if a slice of a Go type can show them
-	goType  any         // nil pointer to that Go type
+	goType  uintptr     // cast.TypeOf that Go type
 
 	// Shape and strides of few axes stand here.
 	axes [8]int64
@@ -318,7 +318,7 @@ func (t *Tensor) Lease() (mmap.Lease, error) { return t.f.m.Acquire() }
 // ErrByteOrder, ErrNotContiguous, ErrMisaligned, ErrEncoded or ErrNotMapped;
 // bools are checked to be 0 or 1.
 func Data[T tensor.Elem](t *Tensor) ([]T, error) {
-	if any((*T)(nil)) == t.goType && t.f.m.Mapped() {
+	if t.goType == cast.TypeOf[T]() && t.f.m.Mapped() {
 		if s, ok := cast.Slice[T](t.plain); ok {
 			return s, nil
 		}
@@ -326,10 +326,9 @@ func Data[T tensor.Elem](t *Tensor) ([]T, error) {
 	return checkedData[T](t)
 }
 
-// goTypes gives each dtype that has a Go type a nil pointer to it. Comparing
-// two such pointers is the cheapest way to compare a dtype with a type
-// parameter.
-var goTypes = map[tensor.DType]any{}
+// goTypes gives each dtype that has a Go type the number of that type, which
+// is the cheapest way to compare a dtype with a type parameter.
+var goTypes = map[tensor.DType]uintptr{}
 
 func init() {
 	addGoType[int8]()
@@ -353,7 +352,7 @@ func init() {
 	addGoType[tensor.Float8E8M0]()
 }
 
-func addGoType[T tensor.Elem]() { goTypes[tensor.DTypeOf[T]()] = (*T)(nil) }
+func addGoType[T tensor.Elem]() { goTypes[tensor.DTypeOf[T]()] = cast.TypeOf[T]() }
 
 // checkedData is Data with every check, under the guard: bools are read.
 func checkedData[T tensor.Elem](t *Tensor) (s []T, err error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/tensor"
@@ -37,7 +38,16 @@ type run struct {
 	seen  []atomic.Uint32          // mapped: a bit a page
 	kept  []atomic.Pointer[[]byte] // else: pages that were read
 	bytes atomic.Int64             // in kept
+
+	// top remembers the names that every search begins with, the first levels
+	// of the tree that a binary search walks: searches that have been there
+	// before touch only the few neighbouring names that are left.
+	top atomic.Pointer[[topNames]atomic.Pointer[string]]
+	id0 atomic.Uint64 // id of the first storage, 0: not read yet
 }
+
+// topNames is 2 to the number of levels in top.
+const topNames = 1 << 12
 
 func newRun(src Source, h *RunHead, root *Root) (*run, error) {
 	r := &run{src: src, head: h, root: root}
@@ -157,20 +167,44 @@ func (r *run) name(i int64) ([]byte, error) {
 // find searches the run for key.
 func (r *run) find(key string) (int64, bool, error) {
 	lo, hi := int64(0), r.head.Tensors
-	for lo < hi {
+	top := r.top.Load()
+	if top == nil {
+		top = new([topNames]atomic.Pointer[string])
+		r.top.Store(top)
+	}
+	for node := 1; lo < hi; {
 		mid := int64(uint64(lo+hi) >> 1)
-		b, err := r.name(mid)
-		if err != nil {
-			return 0, false, err
+		var c int
+		if node < topNames {
+			name := top[node].Load()
+			if name == nil {
+				b, err := r.name(mid)
+				if err != nil {
+					return 0, false, err
+				}
+				s := string(b)
+				name = &s
+				top[node].Store(name)
+			}
+			c = strings.Compare(*name, key)
+		} else {
+			b, err := r.name(mid)
+			if err != nil {
+				return 0, false, err
+			}
+			c = compare(b, key)
 		}
-		switch c := compare(b, key); {
+		node *= 2
+		switch {
 		case c == 0:
 			return mid, true, nil
 		case c < 0:
 			lo = mid + 1
+			node++
 		default:
 			hi = mid
 		}
+		node = min(node, topNames) // deeper levels are not numbered
 	}
 	return 0, false, nil
 }
@@ -243,9 +277,16 @@ func (r *run) findStorage(id uint64) (int64, bool, error) {
 	if n == 0 || id == 0 {
 		return 0, false, nil
 	}
-	first, err := r.storageID(0)
-	if err != nil || id < first {
-		return 0, false, err
+	first := r.id0.Load()
+	if first == 0 {
+		var err error
+		if first, err = r.storageID(0); err != nil {
+			return 0, false, err
+		}
+		r.id0.Store(first)
+	}
+	if id < first {
+		return 0, false, nil
 	}
 	if guess := id - first; guess < uint64(n) {
 		got, err := r.storageID(int64(guess))
