@@ -70,10 +70,14 @@ type Map struct {
 	src *mmap.Map
 }
 
-// Sound reports whether nothing is wrong with what was looked at. Payloads are
-// not: their checksums are the business of verify.
-func (m *Map) Sound() bool {
-	return len(m.Damage) == 0 && !slices.ContainsFunc(m.Parts, func(p Part) bool { return len(p.Damage) > 0 })
+// Damages counts what is wrong with what was looked at. Payloads are not: their
+// checksums are the business of verify.
+func (m *Map) Damages() int {
+	n := len(m.Damage)
+	for i := range m.Parts {
+		n += len(m.Parts[i].Damage)
+	}
+	return n
 }
 
 // Rows calls yield with the rows of p until it returns false: the fields of
