@@ -33,6 +33,9 @@ type OpenOptions struct {
 	// NoMmap reads the file with positioned reads and never maps it. Default:
 	// false.
 	NoMmap bool
+	// MapRemote maps files on network file systems, too, where another host can
+	// change them unseen; without it they are read. Default: false.
+	MapRemote bool
 	// Verify says when payload checksums are looked at. Default:
 	// VerifyOnDemand.
 	Verify VerifyMode
@@ -87,15 +90,20 @@ func newFile(m *mmap.Map, o *OpenOptions) *File {
 // permission, creates nothing and takes no lock. Foreign formats are opened by
 // package convert.
 func Open(path string, o *OpenOptions) (*File, error) {
-	mo := &mmap.Options{}
-	if o != nil {
-		mo.NoMmap = o.NoMmap
-	}
-	m, err := mmap.Open(path, mo)
+	m, err := OpenSource(path, o)
 	if err != nil {
 		return nil, err
 	}
 	return OpenMap(m, o)
+}
+
+// OpenSource opens the regular file at path as a source of bytes, for OpenMap
+// and OpenLayout.
+func OpenSource(path string, o *OpenOptions) (*mmap.Map, error) {
+	if o == nil {
+		o = &OpenOptions{}
+	}
+	return mmap.Open(path, &mmap.Options{NoMmap: o.NoMmap, MapRemote: o.MapRemote})
 }
 
 // OpenReaderAt opens a native file of size bytes that r reads: an object in

@@ -151,7 +151,7 @@ func Open(ctx context.Context, path string, o *OpenOptions) (*tensorfile.File, e
 	if o == nil {
 		o = &OpenOptions{}
 	}
-	m, err := mmap.Open(path, &mmap.Options{NoMmap: o.NoMmap})
+	m, err := tensorfile.OpenSource(path, &o.OpenOptions)
 	if err != nil {
 		return nil, err
 	}
