@@ -89,15 +89,17 @@ func (f Float8E4M3FNUZ) Float32() float32 { return valuesE4M3FNUZ[f] }
 func (f Float8E5M2FNUZ) Float32() float32 { return valuesE5M2FNUZ[f] }
 
 // Float32 returns the value of f, exactly.
-func (f Float8E8M0) Float32() float32 {
-	switch f {
-	case 0:
-		return math.Float32frombits(0x400000)
-	case 0xff:
-		return math.Float32frombits(0x7fc00000)
+func (f Float8E8M0) Float32() float32 { return valuesE8M0[f] }
+
+var valuesE8M0 = func() *[256]float32 {
+	t := new([256]float32)
+	for c := range t {
+		t[c] = math.Float32frombits(uint32(c) << 23)
 	}
-	return math.Float32frombits(uint32(f) << 23)
-}
+	t[0] = math.Float32frombits(0x400000)
+	t[0xff] = math.Float32frombits(0x7fc00000)
+	return t
+}()
 
 // Float64 returns the value of f, exactly.
 func (f Float8E4M3FN) Float64() float64 { return float64(f.Float32()) }

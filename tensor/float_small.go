@@ -38,11 +38,15 @@ func odd32FromInt(x int64) uint32 {
 	return odd32FromUint(uint64(x))
 }
 
-func odd32FromUint(x uint64) uint32 {
+func odd32FromUint(x uint64) uint32 { return odd32(float64(stick53(x))) }
+
+// stick53 makes x fit a float64 such that rounding that further is as rounding
+// x: bits cut off set the last one kept.
+func stick53(x uint64) uint64 {
 	if x>>53 != 0 && x&0x7ff != 0 {
 		x = x&^0x7ff | 0x800
 	}
-	return odd32(float64(x))
+	return x
 }
 
 // minifloat describes a float type of at most 8 bits with a sign bit on top.

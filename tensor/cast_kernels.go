@@ -1,0 +1,320 @@
+package tensor
+
+import (
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/tensorfile/tensorfile/internal/cast"
+)
+
+// A kernel converts len(dst) bytes worth of elements, aligned and in the
+// machine's byte order, elements of packed dtypes one to the byte. dst and src
+// do not overlap. Kernels are loops over typed slices: nothing is called per
+// element but for rare values.
+type kernel func(b *castBuffer, dst, src []byte)
+
+type signed interface{ int8 | int16 | int32 | int64 }
+type unsigned interface {
+	uint8 | uint16 | uint32 | uint64
+}
+type integer interface{ signed | unsigned }
+type float interface{ float32 | float64 }
+
+const misaligned = "tensor: cast of a misaligned block"
+
+// typed returns two slices of one length. Their memory is aligned, because the
+// caller saw to it.
+func typed[D, S cast.Plain](dst, src []byte) ([]D, []S) {
+	d, ok1 := cast.Slice[D](dst)
+	s, ok2 := cast.Slice[S](src)
+	if !ok1 || !ok2 {
+		panic(misaligned)
+	}
+	return d, s[:len(d)]
+}
+
+// limits returns the smallest and largest value of T.
+func limits[T integer]() (lo int64, hi uint64) {
+	var zero T
+	bits := 8 * uint(unsafe.Sizeof(zero))
+	if zero-1 < 0 {
+		return -1 << (bits - 1), 1<<(bits-1) - 1
+	}
+	return 0, 1<<(bits-1)<<1 - 1
+}
+
+// intToInt clamps to what D holds.
+func intToInt[D, S integer](_ *castBuffer, dst, src []byte) {
+	d, s := typed[D, S](dst, src)
+	loD, hiD := limits[D]()
+	loS, hiS := limits[S]()
+	if loD <= loS && hiD >= hiS {
+		for i, v := range s {
+			d[i] = D(v)
+		}
+		return
+	}
+	lo, hi := S(max(loD, loS)), S(min(hiD, hiS))
+	for i, v := range s {
+		d[i] = D(min(max(v, lo), hi))
+	}
+}
+
+// floatToInt truncates toward zero and clamps; NaN becomes 0.
+func floatToInt[D integer, S float](_ *castBuffer, dst, src []byte) {
+	d, s := typed[D, S](dst, src)
+	least, most := limits[D]()
+	// Between these, both excluded, truncation ends inside D. Where S cannot
+	// tell least-1 from least, least itself is left to the other branch.
+	lo, hi := S(least)-1, S(most/2+1)*2
+	for i, v := range s {
+		if v > lo && v < hi {
+			d[i] = D(v)
+			continue
+		}
+		switch {
+		case v < 0:
+			d[i] = D(least)
+		case v > 0:
+			d[i] = D(most)
+		default:
+			d[i] = 0
+		}
+	}
+}
+
+// toFloat rounds to nearest even, as conversions to float32 and float64 do.
+func toFloat[D float, S integer | float](_ *castBuffer, dst, src []byte) {
+	d, s := typed[D, S](dst, src)
+	for i, v := range s {
+		d[i] = D(v)
+	}
+}
+
+// signedToFloat32 and unsignedToFloat32 are for processors without 64-bit
+// integers, where Go's own conversion to float32 does not always round to
+// nearest (seen with GOARCH=386).
+func signedToFloat32(_ *castBuffer, dst, src []byte) {
+	d, s := typed[float32, int64](dst, src)
+	for i, v := range s {
+		if v < 0 {
+			d[i] = -float32(float64(stick53(-uint64(v))))
+		} else {
+			d[i] = float32(float64(stick53(uint64(v))))
+		}
+	}
+}
+
+func unsignedToFloat32(_ *castBuffer, dst, src []byte) {
+	d, s := typed[float32, uint64](dst, src)
+	for i, v := range s {
+		d[i] = float32(float64(stick53(v)))
+	}
+}
+
+// nonzero is the conversion to bool. NaN is not zero.
+func nonzero[S integer | float](_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint8, S](dst, src)
+	for i, v := range s {
+		var b uint8
+		if v != 0 {
+			b = 1
+		}
+		d[i] = b
+	}
+}
+
+// The three ways to float32 bits rounded to odd, from which every smaller float
+// type is rounded.
+func floatToOdd(_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint32, float64](dst, src)
+	for i, v := range s {
+		d[i] = odd32(v)
+	}
+}
+
+func signedToOdd[S signed](_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint32, S](dst, src)
+	for i, v := range s {
+		d[i] = odd32FromInt(int64(v))
+	}
+}
+
+func unsignedToOdd[S unsigned](_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint32, S](dst, src)
+	for i, v := range s {
+		d[i] = odd32FromUint(uint64(v))
+	}
+}
+
+// encodeF16Block, encodeBF16Block and encodeMiniBlock round float32 bits.
+func encodeF16Block(_ *castBuffer, dst, src []byte) {
+	const two16, minNorm, rebias = (127 + 16) << 23, (127 - 14) << 23, (127 - 15) << 23
+	d, s := typed[Float16, uint32](dst, src)
+	for i, b := range s {
+		if a := b & 0x7fffffff; a-minNorm < two16-minNorm {
+			d[i] = Float16(b>>16&0x8000 | (a-rebias+0xfff+a>>13&1)>>13)
+		} else {
+			d[i] = encodeF16(b)
+		}
+	}
+}
+
+func encodeBF16Block(_ *castBuffer, dst, src []byte) {
+	d, s := typed[BFloat16, uint32](dst, src)
+	for i, b := range s {
+		if b&0x7fffffff <= 0x7f800000 {
+			d[i] = BFloat16((b + 0x7fff + b>>16&1) >> 16)
+		} else {
+			d[i] = encodeBF16(b)
+		}
+	}
+}
+
+// A miniTable holds the code of a type of at most 8 bits for the upper 13 bits
+// of a float32 and one bit that says whether any lower one is set: three
+// mantissa bits, the one that rounds, and what breaks ties.
+type miniTable [1 << 14]uint8
+
+func encodeMiniBlock(b *castBuffer, dst, src []byte) {
+	d, s := typed[uint8, uint32](dst, src)
+	t := b.encode
+	for i, v := range s {
+		d[i] = t[v>>19<<1|(v&0x7ffff+0x7ffff)>>19]
+	}
+}
+
+// miniTables are made when first needed.
+var miniTables [castCount]struct {
+	once  sync.Once
+	table miniTable
+}
+
+func miniTableOf(k elem) *miniTable {
+	t := &miniTables[k]
+	t.once.Do(func() {
+		encode := miniEncoder(k)
+		for i := range t.table {
+			t.table[i] = encode(uint32(i)>>1<<19 | uint32(i)&1)
+		}
+	})
+	return &t.table
+}
+
+func miniEncoder(k elem) func(uint32) uint8 {
+	switch k {
+	case elemF8E4M3FN:
+		return miniE4M3FN.encode
+	case elemF8E5M2:
+		return miniE5M2.encode
+	case elemF8E4M3FNUZ:
+		return miniE4M3FNUZ.encode
+	case elemF8E5M2FNUZ:
+		return miniE5M2FNUZ.encode
+	case castF4E2M1:
+		return miniF4E2M1.encode
+	case castF6E2M3:
+		return miniF6E2M3.encode
+	case castF6E3M2:
+		return miniF6E3M2.encode
+	}
+	return func(b uint32) uint8 { return uint8(encodeE8M0(b)) }
+}
+
+func decodeF16Block(_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint32, Float16](dst, src)
+	for i, h := range s {
+		if b := uint32(h&0x7fff) << 13; b-1<<23 < 30<<23 {
+			d[i] = uint32(h&0x8000)<<16 | b + (127-15)<<23
+		} else {
+			d[i] = math.Float32bits(h.Float32())
+		}
+	}
+}
+
+func decodeBF16Block(_ *castBuffer, dst, src []byte) {
+	d, s := typed[uint32, uint16](dst, src)
+	for i, h := range s {
+		d[i] = uint32(h) << 16
+	}
+}
+
+func decodeMiniBlock(b *castBuffer, dst, src []byte) {
+	d, s := typed[float32, uint8](dst, src)
+	t := b.decode
+	for i, c := range s {
+		d[i] = t[c]
+	}
+}
+
+func miniValues(k elem) *[256]float32 {
+	switch k {
+	case elemF8E4M3FN:
+		return valuesE4M3FN
+	case elemF8E5M2:
+		return valuesE5M2
+	case elemF8E4M3FNUZ:
+		return valuesE4M3FNUZ
+	case elemF8E5M2FNUZ:
+		return valuesE5M2FNUZ
+	case castF4E2M1:
+		return valuesF4E2M1
+	case castF6E2M3:
+		return valuesF6E2M3
+	case castF6E3M2:
+		return valuesF6E3M2
+	}
+	return valuesE8M0
+}
+
+// Complex numbers are pairs.
+func realPart[S float](_ *castBuffer, dst, src []byte) {
+	d, ok1 := cast.Slice[S](dst)
+	s, ok2 := cast.Slice[S](src)
+	if !ok1 || !ok2 {
+		panic(misaligned)
+	}
+	for i := range d {
+		d[i] = s[2*i]
+	}
+}
+
+func fromReal[D float](_ *castBuffer, dst, src []byte) {
+	d, ok1 := cast.Slice[D](dst)
+	s, ok2 := cast.Slice[D](src)
+	if !ok1 || !ok2 {
+		panic(misaligned)
+	}
+	for i, v := range s[:len(d)/2] {
+		d[2*i], d[2*i+1] = v, 0
+	}
+}
+
+func complexNonzero[S float](_ *castBuffer, dst, src []byte) {
+	s, ok := cast.Slice[S](src)
+	if !ok {
+		panic(misaligned)
+	}
+	for i := range dst {
+		var b uint8
+		if s[2*i] != 0 || s[2*i+1] != 0 {
+			b = 1
+		}
+		dst[i] = b
+	}
+}
+
+// clampI4 and clampU4 end conversions to 4 bits, one element to the byte.
+func clampI4(_ *castBuffer, dst, src []byte) {
+	d, s := typed[int8, int8](dst, src)
+	for i, v := range s {
+		d[i] = min(max(v, -8), 7)
+	}
+}
+
+func clampU4(_ *castBuffer, dst, src []byte) {
+	for i, v := range src[:len(dst)] {
+		dst[i] = min(v, 15)
+	}
+}
