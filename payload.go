@@ -19,7 +19,8 @@ type sums struct {
 }
 
 func newSums(size int64, exp uint8) *sums {
-	return &sums{block: 1 << exp, list: make([]uint32, 0, (size+1<<exp-1)>>exp)}
+	// The list grows with the bytes that come: a size is only a claim yet.
+	return &sums{block: 1 << exp, list: make([]uint32, 0, min(size>>exp+1, 1<<16))}
 }
 
 func (s *sums) add(p []byte) {
@@ -198,14 +199,22 @@ func compactOf(d tensor.DType, shape tensor.Shape, strides tensor.Strides) (comp
 		}
 		return max(strides[axis], -strides[axis])
 	}
-	// Insertion sort, stable: few axes, and those without a say stay in place.
-	for i := 1; i < free; i++ {
-		for j := i; j > 0; j-- {
-			a, b := key(c.axes[j-1]), key(c.axes[j])
-			if a < 0 || b < 0 || a >= b {
+	// Insertion sort, stable: few axes. Those without a say stay in place, and
+	// the others change places across them.
+	var places [tensor.MaxRank]int
+	m := 0
+	for i := range max(free, 0) {
+		if key(i) < 0 {
+			continue
+		}
+		places[m] = i
+		m++
+		for j := m - 1; j > 0; j-- {
+			a, b := places[j-1], places[j]
+			if key(c.axes[a]) >= key(c.axes[b]) {
 				break
 			}
-			c.axes[j-1], c.axes[j] = c.axes[j], c.axes[j-1]
+			c.axes[a], c.axes[b] = c.axes[b], c.axes[a]
 		}
 	}
 	c.shape = make(tensor.Shape, n)

@@ -48,6 +48,7 @@ type CreateOptions struct {
 
 // StorageID names a storage of the file being written.
 type StorageID struct {
+	w    *Writer
 	id   uint64
 	size int64
 }
@@ -126,6 +127,9 @@ func Create(path string, o *CreateOptions) (*Writer, error) {
 	opts, exp, err := o.resolve()
 	if err != nil {
 		return nil, located(err, path, "")
+	}
+	if path == "" {
+		return nil, &Error{Kind: ErrPath, Offset: -1, Field: "destination", Got: "an empty name", Want: "the name of a file"}
 	}
 	w := &Writer{fs: opts.fs, path: path, opts: opts, mode: 0o666, alignExp: exp}
 	if w.target, err = w.fs.Resolve(path); err != nil {
@@ -267,6 +271,9 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 	if size < 0 {
 		return StorageID{}, &Error{Kind: ErrShape, Path: w.path, Offset: -1, Field: "storage size", Got: fmt.Sprint(size), Want: "0 or more"}
 	}
+	if size > format.MaxOffset-w.out.off {
+		return StorageID{}, &Error{Kind: ErrLimit, Path: w.path, Offset: w.out.off, Field: "storage size", Got: fmt.Sprint(size), Want: "a file below 2^62 bytes"}
+	}
 	rec := format.StorageRecord{ID: uint64(len(w.storages)) + 1, Kind: format.StorageRaw, Size: size, Stored: size, Block: format.BlockExp(size)}
 	if size > 0 {
 		align := int64(format.Align)
@@ -303,7 +310,7 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 			return StorageID{}, err
 		}
 	}
-	return StorageID{rec.ID, size}, nil
+	return StorageID{w, rec.ID, size}, nil
 }
 
 // TensorOn adds a tensor that is a view of a storage: offset is where its
@@ -321,7 +328,7 @@ func (w *Writer) TensorOn(s StorageID, name string, d tensor.DType, shape tensor
 			return located(err, w.path, name)
 		}
 	}
-	if s.id > uint64(len(w.storages)) {
+	if s.id != 0 && s.w != w {
 		return &Error{Kind: ErrIndex, Path: w.path, Tensor: name, Offset: -1, Field: "storage", Got: fmt.Sprint(s.id), Want: "a storage of this writer"}
 	}
 	if err := tensor.CheckView(d, shape, strides, offset, s.size); err != nil {
