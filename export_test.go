@@ -1,0 +1,15 @@
+package tensorfile
+
+import "github.com/tensorfile/tensorfile/internal/fsys"
+
+// On makes a writer work on another file system.
+func (o CreateOptions) On(fs fsys.FS) *CreateOptions {
+	o.fs = fs
+	return &o
+}
+
+const (
+	HugePage     = hugePage
+	JournalEvery = journalEvery
+	WriterName   = writerName
+)
