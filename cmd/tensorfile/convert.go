@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+func init() { commands = append(commands, newConvertCmd) }
+
+func newConvertCmd(t *tool) *cobra.Command {
+	var o convert.Options
+	var asJSON bool
+	var renames []string
+	var void2 string
+	var align, limit size
+	cmd := &cobra.Command{
+		Use:   "convert IN... OUT",
+		Short: "Convert files of any format to a file of any format",
+		Long: `Convert files of any format to a file of any format. Several inputs become one
+file, in which no name may occur twice. "-" is standard input or output.
+
+The output's format is that of its extension, or --to. It is written beside its
+place, synced and renamed: if the command fails or is interrupted, what was there
+is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
+		Example: `  tensorfile convert weights.npz weights.tensor
+  tensorfile convert weights.tensor weights.npz --only 'layers.*.weight'
+  tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right`,
+		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches --only, or --exclude leaves none", "2  something could not be read or written; the output is as it was", "3  done but for what --skip-bad left out")},
+		Args:        nArgs(2, -1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			out := args[len(args)-1]
+			in := files(args[:len(args)-1])
+			if err := t.convertOptions(cmd, &o, out, renames, void2); err != nil {
+				return err
+			}
+			o.Align, o.Limit = int(align), int64(limit)
+			var spools []*input
+			o.Stdin = func(ctx context.Context, oo *convert.OpenOptions) (*tensorfile.File, error) {
+				if len(spools) > 0 {
+					return nil, usage(cmd, "standard input can be read only once")
+				}
+				in, err := t.openStdin(ctx, oo)
+				if err != nil {
+					return nil, err
+				}
+				spools = append(spools, in)
+				return in.File, nil
+			}
+			defer func() {
+				for _, s := range spools {
+					s.close()
+				}
+			}()
+			bar := t.newProgress()
+			o.Progress = bar.set
+			r, err := convert.Files(cmd.Context(), in, out, &o)
+			bar.end()
+			if err != nil {
+				return t.convertError(cmd, err)
+			}
+			for _, s := range r.Losses {
+				t.note("%s is not held by %s and lost", s, r.Format)
+			}
+			for _, err := range r.Skipped {
+				t.report(err)
+				t.raise(exitPartly)
+			}
+			switch {
+			case out == convert.Stream && !o.DryRun:
+			case asJSON:
+				return t.writeJSON(newConvertJSON(r, out, o.DryRun))
+			case o.DryRun:
+				t.printPlan(r, out)
+			default:
+				fmt.Fprintf(t.out, "%s: %s, %s\n", clean(out), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes))
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringArrayVar(&o.Only, "only", nil, "take only tensors called `NAME`, which may be a glob (may be repeated)")
+	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out tensors called `NAME`, which may be a glob (may be repeated)")
+	f.StringArrayVar(&renames, "rename", nil, "give a tensor another name, `OLD=NEW` (may be repeated)")
+	f.StringVar(&o.Name, "name", "", "call the one tensor `NAME`")
+	f.StringVar(&void2, "void2-as", "", "read NumPy's |V2 as this `DTYPE`: bf16, f16, i16 or u16")
+	f.StringVar(&o.To, "to", "", "write this `FORMAT`, whatever the output is called")
+	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
+	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
+	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
+	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
+	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
+	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
+	f.BoolVar(&asJSON, "json", false, "print one JSON document")
+	cmd.RegisterFlagCompletionFunc("to", completeFormat)
+	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// convertOptions puts what flags and environment say into o.
+func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string, renames []string, void2 string) error {
+	for _, r := range renames {
+		from, to, ok := strings.Cut(r, "=")
+		if !ok || from == "" || to == "" {
+			return usage(cmd, "--rename %q: it has the form OLD=NEW", r)
+		}
+		o.Rename = append(o.Rename, convert.Rename{Old: from, New: to})
+	}
+	if void2 != "" {
+		d, err := tensor.ParseDType(void2)
+		if err != nil || d.UnitBytes != 2 || d.UnitElems != 1 {
+			return usage(cmd, "--void2-as %q: it is a dtype of two bytes: bf16, f16, i16 or u16", void2)
+		}
+		o.Open.Void2 = d
+	}
+	if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
+		sec, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || sec < 0 || sec > 1<<33 {
+			return usage(cmd, "SOURCE_DATE_EPOCH is %q: it is a number of seconds since 1970", text)
+		}
+		o.Deterministic, o.Time = true, time.Unix(sec, 0)
+	}
+	if out == convert.Stream && !o.DryRun {
+		if terminal(t.out.file) {
+			return usage(cmd, "standard output is a terminal, and the output is binary")
+		}
+		o.Stdout = t.out
+	} else if out == convert.Stream {
+		o.Stdout = io.Discard
+	}
+	skip := o.Open.SkipBad
+	d, n := o.Open.Void2, o.Open.Name
+	o.Open = *t.openOptions()
+	o.Open.SkipBad, o.Open.Void2, o.Open.Name = skip, d, n
+	return nil
+}
+
+// convertError adds advice to an error of a conversion.
+func (t *tool) convertError(cmd *cobra.Command, err error) error {
+	var e *tensorfile.Error
+	switch {
+	case errors.Is(err, convert.ErrNoMatch):
+		t.report(err)
+		t.raise(exitNo)
+		return nil
+	case errors.Is(err, tensorfile.ErrNotFound) && errors.As(err, &e) && e.Tensor != "" && e.Path != convert.Stream:
+		if in, openErr := t.open(cmd.Context(), e.Path); openErr == nil {
+			defer in.close()
+			return in.notFound(e.Tensor)
+		}
+	case errors.Is(err, tensorfile.ErrLimit) && errors.As(err, &e) && e.Field == "bytes to write":
+		return &hinted{err, "--max-size allows more"}
+	case errors.Is(err, tensorfile.ErrDuplicate) && errors.As(err, &e) && e.Field == "name":
+		return &hinted{err, "--rename OLD=NEW, --only and --exclude change what is taken"}
+	case errors.Is(err, tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "output format":
+		return &hinted{err, "--to FORMAT says what to write; 'tensorfile formats' lists what there is"}
+	}
+	return err
+}
+
+func (t *tool) printPlan(r *convert.Result, out string) {
+	fmt.Fprintf(t.out, "%s: %s, %s, %s\n", clean(out), r.Format, counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes))
+	if len(r.Tensors) == 0 {
+		return
+	}
+	tab := newTable("NAME", "DTYPE", "SHAPE", ">SIZE", "FROM")
+	for _, w := range r.Tensors {
+		from := clean(w.From)
+		if w.Old != w.Name {
+			from += ": " + clean(w.Old)
+		}
+		for _, s := range []string{clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), from} {
+			tab.cell(s)
+		}
+	}
+	tab.write(t.out, true, t.colored())
+}
+
+type convertJSON struct {
+	Schema  string        `json:"schema"`
+	Output  jsonPath      `json:"output"`
+	Format  string        `json:"format"`
+	DryRun  bool          `json:"dry_run"`
+	Bytes   int64         `json:"bytes"`
+	Tensors []writtenJSON `json:"tensors"`
+	Losses  []string      `json:"losses"`
+	Skipped []findingJSON `json:"skipped"`
+}
+
+type writtenJSON struct {
+	Name   string   `json:"name"`
+	DType  string   `json:"dtype"`
+	Shape  []int64  `json:"shape"`
+	Bytes  int64    `json:"bytes"`
+	Source jsonPath `json:"source"`
+	Old    string   `json:"source_name"`
+}
+
+func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
+	j := convertJSON{Schema: schema("convert"), Output: pathJSON(out), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Skipped: []findingJSON{}}
+	for _, w := range r.Tensors {
+		j.Tensors = append(j.Tensors, writtenJSON{w.Name, w.DType.String(), append([]int64{}, w.Shape...), w.Bytes, pathJSON(w.From), w.Old})
+	}
+	j.Losses = append(j.Losses, r.Losses...)
+	for _, err := range r.Skipped {
+		j.Skipped = append(j.Skipped, newFindingJSON(err))
+	}
+	return j
+}
