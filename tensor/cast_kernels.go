@@ -44,20 +44,26 @@ func limits[T integer]() (lo int64, hi uint64) {
 	return 0, 1<<(bits-1)<<1 - 1
 }
 
-// intToInt clamps to what D holds.
+// intToInt clamps to what D holds, as 64-bit integers: those need no branches.
 func intToInt[D, S integer](_ *castBuffer, dst, src []byte) {
 	d, s := typed[D, S](dst, src)
 	loD, hiD := limits[D]()
 	loS, hiS := limits[S]()
 	if loD <= loS && hiD >= hiS {
-		for i, v := range s {
+		for i, v := range s[:len(d)] {
 			d[i] = D(v)
 		}
 		return
 	}
-	lo, hi := S(max(loD, loS)), S(min(hiD, hiS))
-	for i, v := range s {
-		d[i] = D(min(max(v, lo), hi))
+	if hiS == math.MaxUint64 {
+		for i, v := range s[:len(d)] {
+			d[i] = D(min(uint64(v), hiD))
+		}
+		return
+	}
+	lo, hi := loD, int64(min(hiD, math.MaxInt64))
+	for i, v := range s[:len(d)] {
+		d[i] = D(min(max(int64(v), lo), hi))
 	}
 }
 
@@ -65,29 +71,45 @@ func intToInt[D, S integer](_ *castBuffer, dst, src []byte) {
 func floatToInt[D integer, S float](_ *castBuffer, dst, src []byte) {
 	d, s := typed[D, S](dst, src)
 	least, most := limits[D]()
+	if most>>32 == 0 {
+		// By way of int64, where clamping takes no branches.
+		lo, hi := least, int64(most)
+		for i, v := range s[:len(d)] {
+			if v < 1<<62 && v > -1<<62 {
+				d[i] = D(min(max(int64(v), lo), hi))
+			} else {
+				d[i] = saturate[D](v, least, most)
+			}
+		}
+		return
+	}
 	// Between these, both excluded, truncation ends inside D. Where S cannot
 	// tell least-1 from least, least itself is left to the other branch.
 	lo, hi := S(least)-1, S(most/2+1)*2
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		if v > lo && v < hi {
 			d[i] = D(v)
-			continue
-		}
-		switch {
-		case v < 0:
-			d[i] = D(least)
-		case v > 0:
-			d[i] = D(most)
-		default:
-			d[i] = 0
+		} else {
+			d[i] = saturate[D](v, least, most)
 		}
 	}
+}
+
+// saturate is for what lies outside D, and NaN.
+func saturate[D integer, S float](v S, least int64, most uint64) D {
+	switch {
+	case v < 0:
+		return D(least)
+	case v > 0:
+		return D(most)
+	}
+	return 0
 }
 
 // toFloat rounds to nearest even, as conversions to float32 and float64 do.
 func toFloat[D float, S integer | float](_ *castBuffer, dst, src []byte) {
 	d, s := typed[D, S](dst, src)
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		d[i] = D(v)
 	}
 }
@@ -97,7 +119,7 @@ func toFloat[D float, S integer | float](_ *castBuffer, dst, src []byte) {
 // nearest (seen with GOARCH=386).
 func signedToFloat32(_ *castBuffer, dst, src []byte) {
 	d, s := typed[float32, int64](dst, src)
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		if v < 0 {
 			d[i] = -float32(float64(stick53(-uint64(v))))
 		} else {
@@ -108,7 +130,7 @@ func signedToFloat32(_ *castBuffer, dst, src []byte) {
 
 func unsignedToFloat32(_ *castBuffer, dst, src []byte) {
 	d, s := typed[float32, uint64](dst, src)
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		d[i] = float32(float64(stick53(v)))
 	}
 }
@@ -116,7 +138,7 @@ func unsignedToFloat32(_ *castBuffer, dst, src []byte) {
 // nonzero is the conversion to bool. NaN is not zero.
 func nonzero[S integer | float](_ *castBuffer, dst, src []byte) {
 	d, s := typed[uint8, S](dst, src)
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		var b uint8
 		if v != 0 {
 			b = 1
@@ -128,22 +150,31 @@ func nonzero[S integer | float](_ *castBuffer, dst, src []byte) {
 // The three ways to float32 bits rounded to odd, from which every smaller float
 // type is rounded.
 func floatToOdd(_ *castBuffer, dst, src []byte) {
-	d, s := typed[uint32, float64](dst, src)
-	for i, v := range s {
-		d[i] = odd32(v)
+	const low, rebias = 1<<29 - 1, (1023 - 127) << 23
+	d, s := typed[uint32, uint64](dst, src)
+	for i, b := range s[:len(d)] {
+		if e := b >> 52 & 0x7ff; e-(1023-126) < 254 { // a normal float32
+			d[i] = uint32(b>>63)<<31 | uint32(b<<1>>30-rebias) | uint32((b&low+low)>>29)
+		} else {
+			d[i] = odd32(math.Float64frombits(b))
+		}
 	}
 }
 
 func signedToOdd[S signed](_ *castBuffer, dst, src []byte) {
 	d, s := typed[uint32, S](dst, src)
-	for i, v := range s {
-		d[i] = odd32FromInt(int64(v))
+	for i, v := range s[:len(d)] {
+		if x := int64(v); uint64(x+1<<53) <= 1<<54 {
+			d[i] = odd32(float64(x))
+		} else {
+			d[i] = odd32FromInt(x)
+		}
 	}
 }
 
 func unsignedToOdd[S unsigned](_ *castBuffer, dst, src []byte) {
 	d, s := typed[uint32, S](dst, src)
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		d[i] = odd32FromUint(uint64(v))
 	}
 }
@@ -152,7 +183,7 @@ func unsignedToOdd[S unsigned](_ *castBuffer, dst, src []byte) {
 func encodeF16Block(_ *castBuffer, dst, src []byte) {
 	const two16, minNorm, rebias = (127 + 16) << 23, (127 - 14) << 23, (127 - 15) << 23
 	d, s := typed[Float16, uint32](dst, src)
-	for i, b := range s {
+	for i, b := range s[:len(d)] {
 		if a := b & 0x7fffffff; a-minNorm < two16-minNorm {
 			d[i] = Float16(b>>16&0x8000 | (a-rebias+0xfff+a>>13&1)>>13)
 		} else {
@@ -163,12 +194,12 @@ func encodeF16Block(_ *castBuffer, dst, src []byte) {
 
 func encodeBF16Block(_ *castBuffer, dst, src []byte) {
 	d, s := typed[BFloat16, uint32](dst, src)
-	for i, b := range s {
-		if b&0x7fffffff <= 0x7f800000 {
-			d[i] = BFloat16((b + 0x7fff + b>>16&1) >> 16)
-		} else {
-			d[i] = encodeBF16(b)
+	for i, b := range s[:len(d)] {
+		r := (b + 0x7fff + b>>16&1) >> 16
+		if b&0x7fffffff > 0x7f800000 {
+			r = b>>16&0x8000 | 0x7fc0
 		}
+		d[i] = BFloat16(r)
 	}
 }
 
@@ -180,7 +211,7 @@ type miniTable [1 << 14]uint8
 func encodeMiniBlock(b *castBuffer, dst, src []byte) {
 	d, s := typed[uint8, uint32](dst, src)
 	t := b.encode
-	for i, v := range s {
+	for i, v := range s[:len(d)] {
 		d[i] = t[v>>19<<1|(v&0x7ffff+0x7ffff)>>19]
 	}
 }
@@ -224,7 +255,7 @@ func miniEncoder(k elem) func(uint32) uint8 {
 
 func decodeF16Block(_ *castBuffer, dst, src []byte) {
 	d, s := typed[uint32, Float16](dst, src)
-	for i, h := range s {
+	for i, h := range s[:len(d)] {
 		if b := uint32(h&0x7fff) << 13; b-1<<23 < 30<<23 {
 			d[i] = uint32(h&0x8000)<<16 | b + (127-15)<<23
 		} else {
@@ -235,7 +266,7 @@ func decodeF16Block(_ *castBuffer, dst, src []byte) {
 
 func decodeBF16Block(_ *castBuffer, dst, src []byte) {
 	d, s := typed[uint32, uint16](dst, src)
-	for i, h := range s {
+	for i, h := range s[:len(d)] {
 		d[i] = uint32(h) << 16
 	}
 }
@@ -243,7 +274,7 @@ func decodeBF16Block(_ *castBuffer, dst, src []byte) {
 func decodeMiniBlock(b *castBuffer, dst, src []byte) {
 	d, s := typed[float32, uint8](dst, src)
 	t := b.decode
-	for i, c := range s {
+	for i, c := range s[:len(d)] {
 		d[i] = t[c]
 	}
 }
@@ -305,16 +336,16 @@ func complexNonzero[S float](_ *castBuffer, dst, src []byte) {
 	}
 }
 
-// clampI4 and clampU4 end conversions to 4 bits, one element to the byte.
+// clampI4 and clampU4 end conversions to 4 bits, one element to the byte. Wider
+// integers clamp without branches.
 func clampI4(_ *castBuffer, dst, src []byte) {
-	d, s := typed[int8, int8](dst, src)
-	for i, v := range s {
-		d[i] = min(max(v, -8), 7)
+	for i, v := range src[:len(dst)] {
+		dst[i] = byte(min(max(int32(int8(v)), -8), 7))
 	}
 }
 
 func clampU4(_ *castBuffer, dst, src []byte) {
 	for i, v := range src[:len(dst)] {
-		dst[i] = min(v, 15)
+		dst[i] = byte(min(int32(v), 15))
 	}
 }

@@ -2,6 +2,7 @@ package tensor
 
 import (
 	"math/bits"
+	"sync"
 	"unsafe"
 )
 
@@ -99,35 +100,28 @@ func (b *castBuffer) prepare(d, s elem) {
 
 // numberKernel converts from one of the ten types that Go converts to another,
 // to bool, or to float32 bits rounded to odd.
-func numberKernel(d, s elem) kernel {
-	if bits.UintSize == 32 && d == elemF32 && s == elemI64 {
-		return signedToFloat32
+func numberKernel(d, s elem) kernel { return numberKernels()[s][d] }
+
+// numberKernels is a table because a generic function costs an allocation
+// whenever generic code names it.
+var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]kernel {
+	table := new([castCount][castOdd32 + 1]kernel)
+	targets := []elem{elemBool, elemI8, elemI16, elemI32, elemI64, elemU8, elemU16, elemU32, elemU64, elemF32, elemF64, castOdd32}
+	for s, from := range map[elem]func(elem) kernel{
+		elemI8: fromSigned[int8], elemI16: fromSigned[int16], elemI32: fromSigned[int32], elemI64: fromSigned[int64],
+		elemU8: fromUnsigned[uint8], elemU16: fromUnsigned[uint16], elemU32: fromUnsigned[uint32], elemU64: fromUnsigned[uint64],
+		elemF32: fromFloat[float32], elemF64: fromFloat[float64],
+	} {
+		for _, d := range targets {
+			table[s][d] = from(d)
+		}
 	}
-	if bits.UintSize == 32 && d == elemF32 && s == elemU64 {
-		return unsignedToFloat32
+	if bits.UintSize == 32 {
+		table[elemI64][elemF32] = signedToFloat32
+		table[elemU64][elemF32] = unsignedToFloat32
 	}
-	switch s {
-	case elemI8:
-		return fromSigned[int8](d)
-	case elemI16:
-		return fromSigned[int16](d)
-	case elemI32:
-		return fromSigned[int32](d)
-	case elemI64:
-		return fromSigned[int64](d)
-	case elemU8:
-		return fromUnsigned[uint8](d)
-	case elemU16:
-		return fromUnsigned[uint16](d)
-	case elemU32:
-		return fromUnsigned[uint32](d)
-	case elemU64:
-		return fromUnsigned[uint64](d)
-	case elemF32:
-		return fromFloat[float32](d)
-	}
-	return fromFloat[float64](d)
-}
+	return table
+})
 
 func fromSigned[S signed](d elem) kernel {
 	var zero S
