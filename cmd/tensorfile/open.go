@@ -18,7 +18,6 @@ import (
 // input is an open file of any format.
 type input struct {
 	*tensorfile.File
-	spool *os.File // what was read from standard input, if it did not fit in memory
 }
 
 // openOptions are the options that the shared flags ask for. Commands that read
@@ -36,8 +35,12 @@ func (t *tool) open(ctx context.Context, path string) (*input, error) {
 }
 
 func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions) (*input, error) {
-	if path == "-" {
-		return t.openStdin(ctx, o)
+	if path == convert.Stream {
+		f, err := t.stdin(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return &input{f}, nil
 	}
 	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
 		if _, err := os.Lstat(path); err != nil {
@@ -51,71 +54,58 @@ func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions
 	if err != nil {
 		return nil, err
 	}
-	return &input{File: f}, nil
+	return &input{f}, nil
 }
 
-// close closes the file; what it says is of no use to a reader.
-func (in *input) close() {
-	in.Close()
-	if in.spool != nil {
-		in.spool.Close()
-		os.Remove(in.spool.Name())
-	}
-}
+// close closes the file; what that says is of no use to a reader.
+func (in *input) close() { in.Close() }
 
 // spoolLimit is how much of standard input is kept in memory; more goes to a
 // temporary file.
 const spoolLimit = 64 << 20
 
-// openStdin opens what standard input holds. Formats are read from anywhere in
-// the file, so it is read to its end first, unless it is a file itself.
-func (t *tool) openStdin(ctx context.Context, o *convert.OpenOptions) (_ *input, err error) {
-	in := &input{}
-	fail := func(err error) (*input, error) {
+// stdin opens what standard input holds. Formats are read from anywhere in the
+// file, so it is read to its end first, unless it is a file itself.
+func (t *tool) stdin(ctx context.Context, o *convert.OpenOptions) (*tensorfile.File, error) {
+	own := *o
+	if own.Name == "" {
+		own.Name = "stdin"
+	}
+	src, size, err := t.spool()
+	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &tensorfile.Error{Kind: tensorfile.ErrIO, Path: "-", Offset: -1, Field: "standard input", Err: err}
+		return nil, &tensorfile.Error{Kind: tensorfile.ErrIO, Path: convert.Stream, Offset: -1, Field: "standard input", Err: err}
 	}
-	if o.Name == "" {
-		o.Name = "stdin"
-	}
-	var src io.ReaderAt
-	var size int64
-	if fi, e := os.Stdin.Stat(); e == nil && fi.Mode().IsRegular() && fi.Size() > 0 {
-		if at, e := os.Stdin.Seek(0, io.SeekCurrent); e == nil && at == 0 {
-			src, size = os.Stdin, fi.Size()
+	return convert.OpenMap(ctx, mmap.NewReaderAt(src, size, convert.Stream), &own)
+}
+
+// spool makes standard input readable from anywhere.
+func (t *tool) spool() (io.ReaderAt, int64, error) {
+	if fi, err := os.Stdin.Stat(); err == nil && fi.Mode().IsRegular() {
+		if at, err := os.Stdin.Seek(0, io.SeekCurrent); err == nil && at == 0 && fi.Size() > 0 {
+			return os.Stdin, fi.Size(), nil
 		}
 	}
-	if src == nil {
-		var head bytes.Buffer
-		size, err = io.Copy(&head, io.LimitReader(t.in, spoolLimit))
-		if err != nil {
-			return fail(err)
-		}
-		src = bytes.NewReader(head.Bytes())
-		if size == spoolLimit {
-			t.note("standard input is kept in a temporary file while it is read")
-			if in.spool, err = os.CreateTemp("", "tensorfile-stdin-*"); err != nil {
-				return fail(err)
-			}
-			defer func() {
-				if err != nil {
-					in.spool.Close()
-					os.Remove(in.spool.Name())
-				}
-			}()
-			if size, err = io.Copy(in.spool, io.MultiReader(&head, t.in)); err != nil {
-				return fail(err)
-			}
-			src = in.spool
-		}
+	var head bytes.Buffer
+	size, err := io.Copy(&head, io.LimitReader(t.in, spoolLimit))
+	if err != nil || size < spoolLimit {
+		return bytes.NewReader(head.Bytes()), size, err
 	}
-	in.File, err = convert.OpenMap(ctx, mmap.NewReaderAt(src, size, "-"), o)
+	t.note("standard input is kept in a temporary file while it is read")
+	file, err := os.CreateTemp("", "tensorfile-stdin-*")
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return in, nil
+	// Where a file can lose its name while it is open, nothing can stay behind.
+	if os.Remove(file.Name()) == nil {
+		t.atExit = append(t.atExit, func() { file.Close() })
+	} else {
+		t.atExit = append(t.atExit, func() { file.Close(); os.Remove(file.Name()) })
+	}
+	size, err = io.Copy(file, io.MultiReader(&head, t.in))
+	return file, size, err
 }
 
 // skipped returns what was left out of a foreign file because it cannot be

@@ -29,6 +29,8 @@ type tool struct {
 	err  io.Writer // everything else
 	code int
 
+	atExit []func() // leave nothing behind
+
 	jobs     int
 	mem      size
 	noMmap   bool
@@ -49,6 +51,11 @@ func run(args []string) int {
 		out: newOutput(ctx, os.Stdout),
 		err: os.Stderr,
 	}
+	defer func() {
+		for _, fn := range t.atExit {
+			fn()
+		}
+	}()
 	root := newRootCmd(t)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -1,0 +1,343 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// blockBytes is about how much of a tensor is looked at together.
+const blockBytes = 4 << 20
+
+// A plan cuts what is picked of a tensor into blocks: boxes that lie near each
+// other in the file, in the order of the file or in C order.
+type plan struct {
+	pick
+	size   tensor.Shape // of what is picked, without axes of which one element stands for all
+	box    tensor.Shape // of a block, smaller at the ends of axes
+	axes   []int        // slowest first
+	counts []int64      // blocks along each of axes
+	blocks int64
+	repeat int64 // how often each element occurs because of axes that repeat memory
+}
+
+// newPlan makes the plan for a pick. In C order nothing is left out and blocks
+// come in the order of the elements.
+func newPlan(p pick, cOrder bool) (*plan, error) {
+	shape, err := p.shape()
+	if err != nil {
+		return nil, err
+	}
+	strides := p.strides()
+	pl := &plan{pick: p, size: shape.Clone(), box: shape.Clone(), repeat: 1, blocks: 1}
+	for axis, n := range shape {
+		pl.axes = append(pl.axes, axis)
+		if strides[axis] == 0 && n > 1 && !cOrder && !(p.DType().Packed() && axis == len(shape)-1) {
+			pl.size[axis], pl.repeat = 1, saturatedProduct(pl.repeat, n)
+		}
+	}
+	if !cOrder {
+		slices.SortStableFunc(pl.axes, func(i, j int) int {
+			return cmp.Compare(absolute(strides[j]), absolute(strides[i]))
+		})
+	}
+	// Whole axes from the fastest on while they fit, a part of the next, one
+	// of all slower ones.
+	limit := float64(blockBytes) * float64(p.DType().UnitElems) / float64(p.DType().UnitBytes)
+	have := 1.0
+	for i := len(pl.axes) - 1; i >= 0; i-- {
+		axis := pl.axes[i]
+		n := pl.size[axis]
+		if n > 0 && have*float64(n) > limit {
+			n = max(int64(limit/have), 1)
+			if e := int64(p.DType().UnitElems); e > 1 && axis == len(shape)-1 {
+				n = max(n/e*e, e)
+			}
+			n = min(n, pl.size[axis])
+		}
+		pl.box[axis] = n
+		have *= float64(n)
+	}
+	for _, axis := range pl.axes {
+		n := int64(0)
+		if pl.size[axis] > 0 {
+			n = (pl.size[axis]-1)/pl.box[axis] + 1
+		}
+		pl.counts = append(pl.counts, n)
+		pl.blocks *= n
+	}
+	return pl, nil
+}
+
+// strides of what is picked, 0 for new axes.
+func (p pick) strides() tensor.Strides {
+	if p.sel == nil {
+		return p.Strides()
+	}
+	ranges, _, err := p.sel.Resolve(p.Shape())
+	if err != nil {
+		return nil
+	}
+	var out tensor.Strides
+	axis := 0
+	keep := func(n int) {
+		for ; n > 0; n-- {
+			if !ranges[axis].Drop {
+				out = append(out, p.Strides()[axis]*ranges[axis].Step)
+			}
+			axis++
+		}
+	}
+	whole := len(p.Shape())
+	for _, it := range p.sel {
+		if it.Kind == tensor.SelectRange || it.Kind == tensor.SelectIndex {
+			whole--
+		}
+	}
+	for _, it := range p.sel {
+		switch it.Kind {
+		case tensor.SelectNewAxis:
+			out = append(out, 0)
+		case tensor.SelectEllipsis:
+			keep(whole)
+		default:
+			keep(1)
+		}
+	}
+	keep(len(p.Shape()) - axis)
+	return out
+}
+
+func absolute(n int64) int64 {
+	if n < 0 {
+		return -n
+	}
+	return n
+}
+
+func saturatedProduct(a, b int64) int64 {
+	if a != 0 && b > math.MaxInt64/a {
+		return math.MaxInt64
+	}
+	return a * b
+}
+
+// block is the selection, of what is picked, that block i takes, and its shape.
+func (pl *plan) block(i int64) (tensor.Selection, tensor.Shape) {
+	sel := make(tensor.Selection, len(pl.size))
+	shape := make(tensor.Shape, len(pl.size))
+	for k := len(pl.axes) - 1; k >= 0; k-- {
+		axis := pl.axes[k]
+		at := i % pl.counts[k] * pl.box[axis]
+		i /= pl.counts[k]
+		end := min(at+pl.box[axis], pl.size[axis])
+		sel[axis] = tensor.SelectionItem{Kind: tensor.SelectRange, Start: at, Stop: end, Step: tensor.None}
+		shape[axis] = end - at
+	}
+	return sel, shape
+}
+
+// read calls fn with block i: a view of the mapping under guard, or a copy in
+// buf, which it may replace. It is one goroutine's.
+func (pl *plan) read(ctx context.Context, i int64, buf *[]byte, fn func(tensor.View) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sel, shape := pl.block(i)
+	if _, err := pl.View(); err == nil {
+		return pl.Guard(func(v tensor.View) (err error) {
+			if pl.sel != nil {
+				if v, err = v.Select(pl.sel); err != nil {
+					return err
+				}
+			}
+			if v, err = v.Select(sel); err != nil {
+				return err
+			}
+			return fn(v)
+		})
+	}
+	n, err := tensor.ByteSize(pl.DType(), shape)
+	if err != nil {
+		return err
+	}
+	if int64(len(*buf)) < n {
+		room, err := tensor.Make(tensor.U8, tensor.Shape{n})
+		if err == nil {
+			*buf, err = room.Bytes()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	dst, err := tensor.NewView((*buf)[:n], pl.DType(), shape, nil, 0, tensor.HostOrder)
+	if err != nil {
+		return err
+	}
+	if pl.sel != nil {
+		err = pl.ReadInto(ctx, dst, pl.sel, sel)
+	} else {
+		err = pl.ReadInto(ctx, dst, sel)
+	}
+	if err != nil {
+		return err
+	}
+	return fn(dst)
+}
+
+// planParts is into how many parts of their own large tensors are cut, however
+// many workers there are, so that results do not depend on those.
+const planParts = 16
+
+// each calls fn with everything that is picked, block by block: in parts, each
+// of which is in order and one goroutine's at a time, by several workers. What
+// decodes as a stream is one part. parts is called first with their number.
+func (t *tool) eachBlock(ctx context.Context, p pick, parts func(int), fn func(part int, v tensor.View) error) (repeat int64, err error) {
+	if p.Storage().Kind == tensorfile.StorageEncoded {
+		parts(1)
+		return 1, t.decoded(ctx, p, func(v tensor.View) error { return fn(0, v) })
+	}
+	pl, err := newPlan(p, false)
+	if err != nil {
+		return 0, err
+	}
+	n := min(planParts, pl.blocks)
+	parts(int(n))
+	workers := min(t.jobs, int(n))
+	if workers <= 1 {
+		var buf []byte
+		for i := range n {
+			if err := pl.part(ctx, i, n, &buf, fn); err != nil {
+				return 0, err
+			}
+		}
+		return pl.repeat, nil
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	next := make(chan int64, n)
+	for i := range n {
+		next <- i
+	}
+	close(next)
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			var buf []byte
+			for i := range next {
+				if err := pl.part(ctx, i, n, &buf, fn); err != nil {
+					stop(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return pl.repeat, context.Cause(ctx)
+}
+
+// part goes through part i of n.
+func (pl *plan) part(ctx context.Context, i, n int64, buf *[]byte, fn func(int, tensor.View) error) error {
+	first, end := cutAt(pl.blocks, i, n), cutAt(pl.blocks, i+1, n)
+	for b := first; b < end; b++ {
+		if err := pl.read(ctx, b, buf, func(v tensor.View) error { return fn(int(i), v) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// cutAt is where part i of n begins.
+func cutAt(blocks, i, n int64) int64 { return blocks/n*i + blocks%n*i/n }
+
+// decoded calls fn with what is picked of a tensor that decodes as a stream,
+// in C order. A selection is read as a whole.
+func (t *tool) decoded(ctx context.Context, p pick, fn func(tensor.View) error) error {
+	if p.sel != nil {
+		v, err := p.Read(ctx, p.sel)
+		if err != nil {
+			return err
+		}
+		return fn(v)
+	}
+	f := &feeder{dtype: p.DType(), shape: p.Shape(), fn: fn}
+	if err := f.begin(); err != nil {
+		return err
+	}
+	if err := p.WriteCOrder(ctx, f); err != nil {
+		return err
+	}
+	return f.flush()
+}
+
+// A feeder is written the C-order image of a tensor, little-endian, and calls
+// a function with views of whole rows, or parts of them where they are long.
+type feeder struct {
+	dtype tensor.DType
+	shape tensor.Shape
+	fn    func(tensor.View) error
+
+	row     int64 // elements of a row of a packed dtype; else 1
+	rowSize int64 // its bytes
+	at      int64 // bytes of the current row that are through
+	buf     []byte
+}
+
+func (f *feeder) begin() error {
+	f.row, f.rowSize = 1, int64(f.dtype.UnitBytes)
+	if f.dtype.Packed() {
+		f.row = f.shape[len(f.shape)-1]
+		n, err := tensor.ByteSize(f.dtype, tensor.Shape{f.row})
+		if err != nil {
+			return err
+		}
+		f.rowSize = max(n, 1)
+	}
+	f.buf = make([]byte, 0, max(256<<10/int64(f.dtype.UnitBytes), 1)*int64(f.dtype.UnitBytes))
+	return nil
+}
+
+var _ io.Writer = (*feeder)(nil)
+
+func (f *feeder) Write(p []byte) (int, error) {
+	for n := len(p); ; {
+		m := copy(f.buf[len(f.buf):cap(f.buf)], p)
+		f.buf, p = f.buf[:len(f.buf)+m], p[m:]
+		if len(p) == 0 && len(f.buf) < cap(f.buf) {
+			return n, nil
+		}
+		if err := f.flush(); err != nil {
+			return n - len(p), err
+		}
+	}
+}
+
+// flush hands on what the buffer holds, which is whole units.
+func (f *feeder) flush() error {
+	for b := f.buf; len(b) > 0; {
+		shape := tensor.Shape{int64(len(b)) / f.rowSize, f.row}
+		n := shape[0] * f.rowSize
+		if f.at > 0 || shape[0] == 0 { // a part of a row
+			n = min(int64(len(b)), f.rowSize-f.at)
+			units := int64(f.dtype.UnitElems)
+			shape = tensor.Shape{min(n/int64(f.dtype.UnitBytes)*units, f.row-f.at/int64(f.dtype.UnitBytes)*units)}
+			f.at = (f.at + n) % f.rowSize
+		}
+		v, err := tensor.NewView(b[:n], f.dtype, shape, nil, 0, tensor.LittleEndian)
+		if err == nil {
+			err = f.fn(v)
+		}
+		if err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	f.buf = f.buf[:0]
+	return nil
+}
