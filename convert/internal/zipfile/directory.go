@@ -96,6 +96,9 @@ func (a *Archive) peek(br *bufio.Reader, n int, off, limit int64) ([]byte, error
 	if err == nil {
 		return b, nil
 	}
+	if te := (*tensor.Error)(nil); errors.As(err, &te) {
+		return nil, err
+	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return nil, a.fail(tensor.ErrTruncated, off+int64(len(b)), "directory entry", count(int64(len(b)))+" bytes", count(int64(n)))
 	}
@@ -168,15 +171,17 @@ func (a *Archive) parseEntry(b []byte, off, index int64) (Entry, error) {
 		if !a.opts.KeepBad {
 			return e, err
 		}
-		if e.Err == nil {
-			e.Err = err
-		}
+		// The caller reports it as one about a member, whose offsets count
+		// from the member's own start.
+		err.Member, err.Field = e.Name, strings.TrimPrefix(err.Field, memberField(e.Name))+" (directory entry at offset "+count(off)+")"
+		err.Offset = -1
+		e.Err = err
 		return e, nil
 	}
 	switch {
 	case e.Method == Stored && size != stored:
 		return e, a.failEntry(tensor.ErrCorrupt, &e, off+24, "size of a stored member", ucount(size), ucount(stored)+", the bytes stored")
-	case size > uint64(a.size)*maxRatio || size/maxRatio > stored:
+	case e.Method == Deflated && size/maxRatio > stored || size >= 1<<63:
 		return e, a.failEntry(tensor.ErrCorrupt, &e, off+24, "size", ucount(size), "at most "+ucount(stored*maxRatio)+", what "+ucount(stored)+" stored bytes can hold")
 	}
 	e.Size = int64(size)
@@ -268,7 +273,7 @@ func (a *Archive) parseExtra(b []byte, off int64, e *Entry) (extras, error) {
 // checkLocal checks the local header of e against the directory and finds
 // where its bytes lie. They must end at limit, which is where next (nil: the
 // directory) starts, but for a data descriptor.
-func (a *Archive) checkLocal(w *window, e, next *Entry, limit, dirOffset int64) error {
+func (a *Archive) checkLocal(w *headers, e, next *Entry, limit, dirOffset int64) error {
 	if dirOffset-e.Header < localSize {
 		return a.failEntry(tensor.ErrCorrupt, e, e.Header, "local header", count(max(0, dirOffset-e.Header))+" bytes before the directory", "at least 30")
 	}
@@ -348,7 +353,7 @@ func (a *Archive) checkLocal(w *window, e, next *Entry, limit, dirOffset int64) 
 
 // checkDescriptor checks the record after streamed data, at off. Its length
 // tells its form: with or without signature, sizes of 4 or 8 bytes.
-func (a *Archive) checkDescriptor(w *window, e *Entry, off, gap int64) error {
+func (a *Archive) checkDescriptor(w *headers, e *Entry, off, gap int64) error {
 	var sig, wide bool
 	switch gap {
 	case 0:

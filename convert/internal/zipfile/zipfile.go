@@ -16,6 +16,7 @@
 package zipfile
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -112,16 +113,24 @@ func (a *Archive) fail(kind error, offset int64, field, got, want string) *tenso
 // failEntry makes an error about a member; the offset counts from the start
 // of the archive and stands for the structure that is wrong.
 func (a *Archive) failEntry(kind error, e *Entry, offset int64, field, got, want string) *tensor.Error {
-	err := a.fail(kind, offset, "member "+tensor.Quote(e.Name)+": "+field, got, want)
-	return err
+	return a.fail(kind, offset, memberField(e.Name)+field, got, want)
 }
+
+func memberField(name string) string { return "member " + tensor.Quote(name) + ": " }
 
 // readFull reads exactly len(p) bytes at off; the caller has checked that they
 // lie in the file, so a short read means that the file shrank.
 func (a *Archive) readFull(p []byte, off int64, field string) error {
-	n, err := a.r.ReadAt(p, off)
+	return a.readFrom(a.r, p, off, field)
+}
+
+func (a *Archive) readFrom(r io.ReaderAt, p []byte, off int64, field string) error {
+	n, err := r.ReadAt(p, off)
 	if n == len(p) {
 		return nil
+	}
+	if te := (*tensor.Error)(nil); errors.As(err, &te) {
+		return err
 	}
 	if err == nil || err == io.EOF || err == io.ErrUnexpectedEOF {
 		return a.fail(tensor.ErrTruncated, off+int64(n), field, count(int64(n))+" bytes", count(int64(len(p))))
@@ -160,7 +169,7 @@ func (a *Archive) checkLayout(end endRecord) error {
 	if h := order[0].Header; h != 0 {
 		return a.fail(tensor.ErrFormat, h, "leading bytes", count(h)+" bytes before the first local header", "0")
 	}
-	w := &window{a: a}
+	w := &headers{a: a, w: NewWindow(a.r, a.size)}
 	for i, e := range order {
 		var next *Entry
 		limit := end.dirOffset
@@ -178,33 +187,61 @@ func (a *Archive) checkLayout(end endRecord) error {
 	return nil
 }
 
-// window serves small reads at rising offsets from one buffer, so that
-// checking a directory of small members does not cost a system call each.
-type window struct {
+// headers reads one local header or descriptor after the other.
+type headers struct {
 	a   *Archive
+	w   *Window
 	buf []byte
-	off int64
+}
+
+// bytes returns n bytes at off, valid until the next call.
+func (h *headers) bytes(off int64, n int, field string) ([]byte, error) {
+	if cap(h.buf) < n {
+		h.buf = make([]byte, max(n, 256))
+	}
+	b := h.buf[:n]
+	return b, h.a.readFrom(h.w, b, off, field)
+}
+
+// Window serves small reads at rising offsets from one buffer of 4 KiB, so that
+// looking at one small thing after the other does not cost a system call each.
+// It belongs to one goroutine.
+type Window struct {
+	r    io.ReaderAt
+	size int64
+	buf  []byte
+	off  int64
 }
 
 const windowSize = 4096
 
-// bytes returns n bytes at off, valid until the next call.
-func (w *window) bytes(off int64, n int, field string) ([]byte, error) {
-	if off >= w.off && off-w.off <= int64(len(w.buf)) && int64(len(w.buf))-(off-w.off) >= int64(n) {
-		return w.buf[off-w.off:][:n], nil
+// NewWindow returns a Window on the first size bytes of r.
+func NewWindow(r io.ReaderAt, size int64) *Window { return &Window{r: r, size: size} }
+
+// ReadAt implements io.ReaderAt.
+func (w *Window) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 || off > w.size {
+		return 0, io.EOF
 	}
-	want := int64(max(n, windowSize))
-	want = max(min(want, w.a.size-off), int64(n))
-	if int64(cap(w.buf)) < want {
-		w.buf = make([]byte, want)
+	if off < w.off || off-w.off > int64(len(w.buf)) || int64(len(w.buf))-(off-w.off) < int64(len(p)) {
+		if len(p) > windowSize {
+			return w.r.ReadAt(p, off)
+		}
+		if w.buf == nil {
+			w.buf = make([]byte, windowSize)
+		}
+		w.buf = w.buf[:min(windowSize, w.size-off)]
+		n, err := w.r.ReadAt(w.buf, off)
+		w.buf, w.off = w.buf[:n], off
+		if n < len(p) && err != nil && err != io.EOF {
+			return copy(p, w.buf), err
+		}
 	}
-	w.buf = w.buf[:want]
-	w.off = off
-	if err := w.a.readFull(w.buf, off, field); err != nil {
-		w.buf = w.buf[:0]
-		return nil, err
+	n := copy(p, w.buf[off-w.off:])
+	if n < len(p) {
+		return n, io.EOF
 	}
-	return w.buf[:n], nil
+	return n, nil
 }
 
 func count(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,345 @@
+package npy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/zipfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// array is one array to write: a tensor, or the fields of a structure.
+type array struct {
+	name    string
+	descr   string // as the header spells it
+	shape   tensor.Shape
+	fortran bool
+	size    int64            // bytes of the elements
+	parts   []convert.Source // one, or one for each leaf
+	leaves  []leaf           // of a structure
+	item    int64            // bytes of one element of a structure
+	head    []byte
+}
+
+// writeNpy writes the one array that src makes.
+func writeNpy(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
+	arrays, err := plan(src)
+	if err != nil {
+		return writing(err, "npy")
+	}
+	if len(arrays) != 1 {
+		return writing(headerError(tensor.ErrUnsupported, -1, "tensors", strconv.Itoa(len(arrays))+" arrays", "one (choose it by name, or write a .npz)"), "npy")
+	}
+	return writing(arrays[0].write(ctx, w), "npy")
+}
+
+// writeNpz writes a member for each array that src makes.
+func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert.WriteOptions) error {
+	arrays, err := plan(src)
+	if err != nil {
+		return writing(err, "npz")
+	}
+	seen := make(map[string]bool, len(arrays))
+	for _, a := range arrays { // before the first byte is written
+		err := zipfile.CheckName(a.name + ".npy")
+		if err == nil && seen[a.name] {
+			err = headerError(tensor.ErrDuplicate, -1, "name", "two arrays of this name", "one")
+		}
+		if err != nil {
+			return writing(named(err, a.name), "npz")
+		}
+		seen[a.name] = true
+	}
+	method := uint16(zipfile.Stored)
+	if o != nil && o.Compress {
+		method = zipfile.Deflated
+	}
+	z := zipfile.NewWriter(w)
+	for _, a := range arrays {
+		m, err := z.Create(a.name+".npy", zipfile.MemberOptions{Size: int64(len(a.head)) + a.size, Method: method, Align: align})
+		if err == nil {
+			err = a.write(ctx, m)
+		}
+		if err != nil {
+			return writing(named(err, a.name), "npz")
+		}
+	}
+	return writing(z.Close(), "npz")
+}
+
+// writing says what was being written, in errors that do not name a format.
+func writing(err error, name string) error {
+	var e *tensor.Error
+	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
+		e.Format = name
+	}
+	return err
+}
+
+func named(err error, name string) error {
+	var e *tensor.Error
+	if errors.As(err, &e) && e.Tensor == "" && e.Path == "" {
+		e.Tensor = name
+	}
+	return err
+}
+
+func (a *array) write(ctx context.Context, w io.Writer) error {
+	if _, err := w.Write(a.head); err != nil {
+		return err
+	}
+	if a.leaves != nil {
+		return a.writeStructure(ctx, w)
+	}
+	t := a.parts[0]
+	if !a.fortran {
+		return t.WriteCOrder(ctx, w)
+	}
+	return t.WriteOrder(ctx, w, reversed(len(a.shape), len(a.shape)))
+}
+
+// reversed is the axes 0 to rank-1 with the first n in descending order.
+func reversed(n, rank int) []int {
+	axes := make([]int, rank)
+	for i := range axes {
+		axes[i] = i
+		if i < n {
+			axes[i] = n - 1 - i
+		}
+	}
+	return axes
+}
+
+// plan makes arrays of the tensors, in their order, with the fields of a
+// structure at the place of the first.
+func plan(src []convert.Source) ([]*array, error) {
+	groups, err := findStructures(src)
+	if err != nil {
+		return nil, err
+	}
+	var arrays []*array
+	for i, s := range src {
+		g := groups[i]
+		if g != nil && g.first != i {
+			continue
+		}
+		var a *array
+		var err error
+		if g != nil {
+			a, err = g.array()
+		} else {
+			a, err = single(s)
+		}
+		if err == nil {
+			a.head, err = encodeHeader(a.descr, a.fortran, a.shape)
+		}
+		if err != nil {
+			return nil, named(err, s.As)
+		}
+		arrays = append(arrays, a)
+	}
+	return arrays, nil
+}
+
+// single makes an array of one tensor.
+func single(s convert.Source) (*array, error) {
+	if layout, _, ok := s.Composite(); ok {
+		return nil, headerError(tensor.ErrUnsupported, -1, "layout", "composite layout "+strconv.Itoa(int(layout)), "a dense tensor")
+	}
+	d := s.DType()
+	text := descrOf(d)
+	attrs, err := s.Attrs()
+	if err != nil {
+		return nil, err
+	}
+	if from, ok := sourceOf(attrs); ok && len(from.field) == 0 && from.descr.elem == d {
+		text = from.descr.withUnit(attrs).little()
+	} else if ok && len(from.field) > 0 {
+		if l, ok := from.find(); ok && l.scalar.elem == d {
+			text = l.scalar.withUnit(attrs).little()
+		}
+	}
+	if text == "" {
+		return nil, headerError(tensor.ErrUnsupported, -1, "dtype", d.String()+", which NumPy does not have", "a dtype of whole bytes (convert with --dtype)")
+	}
+	shape := s.Shape()
+	return &array{
+		name: s.As, descr: string(appendRepr(nil, text)), shape: shape,
+		fortran: isFortran(d, shape, s.Strides()),
+		size:    s.ByteSize(), parts: []convert.Source{s},
+	}, nil
+}
+
+// withUnit is d with the unit that attrs name, if d is a time and the unit is
+// one of NumPy's: whoever changed the attribute changed the meaning.
+func (d *dtype) withUnit(attrs convert.Attrs) *dtype {
+	unit, ok := attrs["unit"].(string)
+	if !ok || d.kind != 'M' && d.kind != 'm' {
+		return d
+	}
+	unit, err := parseUnit(unit+"]", true)
+	if err != nil {
+		return d
+	}
+	e := *d
+	e.unit = unit
+	return &e
+}
+
+// isFortran reports whether elements lie in Fortran order and not also in C
+// order, which is when NumPy writes them so.
+func isFortran(d tensor.DType, s tensor.Shape, st tensor.Strides) bool {
+	if d.Packed() {
+		return false
+	}
+	is := func(from, step int) bool {
+		want := int64(d.UnitBytes)
+		for i := from; i >= 0 && i < len(s); i += step {
+			if s[i] == 0 {
+				return true
+			}
+			if s[i] == 1 {
+				continue
+			}
+			if st[i] != want {
+				return false
+			}
+			want *= s[i]
+		}
+		return true
+	}
+	return is(0, 1) && !is(len(s)-1, -1)
+}
+
+// structure collects the tensors that were the fields of one array.
+type structure struct {
+	first  int // of the tensors
+	name   string
+	descr  *dtype
+	leaves []leaf
+	parts  []*convert.Source // by leaf
+	missed bool
+}
+
+// findStructures returns, for each tensor, the structure that it is a field
+// of, or nil. A structure counts only if every field is there, with the dtype
+// and shape that the descr says, under the name of the array, a dot and the
+// names of the fields: a renamed tensor is an array of its own.
+func findStructures(src []convert.Source) ([]*structure, error) {
+	type key struct{ name, descr string }
+	of := make([]*structure, len(src))
+	known := make(map[key]*structure)
+	for i := range src {
+		s := &src[i]
+		attrs, err := s.Attrs()
+		if err != nil {
+			return nil, named(err, s.As)
+		}
+		from, ok := sourceOf(attrs)
+		if !ok || len(from.field) == 0 {
+			continue
+		}
+		name, ok := strings.CutSuffix(s.As, "."+strings.Join(from.field, "."))
+		if !ok || name == "" {
+			continue
+		}
+		k := key{name, string(from.descr.appendDescr(nil))}
+		g := known[k]
+		if g == nil {
+			g = &structure{first: i, name: name, descr: from.descr, leaves: from.descr.leaves()}
+			g.parts = make([]*convert.Source, len(g.leaves))
+			known[k] = g
+		}
+		at := -1
+		for j, l := range g.leaves {
+			if strings.Join(l.path, "\x00") == strings.Join(from.field, "\x00") {
+				at = j
+			}
+		}
+		if at < 0 || g.parts[at] != nil || !g.leaves[at].fits(s) {
+			g.missed = true
+			continue
+		}
+		g.parts[at] = s
+		of[i] = g
+	}
+	for i, g := range of {
+		if g != nil && !g.complete() {
+			of[i] = nil
+		}
+	}
+	return of, nil
+}
+
+// fits reports whether s can be the leaf l of some array.
+func (l *leaf) fits(s *convert.Source) bool {
+	rank := len(s.Shape()) - len(l.dims)
+	return rank >= 0 && l.scalar.holds(s.DType()) && tensor.Shape(s.Shape()[rank:]).Equal(l.dims)
+}
+
+// complete reports whether all fields are there with the same outer shape.
+func (g *structure) complete() bool {
+	if g.missed {
+		return false
+	}
+	for i, s := range g.parts {
+		if s == nil || !g.outer(i).Equal(g.outer(0)) {
+			return false
+		}
+	}
+	return true
+}
+
+// outer is the shape of the array as field i has it.
+func (g *structure) outer(i int) tensor.Shape {
+	s := g.parts[i].Shape()
+	return s[:len(s)-len(g.leaves[i].dims)]
+}
+
+func (g *structure) array() (*array, error) {
+	a := &array{name: g.name, shape: g.outer(0), leaves: g.leaves, item: g.descr.size}
+	d := *g.descr
+	for i, s := range g.parts {
+		a.parts = append(a.parts, *s)
+		attrs, err := s.Attrs()
+		if err != nil {
+			return nil, err
+		}
+		*g.leaves[i].scalar = *g.leaves[i].scalar.withUnit(attrs)
+	}
+	a.descr = string(d.appendDescr(nil))
+	n, err := a.shape.NumElements()
+	if err != nil || n > 0 && n > (1<<63-1)/a.item {
+		return nil, headerError(tensor.ErrOverflow, -1, "shape", a.shape.String()+" of "+count(a.item)+" bytes each", "at most 2^63-1 bytes")
+	}
+	a.size = n * a.item
+	a.fortran = n > 0
+	for i, s := range a.parts {
+		if !outerFortran(a.shape, s.Strides(), g.leaves[i]) {
+			a.fortran = false
+		}
+	}
+	return a, nil
+}
+
+// outerFortran reports whether the axes of the array itself rise in memory,
+// which is how the fields of an array in Fortran order lie; and that they do
+// not fall as well, for want of two axes.
+func outerFortran(shape tensor.Shape, st tensor.Strides, l leaf) bool {
+	last, axes := int64(0), 0
+	for i, n := range shape {
+		if n == 1 {
+			continue
+		}
+		if st[i] <= last {
+			return false
+		}
+		last = st[i]
+		axes++
+	}
+	return axes > 1
+}
