@@ -117,9 +117,13 @@ func (r region) permute(axes []int) (region, error) {
 	return out, nil
 }
 
-// rows is [a, b) along an axis that is not packed.
+// rows is [a, b) along an axis; a packed one begins on a unit.
 func (r region) rows(axis int, a, b int64) region {
-	r.offset += a * r.strides[axis]
+	step := a
+	if axis == len(r.shape)-1 {
+		step /= int64(r.dtype.UnitElems)
+	}
+	r.offset += step * r.strides[axis]
 	r.shape = r.shape.Clone()
 	r.shape[axis] = b - a
 	return r
@@ -216,7 +220,8 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 			return lease.Guard(func() error { return tensor.Copy(dst, src) })
 		})
 	}
-	return t.preadRegion(ctx, dst, r)
+	var buf []byte
+	return t.preadRegion(ctx, dst, r, &buf)
 }
 
 // eachPiece cuts r along axes where both sides can be cut until the pieces are
@@ -248,8 +253,9 @@ func halves(dst tensor.View, r region, axis int, fn func(tensor.View, region) er
 }
 
 // preadRegion reads r with positioned reads: straight into dst where both are
-// contiguous, else through the spans that hold the elements.
-func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region) error {
+// contiguous, else through the spans that hold the elements. It keeps the
+// memory for them in buf.
+func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region, buf *[]byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -264,14 +270,15 @@ func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region) err
 					return err
 				}
 			}
+			clearTails(b, r)
 			return nil
 		}
 	}
 	axis := r.widest()
 	if span := hi - lo; axis >= 0 && (span > pieceBytes || span > 1<<16 && span/16 > r.bytes()) {
-		return halves(dst, r, axis, func(dst tensor.View, r region) error { return t.preadRegion(ctx, dst, r) })
+		return halves(dst, r, axis, func(dst tensor.View, r region) error { return t.preadRegion(ctx, dst, r, buf) })
 	}
-	b := make([]byte, hi-lo)
+	b := scratch(buf, hi-lo)
 	if err := t.f.readAt(b, t.st.Offset+lo); err != nil {
 		return err
 	}
@@ -280,6 +287,35 @@ func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region) err
 		return err
 	}
 	return tensor.Copy(dst, src)
+}
+
+// clearTails zeroes what a file may hold behind the last element of a row of a
+// packed dtype, in the C-order image b of r.
+func clearTails(b []byte, r region) {
+	e, unit := int64(r.dtype.UnitElems), int64(r.dtype.UnitBytes)
+	if e < 2 || e*int64(r.dtype.Bits) != 8*unit {
+		return // not packed, or its bits are not known
+	}
+	n := r.shape[len(r.shape)-1]
+	keep := int(n%e) * int(r.dtype.Bits)
+	if keep == 0 {
+		return
+	}
+	row := (n/e + 1) * unit
+	for end := row; end <= int64(len(b)); end += row {
+		for i := range b[end-unit : end] {
+			p := &b[end-unit+int64(i)]
+			*p &= byte(1<<min(max(keep-8*i, 0), 8) - 1)
+		}
+	}
+}
+
+// scratch returns n bytes of *buf, which grows to hold them.
+func scratch(buf *[]byte, n int64) []byte {
+	if int64(cap(*buf)) < n {
+		*buf = make([]byte, n)
+	}
+	return (*buf)[:n]
 }
 
 // decodeRegion decodes the storage up to the last byte of r, once.
@@ -295,7 +331,9 @@ func (t *Tensor) decodeRegion(ctx context.Context, dst tensor.View, r region) er
 	}
 	if dst.Order() == t.order && r.contiguous() {
 		if b, err := dst.Bytes(); err == nil {
-			return t.fill(in, b, hi)
+			err := t.fill(in, b, hi)
+			clearTails(b, r)
+			return err
 		}
 	}
 	if t.f.limit >= 0 && hi-lo > t.f.limit {
@@ -404,14 +442,14 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	if err := ctx.Err(); err != nil || r.empty() {
 		return err
 	}
+	if t.f.opts.Verify == VerifyOnFirstUse {
+		if err := t.f.verifyOnce(t); err != nil {
+			return err
+		}
+	}
 	out := contextWriter{ctx, w}
 	switch {
 	case t.viewErr == nil:
-		if t.f.opts.Verify == VerifyOnFirstUse {
-			if err := t.f.verifyOnce(t); err != nil {
-				return err
-			}
-		}
 		data := t.f.m.Bytes()
 		if data == nil && t.st.Size > 0 {
 			return &Error{Kind: ErrClosed, Offset: -1}
@@ -437,33 +475,48 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 		}
 		return all.WriteCOrder(out, tensor.LittleEndian)
 	}
-	return t.writeBlocks(ctx, out, r)
+	b := blockWriter{t: t, out: out}
+	return b.write(ctx, r)
 }
 
-// writeBlocks reads r block by block in C order.
-func (t *Tensor) writeBlocks(ctx context.Context, out io.Writer, r region) error {
+// blockWriter writes a region that is not mapped block by block in C order.
+type blockWriter struct {
+	t          *Tensor
+	out        io.Writer
+	block, buf []byte
+}
+
+func (w *blockWriter) write(ctx context.Context, r region) error {
 	axis := 0
 	for axis < len(r.shape) && r.shape[axis] < 2 {
 		axis++
 	}
-	packed := r.dtype.Packed() && axis == len(r.shape)-1
-	if r.bytes() > blockBytes && axis < len(r.shape) && !packed {
-		n := r.shape[axis]
-		for _, cut := range [2][2]int64{{0, n / 2}, {n / 2, n}} {
-			if err := t.writeBlocks(ctx, out, r.rows(axis, cut[0], cut[1])); err != nil {
+	size := r.bytes()
+	if size > blockBytes && axis < len(r.shape) {
+		n, cut := r.shape[axis], r.shape[axis]/2
+		if axis == len(r.shape)-1 {
+			cut -= cut % int64(r.dtype.UnitElems)
+		}
+		if cut > 0 {
+			if err := w.write(ctx, r.rows(axis, 0, cut)); err != nil {
 				return err
 			}
+			return w.write(ctx, r.rows(axis, cut, n))
 		}
-		return nil
 	}
-	block, err := tensor.Make(r.dtype, r.shape)
+	// Elements that lie as they are written keep their byte order until then.
+	order := tensor.LittleEndian
+	if r.contiguous() {
+		order = w.t.order
+	}
+	block, err := tensor.NewView(scratch(&w.block, size), r.dtype, r.shape, nil, 0, order)
 	if err != nil {
 		return err
 	}
-	if err := t.readRegion(ctx, block, r); err != nil {
+	if err := w.t.preadRegion(ctx, block, r, &w.buf); err != nil {
 		return err
 	}
-	return block.WriteCOrder(out, tensor.LittleEndian)
+	return block.WriteCOrder(w.out, tensor.LittleEndian)
 }
 
 // streamRegion copies a contiguous part of an encoded storage without holding
@@ -480,6 +533,7 @@ func (t *Tensor) streamRegion(ctx context.Context, out io.Writer, r region) erro
 	}
 	unit := int64(r.dtype.UnitBytes)
 	buf := make([]byte, min(hi-lo, max(blockBytes/4/unit, 1)*unit))
+	var swapped []byte
 	for at := lo; at < hi; {
 		b := buf[:min(int64(len(buf)), hi-at)]
 		if _, err := io.ReadFull(in, b); err != nil {
@@ -488,7 +542,7 @@ func (t *Tensor) streamRegion(ctx context.Context, out io.Writer, r region) erro
 		if t.order == tensor.LittleEndian {
 			_, err = out.Write(b)
 		} else {
-			err = writeSwapped(out, b, r.dtype)
+			err = writeSwapped(out, b, r.dtype, &swapped)
 		}
 		if err != nil {
 			return err
@@ -499,11 +553,20 @@ func (t *Tensor) streamRegion(ctx context.Context, out io.Writer, r region) erro
 }
 
 // writeSwapped writes big-endian units as little-endian ones.
-func writeSwapped(out io.Writer, b []byte, d tensor.DType) error {
+func writeSwapped(out io.Writer, b []byte, d tensor.DType, buf *[]byte) error {
 	shape := tensor.Shape{int64(len(b)) / int64(d.UnitBytes) * int64(d.UnitElems)}
-	v, err := tensor.NewView(b, d, shape, nil, 0, tensor.BigEndian)
+	src, err := tensor.NewView(b, d, shape, nil, 0, tensor.BigEndian)
 	if err != nil {
 		return err
 	}
-	return v.WriteCOrder(out, tensor.LittleEndian)
+	b = scratch(buf, int64(len(b)))
+	dst, err := tensor.NewView(b, d, shape, nil, 0, tensor.LittleEndian)
+	if err != nil {
+		return err
+	}
+	if err := tensor.Copy(dst, src); err != nil {
+		return err
+	}
+	_, err = out.Write(b)
+	return err
 }
