@@ -164,11 +164,20 @@ func (a *Accumulator) addValues(v tensor.View) error {
 	if err != nil {
 		return err
 	}
-	x = a.sift(x)
+	x, finite := a.sift(x)
 	if a.quantiles != nil {
 		a.quantiles.add(x)
 	}
-	a.moments.merge(a.finite(x))
+	if !finite {
+		keep := x[:0]
+		for _, v := range x {
+			if !math.IsInf(v, 0) {
+				keep = append(keep, v)
+			}
+		}
+		x = keep
+	}
+	a.moments.merge(momentsOf(x))
 	return nil
 }
 
@@ -192,13 +201,14 @@ func (a *Accumulator) integers(v tensor.View) error {
 	return nil
 }
 
-// sift counts what is special, finds the extremes and drops NaN from x.
-func (a *Accumulator) sift(x []float64) []float64 {
+// sift counts what is special, finds the finite extremes and drops NaN from x.
+// finite reports whether no infinity is left.
+func (a *Accumulator) sift(x []float64) (rest []float64, finite bool) {
 	lo, hi, zeros := a.min, a.max, 0
-	special := false
+	special := 0
 	for _, v := range x {
 		if v-v != 0 {
-			special = true
+			special++
 			continue
 		}
 		if v < lo {
@@ -211,40 +221,30 @@ func (a *Accumulator) sift(x []float64) []float64 {
 			zeros++
 		}
 	}
-	a.zeros += int64(zeros)
-	if special {
-		keep := x[:0]
-		for _, v := range x {
-			switch {
-			case math.IsNaN(v):
-				a.nan++
-				continue
-			case math.IsInf(v, 1):
-				a.posInf++
-			case math.IsInf(v, -1):
-				a.negInf++
-			}
-			lo, hi = min(lo, v), max(hi, v)
-			keep = append(keep, v)
-		}
-		x = keep
-	}
 	a.min, a.max = lo, hi
-	return x
+	a.zeros += int64(zeros)
+	if special == 0 {
+		return x, true
+	}
+	keep := x[:0]
+	for _, v := range x {
+		switch {
+		case math.IsNaN(v):
+			a.nan++
+			special--
+			continue
+		case math.IsInf(v, 1):
+			a.posInf++
+		case math.IsInf(v, -1):
+			a.negInf++
+		}
+		keep = append(keep, v)
+	}
+	return keep, special == 0
 }
 
-// finite returns the moments of the finite values of a block without NaN,
-// from which it drops the others.
-func (a *Accumulator) finite(x []float64) moments {
-	if math.IsInf(a.min, 0) || math.IsInf(a.max, 0) {
-		keep := x[:0]
-		for _, v := range x {
-			if !math.IsInf(v, 0) {
-				keep = append(keep, v)
-			}
-		}
-		x = keep
-	}
+// momentsOf returns the moments of finite values.
+func momentsOf(x []float64) moments {
 	m := moments{n: int64(len(x))}
 	if m.n == 0 {
 		return m

@@ -83,7 +83,6 @@ func (a *Accumulator) decoded() *Accumulator {
 		}
 		x := t.values[code]
 		known += n
-		d.min, d.max = min(d.min, x), max(d.max, x)
 		switch {
 		case math.IsInf(x, 1):
 			d.posInf += n
@@ -94,6 +93,7 @@ func (a *Accumulator) decoded() *Accumulator {
 		case x == 0:
 			d.zeros += n
 		}
+		d.min, d.max = min(d.min, x), max(d.max, x)
 		d.moments.n += n
 		sum += x * float64(n)
 	}

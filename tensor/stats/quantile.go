@@ -182,13 +182,18 @@ func (a *Accumulator) ranks() (at func(int64) float64, n int64, exact bool) {
 		}
 		return func(rank int64) float64 { return q.values[rank] }, q.n, true
 	}
+	lo, hi := a.extremes()
 	return func(rank int64) float64 {
-		switch {
-		case rank == 0:
-			return a.min
-		case rank == q.n-1:
-			return a.max
+		switch rank {
+		case 0:
+			return lo
+		case q.n - 1:
+			return hi
 		}
-		return max(a.min, min(a.max, q.table.at(rank, q.integer)))
+		x := q.table.at(rank, q.integer)
+		if math.IsInf(x, 0) {
+			return x
+		}
+		return max(a.min, min(a.max, x)) // the middle of the outermost buckets may lie outside
 	}, q.n, false
 }

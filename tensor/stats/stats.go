@@ -47,7 +47,7 @@ type Accumulator struct {
 	n, nan, posInf, negInf, zeros int64
 	weight                        int64
 
-	min, max   float64 // of real numbers
+	min, max   float64 // of finite values; the infinities the other way round if there is none
 	imin, imax int64   // of i64
 	umin, umax uint64  // of u64
 	moments    moments
@@ -172,23 +172,46 @@ func (a *Accumulator) Summary() Summary {
 	if a.n == b.nan {
 		return s
 	}
+	lo, hi := b.extremes()
 	switch a.class {
 	case intNumber:
 		if a.codes != nil || a.dtype.Bits < 64 {
-			s.Min, s.Max = intOf(int64(b.min)), intOf(int64(b.max))
+			s.Min, s.Max = intOf(int64(lo)), intOf(int64(hi))
 		} else {
 			s.Min, s.Max = intOf(a.imin), intOf(a.imax)
 		}
 	case uintNumber:
 		if a.codes != nil || a.dtype.Bits < 64 {
-			s.Min, s.Max = uintOf(uint64(b.min)), uintOf(uint64(b.max))
+			s.Min, s.Max = uintOf(uint64(lo)), uintOf(uint64(hi))
 		} else {
 			s.Min, s.Max = uintOf(a.umin), uintOf(a.umax)
 		}
 	default:
-		s.Min, s.Max = floatOf(b.min, a.dtype), floatOf(b.max, a.dtype)
+		s.Min, s.Max = floatOf(lo, a.dtype), floatOf(hi, a.dtype)
 	}
 	return s
+}
+
+// extremes are those of all values but NaN.
+func (a *Accumulator) extremes() (lo, hi float64) {
+	lo, hi = a.min, a.max
+	if a.negInf > 0 {
+		lo, hi = math.Inf(-1), max(hi, math.Inf(-1))
+	}
+	if a.posInf > 0 {
+		lo, hi = min(lo, math.Inf(1)), math.Inf(1)
+	}
+	return lo, hi
+}
+
+// Range returns the least and the largest finite value, complex numbers by
+// magnitude, rounded to a float64; ok is false if there is none. It is the
+// range for a histogram.
+func (a *Accumulator) Range() (lo, hi float64, ok bool) {
+	if a.codes != nil {
+		a = a.decoded()
+	}
+	return a.min, a.max, a.min <= a.max
 }
 
 // moments are count, mean and sum of squared distances from it of finite

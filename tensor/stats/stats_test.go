@@ -243,6 +243,9 @@ func TestSpecial(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := a.Summary()
+			if lo, hi, ok := a.Range(); ok && (math.IsInf(lo, 0) || math.IsInf(hi, 0) || lo > hi) {
+				t.Errorf("%v: finite from %v to %v", c.x, lo, hi)
+			}
 			if got, _ := a.Quantile(0.5); !near(got, c.median) && exact == 0 {
 				t.Errorf("%v: median %v, want %v", c.x, got, c.median)
 			}

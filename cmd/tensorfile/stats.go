@@ -1,0 +1,487 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
+	"github.com/tensorfile/tensorfile/tensor/stats"
+)
+
+func init() { commands = append(commands, newStatsCmd) }
+
+type statsFlags struct {
+	quantiles []float64
+	hist      int
+	json      bool
+}
+
+// maxBins bounds --hist: more than anybody looks at.
+const maxBins = 1_000_000
+
+func newStatsCmd(t *tool) *cobra.Command {
+	var o statsFlags
+	quantiles := "0.25,0.5,0.75"
+	cmd := &cobra.Command{
+		Use:   "stats FILE [NAME...]",
+		Short: "Minimum, maximum, mean, quantiles and more of tensors",
+		Long: `Minimum, maximum, mean, standard deviation (of the population), zeros, NaN,
+infinities and quantiles of tensors, in bounded memory whatever their size.
+
+NaN is counted and otherwise left out. Infinities count for extremes and
+quantiles, not for mean and deviation. Complex numbers are described by their
+magnitude. Extremes of integers are exact. Quantiles are exact for dtypes up to
+16 bits and for up to 1,048,576 elements; beyond, they are marked ~ and off by at
+most 1/4096 of their value. Bytes, text and quantised blocks have no statistics.`,
+		Example: `  tensorfile stats model.tensor
+  tensorfile stats weights.npz 'layers.*.weight' --quantiles 0.01,0.5,0.99
+  tensorfile stats --hist 20 weights.npz 'conv1[0]'
+  tensorfile stats --json model.tensor | jq '.tensors[] | select(.nan > 0) | .name'`,
+		Annotations: map[string]string{exitStatus: exitText(
+			"0  done",
+			"1  no tensor matches",
+			"2  the file or a tensor in it cannot be read; the others are shown")},
+		Args:              nArgs(1, -1),
+		ValidArgsFunction: t.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.quantiles, err = parseQuantiles(quantiles); err != nil {
+				return usage(cmd, "--quantiles: %v", err)
+			}
+			if o.hist < 0 || o.hist > maxBins {
+				return usage(cmd, "--hist is a number of bins up to %d", maxBins)
+			}
+			in, err := t.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer in.close()
+			return t.stats(cmd, in, args[1:], &o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVar(&quantiles, "quantiles", quantiles, "numbers from 0 to 1, as a `LIST`; none: \"\"")
+	f.IntVar(&o.hist, "hist", 0, "count in `N` bins of equal width, too")
+	f.BoolVar(&o.json, "json", false, "print one JSON document")
+	return cmd
+}
+
+func parseQuantiles(list string) ([]float64, error) {
+	var out []float64
+	for _, s := range strings.Split(list, ",") {
+		if s = strings.TrimSpace(s); s == "" && strings.TrimSpace(list) == "" {
+			continue
+		}
+		q, err := strconv.ParseFloat(s, 64)
+		if err != nil || !(q >= 0 && q <= 1) {
+			return nil, fmt.Errorf("%q is no number from 0 to 1", s)
+		}
+		out = append(out, q)
+	}
+	sort.Float64s(out)
+	return out, nil
+}
+
+// statsJSON is a tensor in the document of stats. Without statistics, because
+// the dtype is not numeric, all keys from nan on are null.
+type statsJSON struct {
+	Name      string         `json:"name"`
+	Selection *string        `json:"selection"`
+	DType     string         `json:"dtype"`
+	Shape     []int64        `json:"shape"`
+	Numeric   bool           `json:"numeric"`
+	Of        string         `json:"of"` // "values", or "magnitudes" of complex numbers
+	Count     int64          `json:"count"`
+	NaN       *int64         `json:"nan"`
+	PosInf    *int64         `json:"positive_infinity"`
+	NegInf    *int64         `json:"negative_infinity"`
+	Zeros     *int64         `json:"zeros"`
+	Min       *jsonNumber    `json:"min"`
+	Max       *jsonNumber    `json:"max"`
+	Mean      *jsonFloat     `json:"mean"`
+	Std       *jsonFloat     `json:"std"`
+	Quantiles []quantileJSON `json:"quantiles"`
+	Exact     *bool          `json:"quantiles_exact"`
+	Histogram *histogramJSON `json:"histogram"`
+}
+
+type quantileJSON struct {
+	Q     float64   `json:"q"`
+	Value jsonFloat `json:"value"`
+}
+
+type histogramJSON struct {
+	Min    jsonFloat `json:"min"`
+	Max    jsonFloat `json:"max"`
+	Counts []int64   `json:"counts"`
+}
+
+// jsonNumber is a number with all its digits.
+type jsonNumber struct{ stats.Number }
+
+func (n jsonNumber) MarshalJSON() ([]byte, error) {
+	if n.IsInt() {
+		return []byte(n.String()), nil
+	}
+	return appendJSONFloat(nil, n.Float64(), n.BitSize()), nil
+}
+
+// described is what is known of a tensor.
+type described struct {
+	pick
+	shape tensor.Shape
+	sum   stats.Summary
+	acc   *stats.Accumulator // nil: not numeric
+	hist  *stats.Histogram   // nil: not asked for, or nothing to count
+}
+
+// stats prints the statistics of an open file.
+func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlags) error {
+	ctx := cmd.Context()
+	titles := []string{"NAME", "DTYPE", ">COUNT", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
+	for _, q := range o.quantiles {
+		titles = append(titles, ">P"+strconv.FormatFloat(q*100, 'g', 6, 64))
+	}
+	tab := newTable(titles...)
+	docs := []any{}
+	var hists []*described
+	bar, seen, err := t.statsProgress(ctx, in, names, o)
+	if err != nil {
+		return err
+	}
+	defer bar.end()
+	err = t.picked(ctx, in, names, func(p pick, err error) error {
+		if err == nil {
+			var d *described
+			if d, err = t.describe(ctx, p, o, seen); err == nil {
+				if o.json {
+					docs = append(docs, statsDoc(d, o))
+				} else {
+					statsRow(tab, d, o)
+				}
+				if d.hist != nil && !o.json {
+					hists = append(hists, d)
+				}
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		name := failedName(err)
+		if p.Tensor != nil {
+			name = p.label()
+		}
+		t.raise(exitBad)
+		if o.json {
+			docs = append(docs, failedJSON{clean(name), errorDoc(err)})
+		} else {
+			tab.cell(clean(name))
+			tab.span("error: " + clean(err.Error()))
+		}
+		return nil
+	}, func(err error) { t.fail(err) })
+	bar.end()
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return t.statsJSON(in, docs)
+	}
+	if tab.rows() > 0 {
+		tab.write(t.out, true, t.colored())
+	}
+	for _, d := range hists {
+		writeHistogram(t.out, d)
+	}
+	return nil
+}
+
+// statsProgress makes a progress line, and the function that moves it, which may
+// be called from any goroutine.
+func (t *tool) statsProgress(ctx context.Context, in *input, names []string, o *statsFlags) (*progress, func(tensor.View), error) {
+	bar := t.newProgress()
+	if bar.w == nil {
+		return bar, func(tensor.View) {}, nil
+	}
+	var mu sync.Mutex
+	done, total := int64(0), int64(0)
+	err := t.picked(ctx, in, names, func(p pick, err error) error {
+		if shape, err := p.shape(); err == nil {
+			n, _ := tensor.ByteSize(p.DType(), shape)
+			total = addSaturated(total, n)
+			if o.hist > 0 {
+				total = addSaturated(total, n)
+			}
+		}
+		return nil
+	}, nil)
+	return bar, func(v tensor.View) {
+		mu.Lock()
+		defer mu.Unlock()
+		done = addSaturated(done, v.ByteSize())
+		bar.set(done, total)
+	}, err
+}
+
+func (t *tool) statsJSON(in *input, docs []any) error {
+	return t.writeJSON(struct {
+		Schema string `json:"schema"`
+		jsonPath
+		Format  string `json:"format"`
+		Tensors []any  `json:"tensors"`
+	}{schema("stats"), pathJSON(in.Path()), in.Info().Format, docs})
+}
+
+// picked calls fn with what the arguments name, or with all tensors. A tensor
+// that cannot be opened comes with its error. missing, if not nil, gets an error
+// for an argument that names nothing.
+func (t *tool) picked(ctx context.Context, in *input, names []string, fn func(pick, error) error, missing func(error)) error {
+	one := func(p pick, err error) error {
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case missing == nil && err != nil:
+			return nil
+		case err != nil && p.Tensor == nil && failedName(err) == "":
+			return err
+		}
+		return fn(p, err)
+	}
+	if len(names) == 0 {
+		for x, err := range in.Tensors() {
+			if err := one(pick{x, nil}, err); err != nil {
+				return err
+			}
+		}
+		for _, err := range in.skipped() {
+			if err := one(pick{}, err); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, name := range names {
+		found, err := in.find(name, true, one)
+		switch {
+		case err != nil && errors.Is(err, tensorfile.ErrNotFound):
+			if missing != nil {
+				missing(err)
+			}
+		case err != nil:
+			return err
+		case !found && missing != nil:
+			t.raise(exitNo)
+			t.note("%s: nothing matches %s", in.Path(), name)
+		}
+	}
+	return nil
+}
+
+// describe takes the statistics of what is picked.
+func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(tensor.View)) (*described, error) {
+	shape, err := p.shape()
+	if err != nil {
+		return nil, err
+	}
+	d := &described{pick: p, shape: shape}
+	if !stats.Numeric(p.DType()) {
+		return d, nil
+	}
+	if _, _, composite := p.Composite(); composite {
+		_, err := p.View()
+		return nil, err
+	}
+	n, err := shape.NumElements()
+	if err != nil {
+		return nil, err
+	}
+	so := &stats.Options{NoQuantiles: len(o.quantiles) == 0}
+	if n > exactQuantiles {
+		so.Exact = -1
+	}
+	var accs []*stats.Accumulator
+	repeat, err := t.eachBlock(ctx, p, func(parts int) { accs = make([]*stats.Accumulator, parts) }, func(part int, v tensor.View) (err error) {
+		if accs[part] == nil {
+			if accs[part], err = stats.New(p.DType(), so); err != nil {
+				return err
+			}
+		}
+		defer seen(v)
+		return accs[part].Add(v)
+	})
+	if err != nil {
+		return nil, located(err, p.Tensor)
+	}
+	if d.acc, err = stats.New(p.DType(), so); err != nil {
+		return nil, err
+	}
+	for _, a := range accs {
+		if a != nil {
+			if err := d.acc.Merge(a); err != nil {
+				return nil, err
+			}
+		}
+	}
+	d.acc.Repeat(repeat)
+	d.sum = d.acc.Summary()
+	if o.hist > 0 {
+		d.hist, err = t.histogram(ctx, p, d.acc, o.hist, seen)
+	}
+	return d, err
+}
+
+// exactQuantiles is up to how many elements quantiles are exact.
+const exactQuantiles = 1 << 20
+
+// histogram counts in a second pass, because the range must be known.
+func (t *tool) histogram(ctx context.Context, p pick, acc *stats.Accumulator, bins int, seen func(tensor.View)) (*stats.Histogram, error) {
+	lo, hi, ok := acc.Range()
+	if !ok {
+		return nil, nil
+	}
+	var hists []*stats.Histogram
+	repeat, err := t.eachBlock(ctx, p, func(parts int) { hists = make([]*stats.Histogram, parts) }, func(part int, v tensor.View) (err error) {
+		if hists[part] == nil {
+			if hists[part], err = stats.NewHistogram(p.DType(), lo, hi, bins); err != nil {
+				return err
+			}
+		}
+		defer seen(v)
+		return hists[part].Add(v)
+	})
+	if err != nil {
+		return nil, located(err, p.Tensor)
+	}
+	total, err := stats.NewHistogram(p.DType(), lo, hi, bins)
+	for _, h := range hists {
+		if err == nil && h != nil {
+			err = total.Merge(h)
+		}
+	}
+	if err == nil {
+		total.Repeat(repeat)
+	}
+	return total, err
+}
+
+// floatText is a number for people.
+func floatText(x float64) string {
+	if math.IsNaN(x) {
+		return "-"
+	}
+	return strconv.FormatFloat(x, 'g', 6, 64)
+}
+
+func numberText(n stats.Number) string {
+	if n.IsInt() {
+		return n.String()
+	}
+	return floatText(n.Float64())
+}
+
+// statsRow fills the columns of one tensor.
+func statsRow(tab *table, d *described, o *statsFlags) {
+	tab.cell(clean(d.label()))
+	tab.cell(d.DType().String())
+	n, _ := d.shape.NumElements() // was checked when the shape was made
+	tab.cell(itoa(n))
+	if d.acc == nil {
+		for range 7 + len(o.quantiles) {
+			tab.cell("-")
+		}
+		return
+	}
+	s := &d.sum
+	for _, text := range []string{
+		numberText(s.Min), numberText(s.Max), floatText(s.Mean), floatText(s.Std),
+		itoa(s.Zeros), itoa(s.NaN), itoa(addSaturated(s.PosInf, s.NegInf)),
+	} {
+		tab.cell(text)
+	}
+	for _, q := range o.quantiles {
+		x, exact := d.acc.Quantile(q)
+		text := floatText(x)
+		if !exact && !math.IsNaN(x) {
+			text = "~" + text
+		}
+		tab.cell(text)
+	}
+}
+
+func statsDoc(d *described, o *statsFlags) statsJSON {
+	n, _ := d.shape.NumElements()
+	j := statsJSON{Name: d.Name(), DType: d.DType().String(), Shape: list(d.shape), Of: "values", Count: n}
+	if d.sel != nil {
+		text := d.sel.String()
+		j.Selection = &text
+	}
+	if d.acc == nil {
+		return j
+	}
+	if d.DType().Class == tensor.ClassComplex {
+		j.Of = "magnitudes"
+	}
+	s := &d.sum
+	mean, std := jsonFloat(s.Mean), jsonFloat(s.Std)
+	j.Numeric, j.NaN, j.PosInf, j.NegInf, j.Zeros = true, &s.NaN, &s.PosInf, &s.NegInf, &s.Zeros
+	if s.Min.Valid() {
+		j.Min, j.Max = &jsonNumber{s.Min}, &jsonNumber{s.Max}
+	}
+	if !math.IsNaN(s.Mean) || s.Count > s.NaN+s.PosInf+s.NegInf {
+		j.Mean, j.Std = &mean, &std
+	}
+	j.Quantiles = []quantileJSON{}
+	for _, q := range o.quantiles {
+		x, exact := d.acc.Quantile(q)
+		if math.IsNaN(x) && !s.Min.Valid() {
+			continue // of nothing
+		}
+		j.Quantiles = append(j.Quantiles, quantileJSON{q, jsonFloat(x)})
+		j.Exact = &exact
+	}
+	if h := d.hist; h != nil {
+		j.Histogram = &histogramJSON{jsonFloat(h.Lo), jsonFloat(h.Hi), h.Counts}
+	}
+	return j
+}
+
+// barWidth is the length of the longest bar of a histogram.
+const barWidth = 40
+
+// writeHistogram draws a histogram.
+func writeHistogram(w *output, d *described) {
+	h := d.hist
+	w.WriteString("\n" + clean(d.label()) + "\n")
+	most := int64(1)
+	for _, n := range h.Counts {
+		most = max(most, n)
+	}
+	tab := newTable(">FROM", ">TO", ">COUNT", "")
+	for i, n := range h.Counts {
+		tab.cell(floatText(h.Edge(i)))
+		tab.cell(floatText(h.Edge(i + 1)))
+		tab.cell(itoa(n))
+		tab.cell(bar(float64(n) / float64(most)))
+	}
+	tab.write(w, false, false)
+}
+
+// bar is a bar of eighths of characters. What is not zero shows.
+func bar(share float64) string {
+	n := int(math.Ceil(share * barWidth * 8))
+	text := strings.Repeat("█", n/8)
+	if n%8 > 0 {
+		text += string([]rune("▏▎▍▌▋▊▉")[n%8-1])
+	}
+	return text
+}
