@@ -76,6 +76,7 @@ const (
 	RuleDTypeZero = "dtype.zero"
 	RuleDTypeUnit = "dtype.unit" // e, b > 0 and e*bits = 8*b for classes 1..6
 	RuleDTypeNone = "dtype.none" // class 0 only where allowed, all zero
+	RuleDTypeBool = "dtype.bool" // an interpreted bool is 0 or 1
 
 	// Shape and view
 	RuleShapeExtent  = "shape.extent"  // each <= 2^63-1
@@ -105,6 +106,7 @@ const (
 	RuleGridChunk     = "grid.chunk" // extents >= 1, last a multiple of e, raw <= 2^30
 	RuleGridSlabs     = "grid.slabs"
 	RuleGridFill      = "grid.fill"
+	RuleGridStored    = "grid.stored"    // payload bytes are the sum of the chunks' (verify)
 	RulePipeline      = "pipeline.text"  // grammar
 	RulePipelineStage = "pipeline.stage" // unknown stage: the tensor is opaque
 
@@ -116,10 +118,13 @@ const (
 	RuleChunkPageZero   = "chunk-page.zero"
 	RuleChunkCoding     = "chunk.coding"
 	RuleChunkExtent     = "chunk.extent"
+	RuleChunkAligned    = "chunk.aligned"
 	RuleChunkOrigin     = "chunk.origin"
 	RuleChunkZero       = "chunk.zero"
 	RuleChunkCRC        = "chunk.crc"
 	RuleChunkLength     = "chunk.length" // decoded length
+	RuleChunkStream     = "chunk.stream" // a stage's bytes follow its definition
+	RuleChunkWindow     = "chunk.window" // a zstd window is at most 8 MiB
 
 	// Composites
 	RuleLayoutKnown   = "composite.layout" // unknown layout: opaque
@@ -127,17 +132,19 @@ const (
 	RuleLayoutFlags   = "composite.flags"
 	RuleLayoutPointer = "composite.pointer"
 	RuleLayoutIndex   = "composite.index"
+	RuleLayoutUTF8    = "composite.utf8" // strings
 
 	// Attributes
 	RuleAttrJSON      = "attr.json"
 	RuleAttrUTF8      = "attr.utf8"
 	RuleAttrDuplicate = "attr.duplicate"
-	RuleAttrDepth     = "attr.depth"  // <= 32
-	RuleAttrSize      = "attr.size"   // <= 16 MiB
-	RuleAttrNumber    = "attr.number" // integers fit 64 bits, others binary64
-	RuleAttrDollar    = "attr.dollar" // {"$f64": ...} and other reserved one-key objects
-	RuleAttrLong      = "attr.long"   // arrays of more than 4096 elements are tensors
-	RuleAttrDims      = "attr.dims"   // array of rank strings or nulls
+	RuleAttrDepth     = "attr.depth"    // <= 32
+	RuleAttrSize      = "attr.size"     // <= 16 MiB
+	RuleAttrNumber    = "attr.number"   // integers fit 64 bits, others binary64
+	RuleAttrDollar    = "attr.dollar"   // {"$f64": ...} and other reserved one-key objects
+	RuleAttrLong      = "attr.long"     // arrays of more than 4096 elements are tensors
+	RuleAttrDims      = "attr.dims"     // array of rank strings or nulls
+	RuleAttrReserved  = "attr.reserved" // other reserved keys (verify)
 
 	// Whole file (verify)
 	RulePadding    = "padding.zero"
