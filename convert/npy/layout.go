@@ -1,6 +1,7 @@
 package npy
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/tensorfile/tensorfile/convert"
@@ -94,7 +95,7 @@ func (h *header) tensors(name string, storage int, void2 tensor.DType) ([]conver
 			Strides: append(outer.Clone(), l.strides...),
 			Order:   l.scalar.order,
 		}
-		if err := format.CheckName(t.Name); err != nil {
+		if err := checkName(t.Name); err != nil {
 			return nil, err
 		}
 		if len(t.Shape) > tensor.MaxRank {
@@ -117,6 +118,16 @@ func (h *header) tensors(name string, storage int, void2 tensor.DType) ([]conver
 		list = append(list, t)
 	}
 	return list, nil
+}
+
+// checkName refuses what cannot be the name of a tensor.
+func checkName(name string) error {
+	err := format.CheckName(name)
+	var e *tensor.Error
+	if errors.As(err, &e) {
+		e.Format = "" // the name is that of this format's file
+	}
+	return err
 }
 
 // isVoid2 reports whether d may be bfloat16, which NumPy does not know.

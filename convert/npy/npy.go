@@ -80,7 +80,7 @@ func openNpy(_ context.Context, in convert.Input, o *convert.ReadOptions) (*conv
 	name := o.Name
 	if name == "" {
 		name = nameOf(in.Path())
-	} else if err := format.CheckName(name); err != nil {
+	} else if err := checkName(name); err != nil {
 		return nil, located(err, in, "npy", "")
 	}
 	size := in.Size()
