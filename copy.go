@@ -121,7 +121,8 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 		return id, err
 	case t.viewErr == nil:
 		m := t.f.m.Bytes()
-		id, err := w.storage(ctx, t.st.Size, &bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]})
+		src := &mapSource{bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, t.f.m, lease, t.st.Offset}
+		id, err := w.storage(ctx, t.st.Size, src)
 		if err == nil {
 			err = w.poison(w.compareSums(t, id), "payload")
 		}
@@ -136,7 +137,8 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 
 // compareSums compares the sums of a storage just written with those that its
 // native source has.
-func (w *Writer) compareSums(t *Tensor, id StorageID) error {
+func (w *Writer) compareSums(t *Tensor, id StorageID) (err error) {
+	defer func() { err = located(err, t.f.Path(), t.name) }()
 	rec := &w.storages[id.id-1]
 	if t.f.layout != nil || rec.Block != t.st.block || rec.Size == 0 {
 		return nil
@@ -144,18 +146,22 @@ func (w *Writer) compareSums(t *Tensor, id StorageID) error {
 	if rec.Ref.Length == t.st.sums.Length && rec.Ref.CRC == t.st.sums.CRC {
 		return nil // the sum itself, or the sum of the sums
 	}
+	// Damage that was there before, or bytes that are not what they were?
+	if err := t.f.Check(); err != nil {
+		return err
+	}
 	sums, err := t.f.blockSums(t.st.Size, t.st.block, t.st.sums)
 	if err != nil {
 		return err
 	}
+	lease, err := t.f.m.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
 	for i, want := range sums {
 		at := int64(i) << t.st.block
-		lease, err := t.f.m.Acquire()
-		if err != nil {
-			return err
-		}
 		got, err := t.f.checksum(lease, t.st.Offset+at, min(t.st.Size-at, 1<<t.st.block))
-		lease.Release()
 		if err != nil {
 			return err
 		}
@@ -163,7 +169,7 @@ func (w *Writer) compareSums(t *Tensor, id StorageID) error {
 			return badBlock(t.name, block{off: t.st.Offset + at, sum: want, index: int64(i)}, got)
 		}
 	}
-	return &Error{Kind: ErrChanged, Path: t.f.Path(), Tensor: t.name, Offset: t.st.Offset, Field: "payload", Got: "bytes that changed while they were copied", Want: "a file at rest"}
+	return &Error{Kind: ErrChanged, Offset: t.st.Offset, Field: "payload", Got: "bytes that changed while they were copied", Want: "a file at rest"}
 }
 
 // copyOne copies the elements of t alone, in the order that they have in

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -48,8 +49,11 @@ func (s *sums) finish() []uint32 {
 
 // source gives the bytes of a payload piece by piece. next may return memory
 // of the source, or fill buf, which has room for n bytes, with the next n.
+// guard runs a function that touches such memory and turns a fault, or a system
+// call's "bad address", into an error.
 type source interface {
 	next(n int, buf func() []byte) ([]byte, error)
+	guard(fn func() error) error
 }
 
 // readerSource reads from an io.Reader.
@@ -64,13 +68,29 @@ func (s readerSource) next(n int, buf func() []byte) ([]byte, error) {
 	return b, err
 }
 
+func (readerSource) guard(fn func() error) error { return guarded(fn) }
+
 // bytesSource hands out memory. It may be a mapping.
 type bytesSource struct{ b []byte }
+
+func (*bytesSource) guard(fn func() error) error { return guarded(fn) }
 
 func (s *bytesSource) next(n int, _ func() []byte) ([]byte, error) {
 	p := s.b[:n]
 	s.b = s.b[n:]
 	return p, nil
+}
+
+// mapSource hands out a part of a mapped file; its errors name that file.
+type mapSource struct {
+	bytesSource
+	m     *mmap.Map
+	lease mmap.Lease
+	off   int64 // of the part in the file
+}
+
+func (s *mapSource) guard(fn func() error) error {
+	return s.m.FaultError(s.lease.Guard(fn), s.off)
 }
 
 // payload writes size bytes from src to out and returns their block sums.
@@ -79,7 +99,7 @@ func (s *bytesSource) next(n int, _ func() []byte) ([]byte, error) {
 func payload(ctx context.Context, out *stream, src source, size int64, exp uint8) ([]uint32, error) {
 	s := newSums(size, exp)
 	if size <= hugePage {
-		err := guarded(func() error {
+		err := src.guard(func() error {
 			b, err := src.next(int(size), func() []byte { return make([]byte, size) })
 			if err == nil {
 				s.add(b)
@@ -105,7 +125,7 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 	off, left := out.off, size
 	go func() {
 		defer close(pieces)
-		readErr = guarded(func() error {
+		readErr = src.guard(func() error {
 			for left > 0 {
 				// Pieces end where the stream writes, so most need no copy.
 				n := min(left, 2*hugePage-off%hugePage)
@@ -141,7 +161,7 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 			continue
 		}
 		if writeErr = ctx.Err(); writeErr == nil {
-			writeErr = guarded(func() error { _, err := out.Write(p.b); return err })
+			writeErr = src.guard(func() error { _, err := out.Write(p.b); return err })
 		}
 		if writeErr != nil {
 			cancel()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -212,16 +213,30 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 		}
 		defer lease.Release()
 		data := t.f.m.Bytes()[t.st.Offset : t.st.Offset+t.st.Size]
-		return eachPiece(ctx, dst, r, func(dst tensor.View, r region) error {
+		err = eachPiece(ctx, dst, r, func(dst tensor.View, r region) error {
 			src, err := tensor.NewView(data, r.dtype, r.shape, r.strides, r.offset, t.order)
 			if err != nil {
 				return err
 			}
 			return lease.Guard(func() error { return tensor.Copy(dst, src) })
 		})
+		if err != nil {
+			return err
+		}
+		return t.stillThere(lease, r)
 	}
 	var buf []byte
 	return t.preadRegion(ctx, dst, r, &buf)
+}
+
+// stillThere reports an error of kind ErrChanged if the file no longer has the
+// bytes of r: what a mapping holds past the end of a file that was cut inside a
+// page reads as zeros and faults nowhere.
+func (t *Tensor) stillThere(l mmap.Lease, r region) error {
+	_, hi := r.reach()
+	var last [1]byte
+	_, err := l.ReadAt(last[:], t.st.Offset+hi-1)
+	return err
 }
 
 // eachPiece cuts r along axes where both sides can be cut until the pieces are
@@ -450,16 +465,21 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	out := contextWriter{ctx, w}
 	switch {
 	case t.viewErr == nil:
-		data := t.f.m.Bytes()
-		if data == nil && t.st.Size > 0 {
-			return &Error{Kind: ErrClosed, Offset: -1}
-		}
-		src, err := tensor.NewView(data[t.st.Offset:t.st.Offset+t.st.Size], r.dtype, r.shape, r.strides, r.offset, t.order)
+		lease, err := t.f.m.Acquire()
 		if err != nil {
 			return err
 		}
-		err = t.f.m.Guard(func() error { return src.WriteCOrder(out, tensor.LittleEndian) })
-		return t.f.m.FaultError(err, t.st.Offset)
+		defer lease.Release()
+		data := t.f.m.Bytes()[t.st.Offset : t.st.Offset+t.st.Size]
+		src, err := tensor.NewView(data, r.dtype, r.shape, r.strides, r.offset, t.order)
+		if err != nil {
+			return err
+		}
+		err = lease.Guard(func() error { return src.WriteCOrder(out, tensor.LittleEndian) })
+		if err != nil {
+			return t.f.m.FaultError(err, t.st.Offset)
+		}
+		return t.stillThere(lease, r)
 	case t.st.Kind == StorageEncoded && r.contiguous():
 		return t.streamRegion(ctx, out, r)
 	case t.st.Kind == StorageEncoded:

@@ -95,6 +95,12 @@ func (f *File) Verify(ctx context.Context, o *VerifyOptions) (*Report, error) {
 	if err == nil {
 		err = ctx.Err()
 	}
+	if !v.rep.OK() {
+		// Is it damage, or has someone written to the file meanwhile?
+		if err := f.Check(); err != nil {
+			v.find(err)
+		}
+	}
 	return v.rep, located(err, f.Path(), "")
 }
 
