@@ -4,14 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path/filepath"
 	"time"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -70,13 +68,9 @@ type TensorOptions struct {
 // Commit leaves no trace. A Writer belongs to one goroutine. After an
 // operation failed in the middle of writing, all others return ErrPoisoned.
 type Writer struct {
-	fs     fsys.FS
-	file   fsys.File // nil for a stream
-	target string    // links resolved
-	path   string    // as the caller named it
-	mode   fs.FileMode
-	keep   bool // mode of the file that is replaced
-	opts   CreateOptions
+	file *atomicfile.File // nil for a stream
+	path string           // as the caller named it
+	opts CreateOptions
 
 	out      *stream
 	uuid     format.UUID
@@ -105,9 +99,6 @@ func (o *CreateOptions) resolve() (CreateOptions, uint8, error) {
 	if o != nil {
 		r = *o
 	}
-	if r.fs == nil {
-		r.fs = fsys.OS
-	}
 	if r.Align == 0 {
 		r.Align = 1 << format.MinAlignExp
 	}
@@ -131,40 +122,16 @@ func Create(path string, o *CreateOptions) (*Writer, error) {
 	if path == "" {
 		return nil, &Error{Kind: ErrPath, Offset: -1, Field: "destination", Got: "an empty name", Want: "the name of a file"}
 	}
-	w := &Writer{fs: opts.fs, path: path, opts: opts, mode: 0o666, alignExp: exp}
-	if w.target, err = w.fs.Resolve(path); err != nil {
-		return nil, w.ioError(err, "path", -1)
-	}
-	switch fi, err := w.fs.Stat(w.target); {
-	case err == nil && !fi.Mode().IsRegular():
-		return nil, &Error{Kind: ErrExists, Path: path, Offset: -1, Field: "destination", Got: kindOf(fi.Mode()), Want: "a regular file, or none"}
-	case err == nil && !opts.Overwrite:
-		return nil, &Error{Kind: ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or CreateOptions.Overwrite"}
-	case err == nil:
-		w.mode, w.keep = fi.Mode().Perm(), true
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, w.ioError(err, "destination", -1)
-	}
-	if w.file, err = w.fs.CreateTemp(w.target, w.mode); err != nil {
-		return nil, w.ioError(err, "temporary file", -1)
+	w := &Writer{path: path, opts: opts, alignExp: exp}
+	w.file, err = atomicfile.Create(path, &atomicfile.Options{Overwrite: opts.Overwrite, NoSync: opts.NoSync, FS: opts.fs})
+	if err != nil {
+		return nil, err
 	}
 	if err := w.begin(w.file); err != nil {
 		w.Close()
 		return nil, err
 	}
 	return w, nil
-}
-
-func kindOf(m fs.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a directory"
-	case m&fs.ModeNamedPipe != 0:
-		return "a pipe"
-	case m&fs.ModeDevice != 0:
-		return "a device"
-	}
-	return "not a regular file"
 }
 
 // NewWriter begins a new file that is streamed to out, which need not seek: a
@@ -175,7 +142,7 @@ func NewWriter(out io.Writer, o *CreateOptions) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{fs: opts.fs, opts: opts, alignExp: exp}
+	w := &Writer{opts: opts, alignExp: exp}
 	return w, w.begin(out)
 }
 
@@ -220,29 +187,8 @@ func (w *Writer) poison(err error, field string) error {
 	if err == nil {
 		return nil
 	}
-	w.err = w.ioError(err, field, w.out.off)
+	w.err = located(atomicfile.Fail(err, w.path, field, w.out.off), w.path, "")
 	return w.err
-}
-
-// ioError gives an error of the system a kind and a place.
-func (w *Writer) ioError(err error, field string, off int64) error {
-	var e *Error
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &e), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return located(err, w.path, "")
-	}
-	kind := ErrIO
-	switch {
-	case fsys.IsNoSpace(err):
-		kind = ErrNoSpace
-	case fsys.IsFault(err):
-		kind = ErrChanged
-	case errors.Is(err, fs.ErrExist):
-		kind = ErrExists
-	}
-	return &Error{Kind: kind, Path: w.path, Offset: off, Field: field, Err: err}
 }
 
 // SetAttrs sets the file's own attributes.
@@ -519,14 +465,16 @@ func (w *Writer) Commit(ctx context.Context) error {
 	if err != nil {
 		return w.poison(err, "trailer")
 	}
-	if w.file == nil {
-		w.done = true
-		return nil
+	if w.file != nil {
+		if err := w.publish(rec); err != nil {
+			return err
+		}
 	}
-	return w.publish(rec)
+	w.done = true
+	return nil
 }
 
-// publish fills the slots and gives the temporary file its name.
+// publish fills the slots and gives the file its name.
 func (w *Writer) publish(rec []byte) error {
 	page := make([]byte, format.PageSize)
 	copy(page, rec)
@@ -535,36 +483,7 @@ func (w *Writer) publish(rec []byte) error {
 			return w.poison(err, "root slot")
 		}
 	}
-	temp := w.file.Name()
-	if w.keep {
-		// The mode that open gave is the old one less the umask.
-		if err := w.fs.Chmod(temp, w.mode); err != nil {
-			return w.poison(err, "file mode")
-		}
-	}
-	if !w.opts.NoSync {
-		if err := w.file.Sync(); err != nil {
-			return w.poison(err, "sync")
-		}
-	}
-	if err := w.file.Close(); err != nil {
-		return w.poison(err, "close")
-	}
-	rename := w.fs.RenameNew
-	if w.opts.Overwrite {
-		rename = w.fs.Rename
-	}
-	if err := rename(temp, w.target); err != nil {
-		return w.poison(err, "rename")
-	}
-	w.done = true
-	if w.opts.NoSync {
-		return nil
-	}
-	if err := w.fs.SyncDir(filepath.Dir(w.target)); err != nil {
-		return w.ioError(err, "sync of the directory (the file is there, its name may not outlive a crash)", -1)
-	}
-	return nil
+	return w.poison(w.file.Commit(), "commit")
 }
 
 // Close ends the writer. Without Commit before, nothing of the file stays.
@@ -576,8 +495,7 @@ func (w *Writer) Close() error {
 	if w.file == nil {
 		return nil
 	}
-	w.file.Close() // may be closed already
-	return w.ioError(w.fs.Remove(w.file.Name()), "temporary file", -1)
+	return w.file.Close()
 }
 
 // pump runs a function that writes and hands its bytes to a reader.

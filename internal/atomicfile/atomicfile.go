@@ -6,7 +6,6 @@ package atomicfile
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path/filepath"
 
@@ -63,7 +62,7 @@ func plan(path string, o *Options) (*File, error) {
 	case err == nil && !fi.Mode().IsRegular():
 		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: kindOf(fi.Mode()), Want: "a regular file, or none"}
 	case err == nil && !f.o.Overwrite:
-		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or leave to replace it"}
+		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or Overwrite (the tool: --force)"}
 	case err == nil:
 		f.mode, f.keep = fi.Mode().Perm(), true
 	case !errors.Is(err, fs.ErrNotExist):
@@ -97,36 +96,39 @@ func Create(path string, o *Options) (*File, error) {
 	return f, nil
 }
 
-// fail gives an error of the system a kind and a place. Errors that have one,
-// and those of a context, stay as they are.
-func (f *File) fail(err error, field string) error {
+func (f *File) fail(err error, field string) error { return Fail(err, f.path, field, -1) }
+
+// Fail gives an error of the system a kind and a place: the file at path, the
+// field and the offset, which is none if it is negative. Errors that have a
+// kind, and those of a context, stay as they are.
+func Fail(err error, path, field string, off int64) error {
 	var e *tensor.Error
 	if err == nil || errors.As(err, &e) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	kind, off := tensor.ErrIO, int64(-1)
+	kind := tensor.ErrIO
 	switch {
 	case fsys.IsNoSpace(err):
-		kind, off = tensor.ErrNoSpace, f.off
+		kind = tensor.ErrNoSpace
 	case fsys.IsFault(err):
 		kind = tensor.ErrChanged
 	case errors.Is(err, fs.ErrExist):
 		kind = tensor.ErrExists
 	}
-	return &tensor.Error{Kind: kind, Path: f.path, Offset: off, Field: field, Err: err}
+	return &tensor.Error{Kind: kind, Path: path, Offset: off, Field: field, Err: err}
 }
 
 // Write appends p.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	f.off += int64(n)
-	return n, f.fail(err, "write")
+	return n, Fail(err, f.path, "write", f.off)
 }
 
 // WriteAt changes bytes that were written.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.file.WriteAt(p, off)
-	return n, f.fail(err, fmt.Sprintf("write at %d", off))
+	return n, Fail(err, f.path, "write", off+int64(n))
 }
 
 // Commit gives the file its name. When it returns nil the file is there and,

@@ -65,6 +65,7 @@ var layers = []struct {
 	{"mmap", 20},
 	{"sparse", 20},
 	{"transform", 20},
+	{"internal/atomicfile", 25},
 	{"", 30}, // the module root
 	{"internal", 35},
 	{"convert", 40},
