@@ -13,6 +13,10 @@ func (b *castBuffer) prepare(d, s elem) {
 		b.steps[b.nsteps] = castStep{k, size}
 		b.nsteps++
 	}
+	if d == s && d != elemBool {
+		add(copyBlock, 0)
+		return
+	}
 	toBool := d == elemBool || d == castBool1
 	// From what lies in src to one of the ten types that Go converts.
 	switch s {

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
@@ -76,15 +77,51 @@ func (h Float16) String() string {
 // shortest formats x with the fewest digits for which same holds, as 'g' does
 // for float64. NaN and infinities look as strconv writes them.
 func shortest(x float64, same func(float64) bool) string {
+	return strconv.FormatFloat(shortFloat(x, same), 'g', -1, 64)
+}
+
+// shortFloat returns the float64 that prints with the fewest digits of those
+// next to x for which same holds.
+func shortFloat(x float64, same func(float64) bool) float64 {
 	if math.IsNaN(x) || math.IsInf(x, 0) {
-		return strconv.FormatFloat(x, 'g', -1, 32)
+		return x
 	}
 	var buf [32]byte
-	for digits := 1; ; digits++ {
-		s := strconv.AppendFloat(buf[:0], x, 'e', digits-1, 64)
-		if f, err := strconv.ParseFloat(string(s), 64); err != nil || same(f) || digits == 17 {
-			// Parsed again, the short decimal is the float64 that prints as it.
-			return strconv.FormatFloat(f, 'g', -1, 64)
+	for digits := 0; digits < 17; digits++ {
+		s := strconv.AppendFloat(buf[:0], x, 'e', digits, 64)
+		y := parseFloat(s)
+		if same(y) {
+			return y
+		}
+		if math.Abs(y) < math.Abs(x) {
+			// At powers of two the next number is twice as far above as below, so
+			// that the farther neighbour may be the one that rounds to x.
+			if y = parseFloat(increment(s)); same(y) {
+				return y
+			}
 		}
 	}
+	return x
+}
+
+// increment adds one to the last digit before the exponent, away from zero.
+func increment(s []byte) []byte {
+	mantissa, exponent, _ := bytes.Cut(s, []byte("e"))
+	whole, fraction, _ := bytes.Cut(mantissa, []byte("."))
+	n, _ := strconv.ParseInt(string(whole)+string(fraction), 10, 64)
+	e, _ := strconv.Atoi(string(exponent))
+	if s[0] == '-' {
+		n--
+	} else {
+		n++
+	}
+	up := strconv.AppendInt(nil, n, 10)
+	up = append(up, 'e')
+	return strconv.AppendInt(up, int64(e-len(fraction)), 10)
+}
+
+// parseFloat is for text that strconv wrote.
+func parseFloat(s []byte) float64 {
+	f, _ := strconv.ParseFloat(string(s), 64)
+	return f
 }
