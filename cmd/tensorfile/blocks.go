@@ -43,7 +43,11 @@ func newPlan(p pick, cOrder bool) (*plan, error) {
 		}
 	}
 	if !cOrder {
-		slices.SortStableFunc(pl.axes, func(i, j int) int {
+		turn := pl.axes
+		if p.DType().Packed() {
+			turn = turn[:len(turn)-1] // the packed axis stays the fastest
+		}
+		slices.SortStableFunc(turn, func(i, j int) int {
 			return cmp.Compare(absolute(strides[j]), absolute(strides[i]))
 		})
 	}
@@ -143,8 +147,8 @@ func (pl *plan) block(i int64) (tensor.Selection, tensor.Shape) {
 	return sel, shape
 }
 
-// read calls fn with block i: a view of the mapping under guard, or a copy in
-// buf, which it may replace. It is one goroutine's.
+// read calls fn with block i, its axes in the order of the plan: a view of the
+// mapping under guard, or a copy in buf, which it may replace.
 func (pl *plan) read(ctx context.Context, i int64, buf *[]byte, fn func(tensor.View) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -157,13 +161,20 @@ func (pl *plan) read(ctx context.Context, i int64, buf *[]byte, fn func(tensor.V
 					return err
 				}
 			}
-			if v, err = v.Select(sel); err != nil {
+			if v, err = v.Select(sel); err == nil {
+				v, err = v.Permute(pl.axes...)
+			}
+			if err != nil {
 				return err
 			}
 			return fn(v)
 		})
 	}
-	n, err := tensor.ByteSize(pl.DType(), shape)
+	turned, back := make(tensor.Shape, len(shape)), make([]int, len(shape))
+	for k, axis := range pl.axes {
+		turned[k], back[axis] = shape[axis], k
+	}
+	n, err := tensor.ByteSize(pl.DType(), turned)
 	if err != nil {
 		return err
 	}
@@ -176,7 +187,11 @@ func (pl *plan) read(ctx context.Context, i int64, buf *[]byte, fn func(tensor.V
 			return err
 		}
 	}
-	dst, err := tensor.NewView((*buf)[:n], pl.DType(), shape, nil, 0, tensor.HostOrder)
+	v, err := tensor.NewView((*buf)[:n], pl.DType(), turned, nil, 0, tensor.HostOrder)
+	if err != nil {
+		return err
+	}
+	dst, err := v.Permute(back...)
 	if err != nil {
 		return err
 	}
@@ -188,7 +203,7 @@ func (pl *plan) read(ctx context.Context, i int64, buf *[]byte, fn func(tensor.V
 	if err != nil {
 		return err
 	}
-	return fn(dst)
+	return fn(v)
 }
 
 // planParts is into how many parts of their own large tensors are cut, however

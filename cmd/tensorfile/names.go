@@ -68,7 +68,7 @@ func (in *input) find(arg string, selections bool, each func(pick, error) error)
 		return true, each(pick{}, err)
 	}
 	name, sel, selErr := "", tensor.Selection(nil), error(nil)
-	if i := strings.LastIndexByte(arg, '['); selections && i > 0 && strings.HasSuffix(arg, "]") {
+	if i := strings.LastIndexByte(arg, '['); selections && i > 0 {
 		name = strings.TrimRight(arg[:i], " ")
 		sel, selErr = tensor.ParseSelection(arg[i:])
 		t, err := in.Tensor(name)
@@ -97,9 +97,6 @@ func (in *input) find(arg string, selections bool, each func(pick, error) error)
 	}
 	if name == "" {
 		name = arg
-	}
-	if isGlob(name) {
-		return false, nil
 	}
 	return false, in.notFound(name)
 }

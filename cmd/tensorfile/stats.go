@@ -270,8 +270,17 @@ func (t *tool) picked(ctx context.Context, in *input, names []string, fn func(pi
 		}
 		return nil
 	}
+	seen := map[string]bool{}
 	for _, name := range names {
-		found, err := in.find(name, true, one)
+		found, err := in.find(name, true, func(p pick, err error) error {
+			if p.Tensor != nil {
+				if seen[p.label()] {
+					return nil
+				}
+				seen[p.label()] = true
+			}
+			return one(p, err)
+		})
 		switch {
 		case err != nil && errors.Is(err, tensorfile.ErrNotFound):
 			if missing != nil {

@@ -14,18 +14,12 @@ const (
 	codeBlock  = 1 << 15
 )
 
-// eachBlock cuts v into views of at most limit elements, in C order where v is
-// large in its outer axes, and calls fn with them.
+// eachBlock cuts v into views of about limit elements at most, in C order, and
+// calls fn with them. The cuts depend on the shape alone, so that results do,
+// too.
 func eachBlock(v tensor.View, limit int64, fn func(tensor.View) error) error {
 	if v.NumElements() == 0 {
 		return nil
-	}
-	if v.IsContiguous() && v.Rank() != 1 && !v.DType().Packed() {
-		flat, err := v.Reshape(tensor.Shape{v.NumElements()})
-		if err != nil {
-			return err
-		}
-		v = flat
 	}
 	return cut(v, 0, limit, fn)
 }

@@ -12,7 +12,7 @@
 //
 // Blocks that several accumulators took are brought together by Merge. Results
 // depend on how the elements were cut into blocks only in the last digits of
-// mean and deviation, and not at all if the cuts and the order are the same.
+// mean and deviation, and on strides and byte order not at all.
 //
 // NaN is counted and otherwise left out. Infinities count for the extremes and
 // the quantiles, and are left out of mean and deviation. Complex numbers are

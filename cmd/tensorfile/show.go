@@ -1,0 +1,366 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+func init() { commands = append(commands, newShowCmd) }
+
+type showFlags struct {
+	full, hex, force, json bool
+	precision              int
+	as, output             string
+}
+
+var showForms = []string{"text", "csv", "json", "npy", "raw"}
+
+func newShowCmd(t *tool) *cobra.Command {
+	var o showFlags
+	cmd := &cobra.Command{
+		Use:   "show FILE NAME[SEL]",
+		Short: "Print the values of a tensor",
+		Long: `Print the values of a tensor, or of a selection of it, as NumPy does: large ones
+as a summary of their corners, of which nothing else is read. Several names, and
+globs, are shown one after the other. The name may be left out where a file holds
+one tensor.
+
+--as text prints a line about the tensor and its values. csv is a line for each
+row of the last axis, rows of all other axes below each other. json is nested
+lists. npy is a file of NumPy's. raw is the elements' bytes, in C order, numbers
+little-endian. All but text are whole tensors, not summaries. --hex shows the
+first bytes of raw, with --full all of them.`,
+		Example: `  tensorfile show weights.npz conv1
+  tensorfile show weights.npz 'conv1[0, :, ::2]' --precision 3
+  tensorfile show model.tensor bias --as csv > bias.csv
+  tensorfile show model.tensor 'tokens[-100:]' --as npy -o last.npy
+  tensorfile show array.npy --hex`,
+		Annotations: map[string]string{
+			"Selections": `  As in NumPy: items for the axes, between commas. 3 or -1 is one element,
+  2:10, ::2 and ::-1 are ranges, ... stands for all axes that are left.`,
+			exitStatus: exitText("0  done", "1  no tensor matches", "2  the tensor or the file cannot be read, or the output not written")},
+		Args:              nArgs(1, -1),
+		ValidArgsFunction: t.completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.json && cmd.Flags().Changed("as") && o.as != "json" {
+				return usage(cmd, "--json and --as %s exclude each other", o.as)
+			}
+			if o.json {
+				o.as = "json"
+			}
+			if !slices.Contains(showForms, o.as) {
+				return usage(cmd, "--as is one of %s", strings.Join(showForms, ", "))
+			}
+			if o.hex && o.as != "text" {
+				return usage(cmd, "--hex and --as %s exclude each other", o.as)
+			}
+			if o.output == "" && (o.as == "npy" || o.as == "raw") && terminal(t.out.file) {
+				return usage(cmd, "standard output is a terminal, and %s is binary: -o FILE or a pipe takes it", o.as)
+			}
+			in, err := t.open(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			defer in.close()
+			picks, err := t.choose(cmd, in, args[1:])
+			if err != nil || len(picks) == 0 {
+				return err
+			}
+			if len(picks) > 1 && o.as != "text" {
+				return usage(cmd, "%d tensors are named; --as %s takes one", len(picks), o.as)
+			}
+			return t.show(cmd.Context(), picks, &o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.full, "full", false, "all values, no summary")
+	f.IntVar(&o.precision, "precision", 8, "at most `N` digits behind the decimal point, in text")
+	f.BoolVar(&o.hex, "hex", false, "bytes instead of values")
+	f.StringVar(&o.as, "as", "text", "in this `FORM`: text, csv, json, npy or raw")
+	f.BoolVar(&o.json, "json", false, "the same as --as json")
+	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE`")
+	f.BoolVarP(&o.force, "force", "f", false, "replace a file that is there")
+	cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(showForms, cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// choose finds what to show.
+func (t *tool) choose(cmd *cobra.Command, in *input, names []string) ([]pick, error) {
+	ctx := cmd.Context()
+	if len(names) == 0 {
+		n, err := in.Len()
+		if err != nil {
+			return nil, err
+		}
+		if skipped := in.skipped(); n == 0 && len(skipped) > 0 {
+			return nil, skipped[0]
+		}
+		if n != 1 {
+			e := usage(cmd, "%s holds %s: name one", in.Path(), plural(int64(n), "tensor"))
+			e.hint = "'tensorfile ls " + in.Path() + "' lists them"
+			return nil, e
+		}
+	}
+	var picks []pick
+	err := t.picked(ctx, in, names, func(p pick, err error) error {
+		if err != nil {
+			return err
+		}
+		picks = append(picks, p)
+		return nil
+	}, func(err error) { t.fail(err) })
+	return picks, err
+}
+
+// show writes what was chosen to where it is wanted.
+func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) error {
+	if o.output == "" {
+		return t.showTo(ctx, t.out, picks, o)
+	}
+	for _, p := range picks {
+		if same(p.File().Path(), o.output) {
+			return &tensorfile.Error{Kind: tensorfile.ErrPath, Path: o.output, Offset: -1, Field: "output", Got: "the file that is read", Want: "another file"}
+		}
+	}
+	f, err := atomicfile.Create(o.output, &atomicfile.Options{Overwrite: o.force})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := t.showTo(ctx, w, picks, o); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// same reports whether two paths lead to one file.
+func same(a, b string) bool {
+	fa, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	fb, err := os.Stat(b)
+	return err == nil && os.SameFile(fa, fb)
+}
+
+func (t *tool) showTo(ctx context.Context, w io.Writer, picks []pick, o *showFlags) error {
+	for i, p := range picks {
+		if _, _, composite := p.Composite(); composite {
+			_, err := p.View()
+			return err
+		}
+		var err error
+		switch o.as {
+		case "csv":
+			err = t.showCSV(ctx, w, p)
+		case "json":
+			err = t.showJSON(ctx, w, p)
+		case "npy":
+			err = t.showNPY(ctx, w, p)
+		case "raw":
+			err = t.writeBytes(ctx, w, p)
+		default:
+			if i > 0 {
+				io.WriteString(w, "\n")
+			}
+			err = t.showText(ctx, w, p, o)
+		}
+		if err != nil {
+			return located(err, p.Tensor)
+		}
+	}
+	return nil
+}
+
+// showText prints a line about a tensor, and its values.
+func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
+	shape, err := p.shape()
+	if err != nil {
+		return err
+	}
+	n, err := tensor.ByteSize(p.DType(), shape)
+	if err != nil {
+		return err
+	}
+	bold, plain := "", ""
+	if w == io.Writer(t.out) && t.colored() {
+		bold, plain = "\x1b[1m", "\x1b[0m"
+	}
+	about := []string{p.DType().String() + " " + shape.String(), sizeText(n)}
+	if p.sel == nil {
+		about = append(about, layoutWord(p.Tensor))
+	}
+	if p.Storage().Codec != "" {
+		about = append(about, p.Storage().Codec)
+	}
+	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, strings.Join(append(about, notes(p.Tensor, nil)...), "  "))
+	if o.hex {
+		return t.showHex(ctx, w, p, n, o.full)
+	}
+	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
+	if o.precision <= 0 {
+		fo.Precision = -1
+	}
+	if err := t.format(ctx, w, p, shape, fo); err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "\n")
+	return err
+}
+
+// format prints values straight from the mapping, or of a copy of what is
+// shown.
+func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Shape, o *tensor.FormatOptions) error {
+	if _, err := p.View(); err == nil {
+		return p.Guard(func(v tensor.View) (err error) {
+			if p.sel != nil {
+				if v, err = v.Select(p.sel); err != nil {
+					return err
+				}
+			}
+			return tensor.Fprint(contextWriter{ctx, w}, v, o)
+		})
+	}
+	n, err := shape.NumElements()
+	if err != nil {
+		return err
+	}
+	if o.Full || n <= summaryThreshold {
+		v, err := p.readAll(ctx)
+		if err != nil {
+			return err
+		}
+		return tensor.Fprint(contextWriter{ctx, w}, v, o)
+	}
+	v, err := corners(ctx, p, shape)
+	if err != nil {
+		return err
+	}
+	short := *o
+	short.Threshold = -1
+	return tensor.Fprint(w, v, &short)
+}
+
+// readAll copies what is picked.
+func (p pick) readAll(ctx context.Context) (tensor.View, error) {
+	if p.sel == nil {
+		return p.Read(ctx)
+	}
+	return p.Read(ctx, p.sel)
+}
+
+// contextWriter ends a long print with its context.
+type contextWriter struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (c contextWriter) Write(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.w.Write(p)
+}
+
+// errEnough ends a stream of which no more is wanted.
+var errEnough = errors.New("enough")
+
+// hexHead is how many bytes --hex shows without --full.
+const hexHead = 256
+
+// showHex prints bytes in hexadecimal digits, grouped by elements, and as text.
+func (t *tool) showHex(ctx context.Context, w io.Writer, p pick, size int64, full bool) error {
+	h := &hexWriter{w: w, left: size, group: 1}
+	if n := int(p.DType().UnitBytes); n == 2 || n == 4 || n == 8 || n == 16 {
+		h.group = n
+	}
+	if !full {
+		h.left = min(size, hexHead)
+	}
+	more := size - h.left
+	err := t.writeBytes(ctx, h, p)
+	if err == nil || errors.Is(err, errEnough) {
+		err = h.line()
+	}
+	if err == nil && more > 0 {
+		_, err = fmt.Fprintf(w, "... %s more\n", sizeText(more))
+	}
+	return err
+}
+
+type hexWriter struct {
+	w     io.Writer
+	group int
+	at    int64
+	left  int64
+	buf   []byte
+	out   []byte
+}
+
+func (h *hexWriter) Write(p []byte) (int, error) {
+	total := len(p)
+	for len(p) > 0 {
+		if h.left == 0 {
+			return total - len(p), errEnough
+		}
+		n := int(min(int64(len(p)), h.left, int64(16-len(h.buf))))
+		h.buf = append(h.buf, p[:n]...)
+		h.left, p = h.left-int64(n), p[n:]
+		if len(h.buf) == 16 {
+			if err := h.line(); err != nil {
+				return total - len(p), err
+			}
+		}
+	}
+	return total, nil
+}
+
+// line prints what is in the buffer.
+func (h *hexWriter) line() error {
+	if len(h.buf) == 0 {
+		return nil
+	}
+	const digits = "0123456789abcdef"
+	b := fmt.Appendf(h.out[:0], "%08x ", h.at)
+	for i := range 16 {
+		if i%h.group == 0 {
+			b = append(b, ' ')
+		}
+		if i < len(h.buf) {
+			b = append(b, digits[h.buf[i]>>4], digits[h.buf[i]&15])
+		} else {
+			b = append(b, "  "...)
+		}
+	}
+	b = append(b, "  |"...)
+	for _, c := range h.buf {
+		if c < ' ' || c >= 0x7f {
+			c = '.'
+		}
+		b = append(b, c)
+	}
+	b = append(b, "|\n"...)
+	h.at += int64(len(h.buf))
+	h.buf, h.out = h.buf[:0], b
+	_, err := h.w.Write(b)
+	return err
+}

@@ -1,0 +1,402 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// inOrder calls fn with everything that is picked, in C order, as views that
+// follow each other.
+func (t *tool) inOrder(ctx context.Context, p pick, fn func(tensor.View) error) error {
+	if p.Storage().Kind == tensorfile.StorageEncoded {
+		return t.decoded(ctx, p, fn)
+	}
+	pl, err := newPlan(p, true)
+	if err != nil {
+		return err
+	}
+	var buf []byte
+	for i := range pl.blocks {
+		if err := pl.read(ctx, i, &buf, fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeBytes writes the C-order image of what is picked, little-endian.
+func (t *tool) writeBytes(ctx context.Context, w io.Writer, p pick) error {
+	if p.sel == nil {
+		return p.WriteCOrder(ctx, w)
+	}
+	return t.inOrder(ctx, p, func(v tensor.View) error { return v.WriteCOrder(w, tensor.LittleEndian) })
+}
+
+// showNPY writes a file of NumPy's.
+func (t *tool) showNPY(ctx context.Context, w io.Writer, p pick) error {
+	npy, ok := convert.ByName("npy")
+	if !ok || npy.Write == nil {
+		return fmt.Errorf("npy is not among the formats of this program")
+	}
+	x := p.Tensor
+	if p.sel != nil {
+		f, err := t.copyOf(ctx, p)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if x, err = f.Tensor(p.Name()); err != nil {
+			return err
+		}
+	}
+	return npy.Write(ctx, w, []convert.Source{{Tensor: x, As: p.Name()}}, nil)
+}
+
+// copyOf is a file in memory that holds what is picked.
+func (t *tool) copyOf(ctx context.Context, p pick) (*tensorfile.File, error) {
+	v, err := p.readAll(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b, err := v.Bytes()
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := p.Attrs()
+	if err != nil {
+		return nil, err
+	}
+	attrs = maps.Clone(attrs)
+	delete(attrs, "dims") // of axes that may be gone
+	return tensorfile.OpenLayout(mmap.NewReaderAt(bytes.NewReader(b), int64(len(b)), p.File().Path()), &tensorfile.Layout{
+		Format:   p.File().Info().Format,
+		Storages: []tensorfile.LayoutStorage{{Size: int64(len(b))}},
+		Tensors:  []tensorfile.LayoutTensor{{Name: p.Name(), DType: v.DType(), Shape: v.Shape(), Order: v.Order(), Attrs: attrs}},
+	}, &tensorfile.OpenOptions{NoMmap: true, MaxBytes: -1})
+}
+
+// showCSV writes a line for each row of the last axis.
+func (t *tool) showCSV(ctx context.Context, w io.Writer, p pick) error {
+	shape, err := p.shape()
+	if err != nil {
+		return err
+	}
+	row := int64(1)
+	if len(shape) > 1 {
+		row = shape[len(shape)-1]
+	}
+	add, err := appender(p.DType(), csvStyle)
+	if err != nil {
+		return err
+	}
+	out := values{w: w, add: add}
+	n := int64(0)
+	err = t.inOrder(ctx, p, func(v tensor.View) error {
+		return out.each(v, func(b []byte) []byte {
+			if n++; n%row == 0 {
+				return append(b, '\n')
+			}
+			return append(b, ',')
+		}, nil)
+	})
+	return err
+}
+
+// showJSON writes one document with the values as nested lists. Without
+// elements they are [].
+func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
+	shape, err := p.shape()
+	if err != nil {
+		return err
+	}
+	add, err := appender(p.DType(), jsonStyle)
+	if err != nil {
+		return err
+	}
+	head := struct {
+		Schema string `json:"schema"`
+		jsonPath
+		Format    string  `json:"format"`
+		Name      string  `json:"name"`
+		Selection *string `json:"selection"`
+		DType     string  `json:"dtype"`
+		Shape     []int64 `json:"shape"`
+	}{schema("show"), pathJSON(p.File().Path()), p.File().Info().Format, p.Name(), nil, p.DType().String(), list(shape)}
+	if p.sel != nil {
+		text := p.sel.String()
+		head.Selection = &text
+	}
+	b, err := marshal(head)
+	if err != nil {
+		return err
+	}
+	b = append(b[:len(b)-1], `,"values":`...)
+	total, err := shape.NumElements()
+	if err != nil {
+		return err
+	}
+	if total == 0 {
+		b = append(b, "[]"...)
+	}
+	if _, err := w.Write(b); err != nil {
+		return err
+	}
+	// Before and behind the n-th element stand as many brackets as there are
+	// axes of which it is the first or the last.
+	inner := make([]int64, len(shape))
+	for axis, size := len(shape)-1, int64(1); axis >= 0; axis-- {
+		size *= shape[axis]
+		inner[axis] = size
+	}
+	n := int64(0)
+	out := values{w: w, add: add}
+	err = t.inOrder(ctx, p, func(v tensor.View) error {
+		return out.each(v, func(b []byte) []byte {
+			n++
+			closed := 0
+			for axis := len(shape) - 1; axis >= 0 && n%inner[axis] == 0; axis-- {
+				b = append(b, ']')
+				closed++
+			}
+			if n < total {
+				b = append(b, ',')
+				if closed > 0 {
+					b = append(b, '\n')
+				}
+			}
+			return b
+		}, func(b []byte) []byte {
+			for _, size := range inner {
+				if n%size == 0 {
+					b = append(b, '[')
+				}
+			}
+			return b
+		})
+	})
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "}\n")
+	return err
+}
+
+type style int
+
+const (
+	csvStyle style = iota
+	jsonStyle
+)
+
+// values prints elements one by one.
+type values struct {
+	w   io.Writer
+	add func(b []byte, v tensor.View, i int64) ([]byte, error)
+	buf []byte
+}
+
+// each prints the elements of v, with what before and behind append around
+// each.
+func (o *values) each(v tensor.View, behind, before func([]byte) []byte) error {
+	if v.NumElements() == 0 {
+		return nil
+	}
+	// One axis of a dtype that has all digits, or of the elements themselves.
+	flat := tensor.Shape{v.NumElements()}
+	wide := wideType(v.DType())
+	all, err := tensor.Make(wide, v.Shape())
+	if err != nil {
+		return err
+	}
+	if wide == v.DType() {
+		err = tensor.Copy(all, v)
+	} else {
+		err = tensor.Cast(all, v)
+	}
+	if err != nil {
+		return err
+	}
+	if all, err = all.Reshape(flat); err != nil {
+		return err
+	}
+	for i := range flat[0] {
+		if before != nil {
+			o.buf = before(o.buf)
+		}
+		if o.buf, err = o.add(o.buf, all, i); err != nil {
+			return err
+		}
+		o.buf = behind(o.buf)
+		if len(o.buf) >= 64<<10 {
+			if _, err := o.w.Write(o.buf); err != nil {
+				return err
+			}
+			o.buf = o.buf[:0]
+		}
+	}
+	_, err = o.w.Write(o.buf)
+	o.buf = o.buf[:0]
+	return err
+}
+
+// wideType is what elements are turned to before they are printed.
+func wideType(d tensor.DType) tensor.DType {
+	switch d.Class {
+	case tensor.ClassInt:
+		return tensor.I64
+	case tensor.ClassUint:
+		return tensor.U64
+	case tensor.ClassBool:
+		return tensor.U8
+	case tensor.ClassFloat:
+		return tensor.F64
+	case tensor.ClassComplex:
+		return tensor.C128
+	}
+	return d
+}
+
+// appender returns the function that appends element i of a one-dimensional
+// view of wideType(d).
+func appender(d tensor.DType, s style) (func([]byte, tensor.View, int64) ([]byte, error), error) {
+	if !d.Known() || d.Class == tensor.ClassBlock {
+		return nil, &hinted{
+			&tensorfile.Error{Kind: tensorfile.ErrDType, Offset: -1, Field: "dtype", Got: d.String(), Want: "one whose elements are values"},
+			"--hex shows its bytes, --as raw writes them",
+		}
+	}
+	float := floatAppender(d, s)
+	switch d.Class {
+	case tensor.ClassInt:
+		return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+			x, err := tensor.ReadElem[int64](v, i)
+			return strconv.AppendInt(b, x, 10), err
+		}, nil
+	case tensor.ClassUint:
+		return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+			x, err := tensor.ReadElem[uint64](v, i)
+			return strconv.AppendUint(b, x, 10), err
+		}, nil
+	case tensor.ClassBool:
+		return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+			x, err := tensor.ReadElem[uint8](v, i)
+			return strconv.AppendBool(b, x != 0), err
+		}, nil
+	case tensor.ClassFloat:
+		return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+			x, err := tensor.ReadElem[float64](v, i)
+			return float(b, x), err
+		}, nil
+	case tensor.ClassComplex:
+		return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+			x, err := tensor.ReadElem[complex128](v, i)
+			if s == jsonStyle {
+				b = float(append(b, '['), real(x))
+				return append(float(append(b, ','), imag(x)), ']'), err
+			}
+			b = float(b, real(x))
+			if im := imag(x); !math.Signbit(im) || math.IsNaN(im) {
+				b = append(b, '+')
+			}
+			return append(float(b, imag(x)), 'j'), err
+		}, nil
+	}
+	return func(b []byte, v tensor.View, i int64) ([]byte, error) {
+		var text string
+		var err error
+		if d.Variant == tensor.VariantOpaque {
+			var unit []byte
+			unit, err = v.UnitAt(i)
+			text = hex.EncodeToString(unit)
+		} else {
+			text, err = v.StringAt(i)
+		}
+		if err != nil {
+			return b, err
+		}
+		if s == jsonStyle {
+			q, err := json.Marshal(text)
+			return append(b, q...), err
+		}
+		if strings.ContainsAny(text, "\",\r\n") {
+			text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+		}
+		return append(b, text...), nil
+	}, nil
+}
+
+// floatAppender returns the function that appends a float with the fewest
+// digits that tell it from its neighbours in d.
+func floatAppender(d tensor.DType, s style) func([]byte, float64) []byte {
+	bits := 32
+	if d == tensor.F64 || d == tensor.C128 {
+		bits = 64
+	}
+	round := rounding(d)
+	return func(b []byte, x float64) []byte {
+		if round != nil && x-x == 0 {
+			x = fewest(x, round)
+		}
+		if s == jsonStyle {
+			if round != nil {
+				return appendJSONFloat(b, x, 64)
+			}
+			return appendJSONFloat(b, x, bits)
+		}
+		switch {
+		case math.IsNaN(x):
+			return append(b, "nan"...)
+		case math.IsInf(x, 1):
+			return append(b, "inf"...)
+		case math.IsInf(x, -1):
+			return append(b, "-inf"...)
+		case round != nil:
+			return strconv.AppendFloat(b, x, 'g', -1, 64)
+		}
+		return strconv.AppendFloat(b, x, 'g', -1, bits)
+	}
+}
+
+// rounding returns how a float64 is rounded to d, if d is shorter than f32.
+func rounding(d tensor.DType) func(float64) float64 {
+	switch d {
+	case tensor.F16:
+		return func(x float64) float64 { return tensor.ToFloat16(x).Float64() }
+	case tensor.BF16:
+		return func(x float64) float64 { return tensor.ToBFloat16(x).Float64() }
+	case tensor.F8E4M3FN:
+		return func(x float64) float64 { return tensor.ToFloat8E4M3FN(x).Float64() }
+	case tensor.F8E5M2:
+		return func(x float64) float64 { return tensor.ToFloat8E5M2(x).Float64() }
+	case tensor.F8E4M3FNUZ:
+		return func(x float64) float64 { return tensor.ToFloat8E4M3FNUZ(x).Float64() }
+	case tensor.F8E5M2FNUZ:
+		return func(x float64) float64 { return tensor.ToFloat8E5M2FNUZ(x).Float64() }
+	}
+	return nil // f4, f6 and powers of two are short as they are
+}
+
+// fewest returns the decimal of the fewest digits that rounds to x.
+func fewest(x float64, round func(float64) float64) float64 {
+	var buf [32]byte
+	for digits := range 6 {
+		b := strconv.AppendFloat(buf[:0], x, 'e', digits, 64)
+		if y, err := strconv.ParseFloat(string(b), 64); err == nil && round(y) == x {
+			return y
+		}
+	}
+	return x
+}
