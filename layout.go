@@ -108,6 +108,9 @@ func (f *File) indexLayout() error {
 			}
 			t.Strides = st
 		}
+		if _, err := tensor.ByteSize(t.DType, t.Shape); err != nil {
+			return located(err, "", t.Name)
+		}
 		var size int64
 		if t.Storage >= 0 {
 			size = l.Storages[t.Storage].Size

@@ -300,7 +300,7 @@ func (v *verifier) records(cat *format.Catalog) error {
 		if s.Size == 0 {
 			return nil
 		}
-		if old, ok := v.sums[s.Payload]; ok && old.Size == s.Size {
+		if old, ok := v.sums[s.Payload]; ok && old.Size == s.Size && old.ID == s.ID {
 			return nil // the same bytes in another generation
 		}
 		copied := *s
