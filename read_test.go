@@ -308,6 +308,9 @@ func foreign(t testing.TB, b []byte, l *tensorfile.Layout, o *tensorfile.OpenOpt
 	return must(tensorfile.OpenLayout(m, l, o))(t)
 }
 
+// memMap is a source in memory.
+func memMap(b []byte) *mmap.Map { return mmap.NewReaderAt(bytes.NewReader(b), int64(len(b)), "memory") }
+
 // Each reason why there is no slice or view has its own error.
 func TestDataErrors(t *testing.T) {
 	plain := func(d tensor.DType, off int64, s tensor.Shape, st tensor.Strides, o tensor.ByteOrder) tensorfile.LayoutTensor {
