@@ -96,7 +96,6 @@ type printer struct {
 	perUnit int64 // elements in an addressable unit of the last axis
 	lead    [MaxRank]int64
 	trail   [MaxRank]int64 // lead and trail together are all, or there is a gap
-	width   int
 	opts    FormatOptions
 	cells   cells
 	line    []byte
@@ -126,9 +125,7 @@ func newPrinter(w io.Writer, v View, o *FormatOptions) *printer {
 		p.shape = unitShape(v.dtype, v.shape)
 		n, _ = p.shape.NumElements()
 	}
-	for axis, e := range p.shape {
-		p.lead[axis] = e
-	}
+	copy(p.lead[:], p.shape)
 	if !p.opts.Full && n > int64(p.opts.Threshold) {
 		p.summarise()
 	}
