@@ -171,15 +171,23 @@ type mover struct {
 const tile = 16
 
 func (m *mover) block(a, b, n1, n0 int) {
-	if n1 <= tile || n0 <= tile || abs(int64(m.b1)) >= abs(int64(m.b0)) || m.unit > 64 {
-		m.rows(a, b, n1, n0)
-		return
-	}
-	for i := 0; i < n1; i += tile {
-		rows := min(tile, n1-i)
-		for j := 0; j < n0; j += tile {
-			m.rows(a+i*m.a1+j*m.a0, b+i*m.b1+j*m.b0, rows, min(tile, n0-j))
+	switch {
+	case n0 < minRun && n1 > n0:
+		// Short rows cost more to start than to copy: run the other way.
+		t := *m
+		t.a0, t.a1, t.b0, t.b1 = m.a1, m.a0, m.b1, m.b0
+		for i := 0; i < n1; i += runBlock {
+			t.rows(a+i*m.a1, b+i*m.b1, n0, min(runBlock, n1-i))
 		}
+	case n1 > tile && abs(int64(m.b1)) < abs(int64(m.b0)) && m.unit <= 64:
+		for i := 0; i < n1; i += tile {
+			rows := min(tile, n1-i)
+			for j := 0; j < n0; j += tile {
+				m.rows(a+i*m.a1+j*m.a0, b+i*m.b1+j*m.b0, rows, min(tile, n0-j))
+			}
+		}
+	default:
+		m.rows(a, b, n1, n0)
 	}
 }
 
@@ -201,6 +209,10 @@ func (m *mover) rows(a, b, n1, n0 int) {
 		m.copy8(a, b, n1, n0)
 	case m.unit == 16:
 		m.copy16(a, b, n1, n0)
+	case m.unit == 32:
+		m.copy32(a, b, n1, n0)
+	case m.unit == 64:
+		m.copy64(a, b, n1, n0)
 	default:
 		m.copyLong(a, b, n1, n0)
 	}

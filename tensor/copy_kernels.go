@@ -8,6 +8,7 @@ import (
 // The kernels move n1 rows of n0 units. Fixed-size array pointers and
 // encoding/binary compile to single moves without asking for alignment.
 
+//go:noinline
 func (m *mover) copy1(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
@@ -22,12 +23,13 @@ func (m *mover) copy1(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) copy2(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			*(*[2]byte)(dst[i:]) = *(*[2]byte)(src[j:])
+			*(*[2]byte)(dst[i : i+2]) = *(*[2]byte)(src[j : j+2])
 			i += a0
 			j += b0
 		}
@@ -36,12 +38,13 @@ func (m *mover) copy2(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) copy4(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			*(*[4]byte)(dst[i:]) = *(*[4]byte)(src[j:])
+			*(*[4]byte)(dst[i : i+4]) = *(*[4]byte)(src[j : j+4])
 			i += a0
 			j += b0
 		}
@@ -50,12 +53,13 @@ func (m *mover) copy4(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) copy8(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			*(*[8]byte)(dst[i:]) = *(*[8]byte)(src[j:])
+			*(*[8]byte)(dst[i : i+8]) = *(*[8]byte)(src[j : j+8])
 			i += a0
 			j += b0
 		}
@@ -64,12 +68,49 @@ func (m *mover) copy8(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) copy16(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			*(*[16]byte)(dst[i:]) = *(*[16]byte)(src[j:])
+			*(*[16]byte)(dst[i : i+16]) = *(*[16]byte)(src[j : j+16])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+//go:noinline
+func (m *mover) copy32(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := (*[32]byte)(dst[i:i+32]), (*[32]byte)(src[j:j+32])
+			*(*[16]byte)(d[:16]) = *(*[16]byte)(s[:16])
+			*(*[16]byte)(d[16:]) = *(*[16]byte)(s[16:])
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+//go:noinline
+func (m *mover) copy64(a, b, n1, n0 int) {
+	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := (*[64]byte)(dst[i:i+64]), (*[64]byte)(src[j:j+64])
+			*(*[16]byte)(d[:16]) = *(*[16]byte)(s[:16])
+			*(*[16]byte)(d[16:32]) = *(*[16]byte)(s[16:32])
+			*(*[16]byte)(d[32:48]) = *(*[16]byte)(s[32:48])
+			*(*[16]byte)(d[48:]) = *(*[16]byte)(s[48:])
 			i += a0
 			j += b0
 		}
@@ -80,6 +121,8 @@ func (m *mover) copy16(a, b, n1, n0 int) {
 
 // copyLong is for units of other sizes, runs that lie without gaps in both
 // operands among them.
+//
+//go:noinline
 func (m *mover) copyLong(a, b, n1, n0 int) {
 	size := m.unit
 	for ; n1 > 0; n1-- {
@@ -94,12 +137,13 @@ func (m *mover) copyLong(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) swap2(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			binary.LittleEndian.PutUint16(dst[i:], bits.ReverseBytes16(binary.LittleEndian.Uint16(src[j:])))
+			binary.LittleEndian.PutUint16(dst[i:i+2], bits.ReverseBytes16(binary.LittleEndian.Uint16(src[j:j+2])))
 			i += a0
 			j += b0
 		}
@@ -108,12 +152,13 @@ func (m *mover) swap2(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) swap4(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			binary.LittleEndian.PutUint32(dst[i:], bits.ReverseBytes32(binary.LittleEndian.Uint32(src[j:])))
+			binary.LittleEndian.PutUint32(dst[i:i+4], bits.ReverseBytes32(binary.LittleEndian.Uint32(src[j:j+4])))
 			i += a0
 			j += b0
 		}
@@ -122,12 +167,13 @@ func (m *mover) swap4(a, b, n1, n0 int) {
 	}
 }
 
+//go:noinline
 func (m *mover) swap8(a, b, n1, n0 int) {
 	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
 	for ; n1 > 0; n1-- {
 		i, j := a, b
 		for n := n0; n > 0; n-- {
-			binary.LittleEndian.PutUint64(dst[i:], bits.ReverseBytes64(binary.LittleEndian.Uint64(src[j:])))
+			binary.LittleEndian.PutUint64(dst[i:i+8], bits.ReverseBytes64(binary.LittleEndian.Uint64(src[j:j+8])))
 			i += a0
 			j += b0
 		}

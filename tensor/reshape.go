@@ -161,7 +161,7 @@ func (v View) SplitLast(d DType) (View, error) {
 	if v.dtype.Packed() {
 		return View{}, v.refusePacked("split")
 	}
-	if v.dtype.UnitBytes%d.UnitBytes != 0 {
+	if v.dtype.UnitBytes == 0 || v.dtype.UnitBytes%d.UnitBytes != 0 {
 		return View{}, v.fail(ErrShape, "split", d.String(), "a dtype whose size divides "+utoa(v.dtype.UnitBytes)+" bytes")
 	}
 	n, ok := mulLen(int64(v.dtype.UnitBytes/d.UnitBytes), int64(d.UnitElems))

@@ -63,6 +63,18 @@ func elemFor[T Elem]() elem {
 	return elemNone
 }
 
+// elemTypes holds a nil *T for each element type T, at its number: to ask
+// whether a view's elements are Ts takes one comparison.
+var elemTypes = [elemCount]any{
+	elemBool: (*bool)(nil),
+	elemI8:   (*int8)(nil), elemI16: (*int16)(nil), elemI32: (*int32)(nil), elemI64: (*int64)(nil),
+	elemU8: (*uint8)(nil), elemU16: (*uint16)(nil), elemU32: (*uint32)(nil), elemU64: (*uint64)(nil),
+	elemF16: (*Float16)(nil), elemBF16: (*BFloat16)(nil), elemF32: (*float32)(nil), elemF64: (*float64)(nil),
+	elemF8E4M3FN: (*Float8E4M3FN)(nil), elemF8E5M2: (*Float8E5M2)(nil), elemF8E4M3FNUZ: (*Float8E4M3FNUZ)(nil),
+	elemF8E5M2FNUZ: (*Float8E5M2FNUZ)(nil), elemF8E8M0: (*Float8E8M0)(nil),
+	elemC64: (*complex64)(nil), elemC128: (*complex128)(nil),
+}
+
 // DTypeOf is the dtype whose elements are Ts.
 func DTypeOf[T Elem]() DType { return elemFor[T]().dtype() }
 
@@ -95,8 +107,8 @@ func FromSlice[T Elem](data []T, shape ...int64) (View, error) {
 // address that does not suit T, ErrCorrupt if a bool is neither 0 nor 1. As,
 // ReadElem and Clone help where Data cannot.
 func Data[T Elem](v View) ([]T, error) {
-	if v.elem == elemFor[T]() && v.native && v.contig && v.elem != elemBool {
-		if s, ok := cast.Slice[T](v.bytes()); ok {
+	if _, ok := elemTypes[v.elem].(*T); ok && v.plain {
+		if s, ok := cast.Slice[T](v.data[v.offset : v.offset+v.image]); ok {
 			return s, nil
 		}
 	}

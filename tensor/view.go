@@ -49,6 +49,7 @@ type View struct {
 	elem    elem // the Go type of an element
 	contig  bool // C order without gaps
 	native  bool // no byte swap needed
+	plain   bool // both, and any bytes are fit to be seen as elements
 }
 
 // NewView looks at data as elements of dtype d. offset is where element
@@ -78,6 +79,7 @@ func NewView(data []byte, d DType, s Shape, st Strides, offset int64, o ByteOrde
 	v.elem = elemOf(d)
 	v.native = o == HostOrder || d.swapWidth() == 1
 	v.contig = isContiguous(d, s, st, n)
+	v.plain = v.contig && v.native && v.elem != elemBool
 	return v, nil
 }
 
@@ -104,6 +106,7 @@ func (v View) derive(d DType, s Shape, st Strides, offset int64) (View, error) {
 	}
 	v.shape, v.strides, v.n = s, st, n
 	v.contig = isContiguous(d, s, st, n)
+	v.plain = v.contig && v.native && v.elem != elemBool
 	return v, nil
 }
 
