@@ -236,7 +236,9 @@ func attributes(m *maker) {
 		"object": map[string]any{"b": int64(1), "a": []any{nil, true, "x", map[string]any{"$not": int64(1), "alone": int64(2)}}},
 	}))
 	one := &tensorfile.TensorOptions{Dims: []string{"batch", "", "channel"}, Attrs: tensorfile.Attrs{
-		"unit": "m/s", "sample_rate": int64(48000), "colour": "BGR", "orientation": int64(1), "axes": []any{map[string]any{"name": "batch"}, nil, nil},
+		"unit": "m/s", "sample_rate": int64(48000), "orientation": int64(6), "source": map[string]any{"format": "none"},
+		"colour": map[string]any{"model": "bgr", "space": "srgb", "icc": []byte{1, 2, 3}},
+		"axes":   []any{map[string]any{"description": "which"}, nil, map[string]any{"unit": "m", "start": 0.5, "step": int64(2), "labels": []any{"b", "g"}}},
 	}}
 	m.floats("named axes", tensor.Shape{1, 2, 2}, one, 1, 2, 3, 4)
 	m.floats("no attributes", tensor.Shape{1}, nil, 1)

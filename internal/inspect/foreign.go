@@ -21,10 +21,14 @@ func Foreign(f *tensorfile.File) *Map {
 			names[s] = append(names[s], l.Tensors[i].Name)
 		}
 	}
+	own := l.Format + " headers and padding"
 	for i := range l.Storages {
 		s := &l.Storages[i]
 		if s.StoredSize == 0 || s.Open != nil && s.Offset == 0 {
-			continue // nothing of it stands in one place
+			if s.StoredSize > 0 { // the layout does not say where it stands
+				own = l.Format + " headers, padding and encoded payloads"
+			}
+			continue
 		}
 		p := Part{Offset: s.Offset, Length: s.StoredSize, Kind: Payload, What: "payload", Tensors: names[i]}
 		if s.Open != nil {
@@ -38,7 +42,7 @@ func Foreign(f *tensorfile.File) *Map {
 	m.sort()
 	for _, g := range m.gaps(m.Size) {
 		if g.begin < g.end {
-			m.add(Part{Offset: g.begin, Length: g.end - g.begin, Kind: Own, What: l.Format + " headers and padding"})
+			m.add(Part{Offset: g.begin, Length: g.end - g.begin, Kind: Own, What: own})
 		}
 	}
 	m.sort()

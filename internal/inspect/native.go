@@ -86,6 +86,10 @@ func (n *native) header() {
 		n.Format = fmt.Sprintf("%s %d", format.Name, format.Major)
 	}
 	n.uuid = h.UUID
+	if len(b) == 0 {
+		n.Damage = append(n.Damage, err)
+		return
+	}
 	n.structRows(&p, "header", b)
 	n.add(p)
 	n.zeros(format.HeaderSize, format.SlotA, "zeros")
@@ -124,7 +128,7 @@ func (n *native) slots() []format.Root {
 	var recs [2][]byte
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
 		recs[i] = n.read(at, format.RootSize)
-		if id, ok := format.SniffRoot(recs[i]); ok && len(n.Parts[0].Damage) > 0 {
+		if id, ok := format.SniffRoot(recs[i]); ok && n.Damages() > 0 {
 			n.uuid = id // the header is damaged, this record is not
 		}
 	}
@@ -243,7 +247,7 @@ func (n *native) run(root *format.Root, ref format.Ref) *format.Run {
 			n.Damage = append(n.Damage, err)
 			return nil
 		}
-		p := Part{Offset: at, Length: int64(len(b)), Kind: RunHead, What: fmt.Sprintf("run head, of generation %d or before", root.Generation), Section: "Runs", Damage: []string{reason(err)}}
+		p := Part{Offset: at, Length: int64(len(b)), Kind: RunHead, What: fmt.Sprintf("run head, of generation %d or before", root.Generation), Section: "Run head", Damage: []string{reason(err)}}
 		n.structRows(&p, "runhead", b)
 		n.add(p)
 		return nil
@@ -259,13 +263,14 @@ func (n *native) addRun(r *format.Run) {
 	}
 	bad := r.PageErrors()
 	kinds := [...]string{TensorRecords, StorageRecords, NameEnds, Names, Heap}
+	headings := [...]string{"Tensor record", "Storage record", "Names", "Names", "Runs"}
 	end := r.Begin()
 	for i, s := range r.Sections() {
 		end = max(end, s.Begin+format.AlignUp(s.Length, format.Align))
 		if s.Length == 0 {
 			continue
 		}
-		p := n.add(Part{Offset: s.Begin, Length: s.Length, Kind: kinds[i], What: s.Name + " of the " + what, Section: "Runs"})
+		p := n.add(Part{Offset: s.Begin, Length: s.Length, Kind: kinds[i], What: s.Name + " of the " + what, Section: headings[i]})
 		for _, err := range bad {
 			var e *tensor.Error
 			if errors.As(err, &e) && e.Offset < s.Begin+s.Length && e.Offset+1<<r.PageExp > s.Begin {
@@ -278,7 +283,7 @@ func (n *native) addRun(r *format.Run) {
 		n.add(Part{Offset: end, Length: r.Offset - end, Kind: Further, What: "further sections of the " + what, Section: "Runs"})
 	}
 	b := n.read(r.Offset, r.Length())
-	p := Part{Offset: r.Offset, Length: r.Length(), Kind: RunHead, What: "head of the " + what, Section: "Runs"}
+	p := Part{Offset: r.Offset, Length: r.Length(), Kind: RunHead, What: "head of the " + what, Section: "Run head"}
 	p.rows = func(yield func(Row) bool) bool { return headRows(r, b, yield) }
 	n.add(p)
 	n.records(r)
@@ -368,7 +373,7 @@ func (n *native) storage(s *format.StorageRecord) {
 // chunkPage adds the root page of a grid.
 func (n *native) chunkPage(s *format.StorageRecord) {
 	b := n.read(int64(s.Ref.Offset), int64(s.Ref.Length))
-	p := Part{Offset: int64(s.Ref.Offset), Length: int64(len(b)), Kind: ChunkPage, What: fmt.Sprintf("root chunk page of storage %d", s.ID), Section: "Chunk pages"}
+	p := Part{Offset: int64(s.Ref.Offset), Length: int64(len(b)), Kind: ChunkPage, What: fmt.Sprintf("root chunk page of storage %d", s.ID), Section: "Chunk page"}
 	if format.Checksum(b) != s.Ref.CRC {
 		p.Damage = append(p.Damage, fmt.Sprintf("checksum: got %08x, want %08x", format.Checksum(b), s.Ref.CRC))
 	}

@@ -19,7 +19,7 @@ const (
 // with their meaning.
 func (m *Map) WriteText(w io.Writer, bytes bool) error {
 	p := &printer{w: w}
-	p.line("%s: %s, %d bytes", tensor.Escape(m.Path), m.Format, m.Size)
+	p.line("%s: %s, %s", tensor.Escape(m.Path), m.Format, bytesText(m.Size))
 	for _, err := range m.Damage {
 		p.line("! %s", reason(err))
 	}
@@ -62,7 +62,7 @@ func (p *printer) dump(m *Map, part *Part) {
 	if part.Section != "" {
 		section = " (" + part.Section + ")"
 	}
-	p.line("%08x  %s, %d bytes%s", part.Offset, part.What, part.Length, section)
+	p.line("%08x  %s, %s%s", part.Offset, part.What, bytesText(part.Length), section)
 	for _, d := range part.Damage {
 		p.line("%8s  ! %s", "", d)
 	}
@@ -82,11 +82,18 @@ func (p *printer) dump(m *Map, part *Part) {
 			field, meaning = "", ""
 		}
 		if rest := r.Length - int64(len(b)); rest > 0 {
-			p.line("%8s  ... %d bytes", "", rest)
+			p.line("%8s  ... %s", "", bytesText(rest))
 		}
 		return p.err == nil
 	})
 	p.line("")
+}
+
+func bytesText(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // zeros reports whether r is better told than shown: more zeros than fit a
