@@ -279,7 +279,7 @@ func TestText(t *testing.T) {
 				h = regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(h), "")
 				anchors["#"+strings.ReplaceAll(h, " ", "-")] = true
 			}
-			if !fenced && !strings.HasPrefix(line, "|") && len(line) > 125 {
+			if !fenced && !strings.HasPrefix(line, "|") && len(line) > 112 {
 				t.Errorf("%s: line of %d bytes: %s", name, len(line), line)
 			}
 			if line != strings.TrimRight(line, " \t") {
