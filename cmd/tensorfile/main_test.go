@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"tensorfile": main,
+		"mkfile":     mkfile,
+	})
+}
+
+// The scripts in testdata/script run the tool as people do. Beside the commands
+// of testscript they have
+//
+//	rc CODE COMMAND ARG...   the command ends with that exit status
+//	mkfile OUT TENSOR...     a native file, see mkfile
+//	mksparse OUT N           an .npy file of N f4, a hole in the file system
+//	patch FILE OFFSET HEX    change bytes
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			npy, err := filepath.Abs("../../testdata/npy")
+			e.Setenv("NPY", npy)
+			e.Setenv("HOME", e.WorkDir)
+			return err
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch,
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "npy" {
+				_, err := os.Stat("../../testdata/npy/manifest.json")
+				return err == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+	})
+}
+
+func scriptRC(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: rc CODE COMMAND ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+func scriptSparse(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }", n)
+	head = fmt.Sprintf("\x93NUMPY\x01\x00\x76\x00%-117s\n", head)
+	f, err := os.Create(ts.MkAbs(args[0]))
+	ts.Check(err)
+	defer f.Close()
+	_, err = f.WriteString(head)
+	ts.Check(err)
+	ts.Check(f.Truncate(int64(len(head)) + 4*n))
+}
+
+func scriptPatch(ts *testscript.TestScript, neg bool, args []string) {
+	off, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	b, err := hex.DecodeString(args[2])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_RDWR, 0)
+	ts.Check(err)
+	defer f.Close()
+	_, err = f.WriteAt(b, off)
+	ts.Check(err)
+}
