@@ -45,7 +45,7 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 	}
 	seen := make(map[string]bool, len(arrays))
 	for _, a := range arrays { // before the first byte is written
-		err := zipfile.CheckName(a.name + ".npy")
+		err := zipfile.CheckName(a.name)
 		if err == nil && seen[a.name] {
 			err = headerError(tensor.ErrDuplicate, -1, "name", "two arrays of this name", "one")
 		}
@@ -317,19 +317,24 @@ func (g *structure) array() (*array, error) {
 		return nil, headerError(tensor.ErrOverflow, -1, "shape", a.shape.String()+" of "+count(a.item)+" bytes each", "at most 2^63-1 bytes")
 	}
 	a.size = n * a.item
-	a.fortran = n > 0
-	for i, s := range a.parts {
-		if !outerFortran(a.shape, s.Strides(), g.leaves[i]) {
-			a.fortran = false
+	with := 0 // fields with elements; the others have no order
+	for _, s := range a.parts {
+		if s.NumElements() == 0 {
+			continue
 		}
+		if !outerFortran(a.shape, s.Strides()) {
+			return a, nil
+		}
+		with++
 	}
+	a.fortran = with > 0
 	return a, nil
 }
 
 // outerFortran reports whether the axes of the array itself rise in memory,
 // which is how the fields of an array in Fortran order lie; and that they do
 // not fall as well, for want of two axes.
-func outerFortran(shape tensor.Shape, st tensor.Strides, l leaf) bool {
+func outerFortran(shape tensor.Shape, st tensor.Strides) bool {
 	last, axes := int64(0), 0
 	for i, n := range shape {
 		if n == 1 {
