@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,23 +44,10 @@ is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
 				return err
 			}
 			o.Align, o.Limit = int(align), int64(limit)
-			var spools []*input
-			o.Stdin = func(ctx context.Context, oo *convert.OpenOptions) (*tensorfile.File, error) {
-				if len(spools) > 0 {
-					return nil, usage(cmd, "standard input can be read only once")
-				}
-				in, err := t.openStdin(ctx, oo)
-				if err != nil {
-					return nil, err
-				}
-				spools = append(spools, in)
-				return in.File, nil
+			if n := count(in, convert.Stream); n > 1 {
+				return usage(cmd, "standard input can be read only once")
 			}
-			defer func() {
-				for _, s := range spools {
-					s.close()
-				}
-			}()
+			o.Stdin = t.stdin
 			bar := t.newProgress()
 			o.Progress = bar.set
 			r, err := convert.Files(cmd.Context(), in, out, &o)
@@ -106,6 +92,16 @@ is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
 	cmd.RegisterFlagCompletionFunc("to", completeFormat)
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+func count(list []string, s string) int {
+	n := 0
+	for _, x := range list {
+		if x == s {
+			n++
+		}
+	}
+	return n
 }
 
 // convertOptions puts what flags and environment say into o.

@@ -1,0 +1,445 @@
+package convert
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Options says what Files writes and how. The zero value, and nil, are the
+// defaults.
+type Options struct {
+	// Open says how the inputs are opened. Payloads are always compared with the
+	// checksums that their format has, whatever Open.Verify says. With
+	// Open.SkipBad, tensors that are damaged or cannot be read are left out.
+	Open OpenOptions
+	// Stdin opens the input "-". Default: nil, "-" is an error.
+	Stdin func(ctx context.Context, o *OpenOptions) (*tensorfile.File, error)
+	// To is the name of the output's format. Default: by the extension of the
+	// output.
+	To string
+
+	// Only and Exclude are names or globs: what is taken, and what of that is
+	// left out. Default: everything.
+	Only, Exclude []string
+	// Rename gives tensors other names.
+	Rename []Rename
+	// Name is the name of the one tensor that is converted; of an input that
+	// holds a single array without a name it is the name that all its parts get
+	// theirs from. Default: the tensor's own, or that of the file.
+	Name string
+
+	// Limit bounds the bytes that are written out: aliases and broadcasts can be
+	// far larger than the file that holds them. Default: 4 GiB or eight times
+	// the inputs, whichever is more. Negative: no limit.
+	Limit int64
+	// Overwrite replaces an output that is there. Default: false.
+	Overwrite bool
+	// DryRun plans, checks, and writes nothing. Default: false.
+	DryRun bool
+	// Strict makes what the output's format cannot hold an error instead of a
+	// loss that Result lists. Default: false.
+	Strict bool
+	// Stdout takes the output "-". Default: nil, "-" is an error.
+	Stdout io.Writer
+
+	// Align, Deterministic, Time and NoSync are those of
+	// tensorfile.CreateOptions, NoSync for foreign outputs, too.
+	Align         int
+	Deterministic bool
+	Time          time.Time
+	NoSync        bool
+	// Write says how foreign outputs are written.
+	Write WriteOptions
+
+	// Progress is called now and then from one goroutine with the bytes written
+	// so far and those expected in all. Default: nil.
+	Progress func(done, total int64)
+}
+
+// Rename is a new name for a tensor.
+type Rename struct{ Old, New string }
+
+// Stream is the path that means standard input or output.
+const Stream = "-"
+
+// Written is one tensor of an output.
+type Written struct {
+	From  string // path of the input
+	Old   string // name there
+	Name  string
+	DType tensor.DType
+	Shape tensor.Shape
+	Bytes int64 // logical
+}
+
+// Result is what Files did, or would do.
+type Result struct {
+	Format  string
+	Tensors []Written
+	Bytes   int64 // logical, of all tensors
+	// Skipped is what was left out because it cannot be read, where
+	// Options.Open.SkipBad allows that.
+	Skipped []error
+	// Losses say what the output's format does not hold.
+	Losses []string
+}
+
+// ErrNoMatch is what Files returns if nothing is left to convert: no pattern
+// matches, or the inputs are empty of what was asked for.
+var ErrNoMatch = errors.New("no tensor matches")
+
+// job is one conversion.
+type job struct {
+	o      Options
+	out    string
+	native bool
+	format Format
+	files  []*tensorfile.File
+	items  []item
+	res    Result
+	size   int64 // of the inputs
+}
+
+type item struct {
+	t    *tensorfile.Tensor
+	name string
+}
+
+// Files converts the tensors of one or more files, native or of any registered
+// format, to one file. Several inputs become one namespace, in which no name
+// may occur twice. The output is a file, written beside its place, synced and
+// renamed, or "-". Whatever fails, the output is then as it was before; an
+// output that is one of the inputs is refused.
+//
+// Between native files, and from mapped foreign ones to native ones, strides
+// and shared storages are kept.
+func Files(ctx context.Context, inputs []string, out string, o *Options) (*Result, error) {
+	j := &job{out: out}
+	if o != nil {
+		j.o = *o
+	}
+	defer j.close()
+	if err := j.target(inputs); err != nil {
+		return nil, err
+	}
+	if err := j.open(ctx, inputs); err != nil {
+		return nil, err
+	}
+	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.limit, j.losses} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	if j.o.DryRun {
+		if err := j.plan(ctx); err != nil {
+			return nil, err
+		}
+	} else {
+		if err := j.probe(ctx); err != nil {
+			return nil, err
+		}
+		if err := j.write(ctx); err != nil {
+			return nil, err
+		}
+	}
+	j.res.Bytes = 0
+	for _, it := range j.items {
+		j.res.Bytes += it.t.ByteSize()
+		j.res.Tensors = append(j.res.Tensors, Written{it.t.File().Path(), it.t.Name(), it.name, it.t.DType(), it.t.Shape(), it.t.ByteSize()})
+	}
+	return &j.res, nil
+}
+
+func (j *job) close() {
+	for _, f := range j.files {
+		f.Close()
+	}
+}
+
+func (j *job) fail(kind error, field, got, want string) error {
+	return &Error{Kind: kind, Path: j.out, Offset: -1, Field: field, Got: got, Want: want}
+}
+
+// target finds the output's format and looks at its place: neither an input
+// nor something that must stay.
+func (j *job) target(inputs []string) error {
+	if len(inputs) == 0 {
+		return j.fail(tensorfile.ErrPath, "inputs", "none", "at least one")
+	}
+	switch f, ok := ByExtension(j.out); {
+	case j.o.To == format.Name, j.o.To == "" && (j.out == Stream || strings.HasSuffix(strings.ToLower(j.out), format.Extension)):
+		j.native = true
+	case j.o.To != "":
+		if j.format, ok = ByName(j.o.To); !ok || j.format.Write == nil {
+			return j.fail(tensorfile.ErrUnsupported, "output format", tensor.Quote(j.o.To), "one of "+writable())
+		}
+	case !ok || f.Write == nil:
+		return j.fail(tensorfile.ErrUnsupported, "output format", "an extension that names none", "one of "+extensions()+", or a format by name")
+	default:
+		j.format = f
+	}
+	j.res.Format = format.Name
+	if !j.native {
+		j.res.Format = j.format.Name
+	}
+	if j.out == Stream {
+		if j.o.Stdout == nil {
+			return j.fail(tensorfile.ErrPath, "output", "standard output", "a file")
+		}
+		return nil
+	}
+	fi, err := os.Stat(j.out) // follows links, as writing does
+	if err == nil {
+		for _, in := range inputs {
+			if in == Stream {
+				continue
+			}
+			if ifi, err := os.Stat(in); err == nil && os.SameFile(fi, ifi) {
+				return j.fail(tensorfile.ErrPath, "output", "the same file as the input "+tensor.Quote(in), "another file")
+			}
+		}
+	}
+	return atomicfile.Check(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite})
+}
+
+func writable() string {
+	names := []string{format.Name}
+	for _, f := range Formats() {
+		if f.Write != nil {
+			names = append(names, f.Name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func extensions() string {
+	names := []string{format.Extension}
+	for _, f := range Formats() {
+		if f.Write != nil {
+			names = append(names, f.Extensions...)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// open opens the inputs.
+func (j *job) open(ctx context.Context, inputs []string) error {
+	o := j.o.Open
+	o.Verify = tensorfile.VerifyOnFirstUse
+	o.SkipBad = true // choose decides: what is bad and not wanted does no harm
+	if j.o.Name != "" {
+		if len(inputs) > 1 {
+			return j.fail(tensorfile.ErrDuplicate, "name", fmt.Sprintf("%s for %d inputs", tensor.Quote(j.o.Name), len(inputs)), "one input")
+		}
+		if err := format.CheckName(j.o.Name); err != nil {
+			return inFile(err, j.out, "")
+		}
+		o.Name = j.o.Name
+	}
+	for _, in := range inputs {
+		var f *tensorfile.File
+		var err error
+		if in == Stream {
+			if j.o.Stdin == nil {
+				return &Error{Kind: tensorfile.ErrPath, Path: in, Offset: -1, Field: "input", Got: "standard input", Want: "a file"}
+			}
+			so := o // the function may change it
+			f, err = j.o.Stdin(ctx, &so)
+		} else {
+			f, err = Open(ctx, in, &o)
+		}
+		if err != nil {
+			return err
+		}
+		j.files = append(j.files, f)
+		j.size += f.Map().Size()
+	}
+	return nil
+}
+
+// write writes the output.
+func (j *job) write(ctx context.Context) error {
+	if j.native {
+		return j.writeNative(ctx)
+	}
+	if j.out == Stream {
+		b := bufio.NewWriterSize(j.progress(j.o.Stdout), writeBuffer)
+		if err := j.format.Write(ctx, b, j.sources(), &j.o.Write); err != nil {
+			return inFile(err, j.out, j.format.Name)
+		}
+		return inFile(b.Flush(), j.out, j.format.Name)
+	}
+	f, err := atomicfile.Create(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite, NoSync: j.o.NoSync})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := bufio.NewWriterSize(j.progress(f), writeBuffer)
+	if err = j.format.Write(ctx, b, j.sources(), &j.o.Write); err == nil {
+		err = b.Flush()
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = j.unchanged()
+	}
+	if err == nil {
+		err = f.Commit()
+	}
+	return inFile(err, j.out, j.format.Name)
+}
+
+func (j *job) sources() []Source {
+	src := make([]Source, len(j.items))
+	for i, it := range j.items {
+		src[i] = Source{it.t, it.name}
+	}
+	return src
+}
+
+// plan finds out whether the output's format can hold the tensors: formats look
+// at all of them before they write the first byte, and get no further.
+func (j *job) plan(ctx context.Context) error {
+	if j.native {
+		return nil
+	}
+	err := j.format.Write(ctx, noWriter{}, j.sources(), &j.o.Write)
+	if errors.Is(err, errNoWrite) {
+		err = nil
+	}
+	return inFile(err, j.out, j.format.Name)
+}
+
+var errNoWrite = errors.New("nothing is written")
+
+type noWriter struct{}
+
+func (noWriter) Write([]byte) (int, error) { return 0, errNoWrite }
+
+// writeBuffer gathers the small writes of a format; payloads pass by it.
+const writeBuffer = 1 << 20
+
+func (j *job) writeNative(ctx context.Context) (err error) {
+	o := &tensorfile.CreateOptions{
+		Overwrite: j.o.Overwrite, Align: j.o.Align, Deterministic: j.o.Deterministic, Time: j.o.Time, NoSync: j.o.NoSync,
+	}
+	var w *tensorfile.Writer
+	if j.out == Stream {
+		w, err = tensorfile.NewWriter(j.o.Stdout, o)
+	} else {
+		w, err = tensorfile.Create(j.out, o)
+	}
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	attrs, err := j.fileAttrs()
+	if err == nil && len(attrs) > 0 {
+		err = w.SetAttrs(attrs)
+	}
+	if err != nil {
+		return err
+	}
+	done := int64(0)
+	for _, group := range j.groups() {
+		items := make([]tensorfile.Item, len(group))
+		for i, it := range group {
+			items[i] = tensorfile.Item{Tensor: it.t, Name: it.name}
+			done += it.t.ByteSize()
+		}
+		if err := w.Copy(ctx, items...); err != nil {
+			return err
+		}
+		if j.o.Progress != nil {
+			j.o.Progress(done, j.res.Bytes)
+		}
+	}
+	if err := j.unchanged(); err != nil {
+		return err
+	}
+	return w.Commit(ctx)
+}
+
+// groups puts the tensors on one storage together, so that it is copied once,
+// in the order in which storages are first met.
+func (j *job) groups() [][]item {
+	type key struct {
+		f  *tensorfile.File
+		id uint64
+	}
+	var groups [][]item
+	at := map[key]int{}
+	for _, it := range j.items {
+		k := key{it.t.File(), it.t.Storage().ID}
+		i, ok := at[k]
+		if !ok || k.id == 0 {
+			i = len(groups)
+			at[k] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], it)
+	}
+	return groups
+}
+
+// unchanged reports an error if an input is no longer the file that was opened:
+// bytes that come from a page cut off in its middle are zero, not a fault.
+func (j *job) unchanged() error {
+	for _, f := range j.files {
+		if err := f.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fileAttrs merges the inputs' own attributes; where two inputs differ the
+// first counts.
+func (j *job) fileAttrs() (Attrs, error) {
+	all := Attrs{}
+	for _, f := range j.files {
+		a, err := f.Attrs()
+		if err != nil {
+			return nil, err
+		}
+		for k, v := range a {
+			if _, ok := all[k]; !ok {
+				all[k] = v
+			}
+		}
+	}
+	return all, nil
+}
+
+// progress counts what goes to w.
+func (j *job) progress(w io.Writer) io.Writer {
+	if j.o.Progress == nil {
+		return w
+	}
+	return &countingWriter{w: w, total: j.res.Bytes, fn: j.o.Progress}
+}
+
+type countingWriter struct {
+	w           io.Writer
+	done, total int64
+	fn          func(done, total int64)
+}
+
+func (c *countingWriter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.done += int64(n)
+	c.fn(min(c.done, c.total), c.total)
+	return n, err
+}

@@ -1,0 +1,429 @@
+package convert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/glob"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// choose collects the tensors that the patterns take.
+func (j *job) choose() error {
+	type candidate struct {
+		f    *tensorfile.File
+		t    *tensorfile.Tensor
+		name string
+		err  error
+	}
+	var all []candidate
+	names := map[string]struct{}{}
+	for _, f := range j.files {
+		add := func(t *tensorfile.Tensor, name string, err error) {
+			all = append(all, candidate{f, t, name, err})
+			names[name] = struct{}{}
+		}
+		for t, err := range f.Tensors() {
+			if err != nil {
+				add(nil, failedName(err), err)
+			} else {
+				add(t, t.Name(), plain(t))
+			}
+		}
+		if l := f.Layout(); l != nil {
+			for _, err := range l.Skipped {
+				add(nil, failedName(err), err)
+			}
+		}
+	}
+	only, err := newPatterns(j.o.Only, names)
+	if err != nil {
+		return err
+	}
+	exclude, err := newPatterns(j.o.Exclude, names)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		// Damage that has no name may have hidden any.
+		if c.name != "" && (len(j.o.Only) > 0 && !only.match(c.name) || exclude.match(c.name)) {
+			continue
+		}
+		if c.err == nil {
+			_, c.err = c.t.Attrs()
+		}
+		if c.err == nil {
+			j.items = append(j.items, item{c.t, c.name})
+		} else if err := j.skip(c.err); err != nil {
+			return err
+		}
+	}
+	for _, ps := range []*patterns{only, exclude} {
+		if name, ok := ps.missing(); ok {
+			return &Error{Kind: tensorfile.ErrNotFound, Path: j.files[0].Path(), Tensor: name, Offset: -1}
+		}
+	}
+	if pattern, ok := only.unused(); ok {
+		return fmt.Errorf("%w %s", ErrNoMatch, tensor.Quote(pattern))
+	}
+	if len(j.items) > 0 || len(all) == 0 {
+		return nil
+	}
+	if len(j.res.Skipped) > 0 {
+		return j.res.Skipped[0]
+	}
+	return ErrNoMatch
+}
+
+// skip notes a tensor that cannot be converted, or returns its error if nothing
+// may be left out.
+func (j *job) skip(err error) error {
+	if !j.o.Open.SkipBad {
+		return err
+	}
+	j.res.Skipped = append(j.res.Skipped, err)
+	return nil
+}
+
+// plain reports an error if t is more than dense bytes.
+func plain(t *tensorfile.Tensor) error {
+	got := ""
+	if layout, _, ok := t.Composite(); ok {
+		got = fmt.Sprintf("composite layout %d", layout)
+	} else if t.Storage().Kind == tensorfile.StorageGrid {
+		got = "a grid of chunks"
+	}
+	if got == "" {
+		return nil
+	}
+	return &Error{Kind: tensorfile.ErrUnsupported, Path: t.File().Path(), Tensor: t.Name(), Offset: -1, Field: "storage", Got: got, Want: "a dense tensor of plain bytes"}
+}
+
+// failedName is the name of the tensor that an error is about, or "".
+func failedName(err error) string {
+	var e *Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	if e.Tensor != "" {
+		return e.Tensor
+	}
+	return strings.TrimSuffix(e.Member, filepath.Ext(e.Member))
+}
+
+// patterns are names and globs. One that equals a name is that name alone.
+type patterns struct {
+	list  []string
+	exact []bool
+	used  []bool
+}
+
+func newPatterns(list []string, names map[string]struct{}) (*patterns, error) {
+	p := &patterns{list, make([]bool, len(list)), make([]bool, len(list))}
+	for i, s := range list {
+		_, p.exact[i] = names[s]
+		p.exact[i] = p.exact[i] || !glob.Has(s)
+		if err := glob.Check(s); err != nil && !p.exact[i] {
+			return nil, &Error{Kind: tensorfile.ErrFormat, Offset: -1, Field: "pattern", Got: tensor.Quote(s), Want: "no pattern that ends inside [...] or after a backslash"}
+		}
+	}
+	return p, nil
+}
+
+func (p *patterns) match(name string) bool {
+	any := false
+	for i, s := range p.list {
+		if s == name || !p.exact[i] && glob.Match(s, name) {
+			p.used[i], any = true, true
+		}
+	}
+	return any
+}
+
+// missing returns a plain name that is not there.
+func (p *patterns) missing() (string, bool) {
+	for i, s := range p.list {
+		if p.exact[i] && !p.used[i] {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+// unused returns a glob that matched nothing.
+func (p *patterns) unused() (string, bool) {
+	i := slices.Index(p.used, false)
+	if i < 0 {
+		return "", false
+	}
+	return p.list[i], true
+}
+
+// rename gives tensors their new names. Old names are those of the inputs, so
+// that two tensors can swap theirs.
+func (j *job) rename() error {
+	if j.o.Name != "" && !j.namedByReader() {
+		if len(j.items) != 1 {
+			return j.fail(tensorfile.ErrDuplicate, "name", fmt.Sprintf("%s for %d tensors", tensor.Quote(j.o.Name), len(j.items)), "one tensor")
+		}
+		j.items[0].name = j.o.Name
+	}
+	at := map[string][]int{}
+	for i, it := range j.items {
+		at[it.t.Name()] = append(at[it.t.Name()], i)
+	}
+	for _, r := range j.o.Rename {
+		// "a=b=c" is a to b=c, or a=b to c if that is what there is.
+		for at[r.Old] == nil && strings.Contains(r.New, "=") {
+			head, tail, _ := strings.Cut(r.New, "=")
+			r.Old, r.New = r.Old+"="+head, tail
+		}
+		if at[r.Old] == nil {
+			return &Error{Kind: tensorfile.ErrNotFound, Path: j.files[0].Path(), Tensor: r.Old, Offset: -1}
+		}
+		if err := format.CheckName(r.New); err != nil {
+			return inFile(err, j.out, "")
+		}
+		for _, i := range at[r.Old] {
+			j.items[i].name = r.New
+		}
+	}
+	return nil
+}
+
+// namedByReader reports whether the one input is of a format that has no names,
+// so that its reader took Options.Name.
+func (j *job) namedByReader() bool {
+	l := j.files[0].Layout()
+	if l == nil {
+		return false
+	}
+	f, ok := ByName(l.Format)
+	return ok && f.Single
+}
+
+// distinct reports an error if two tensors have one name.
+func (j *job) distinct() error {
+	first := make(map[string]item, len(j.items))
+	for _, it := range j.items {
+		was, ok := first[it.name]
+		if !ok {
+			first[it.name] = it
+			continue
+		}
+		say := func(it item) string {
+			return fmt.Sprintf("%s of %s", tensor.Quote(it.t.Name()), tensor.Quote(it.t.File().Path()))
+		}
+		e := j.fail(tensorfile.ErrDuplicate, "name", say(was)+" and "+say(it), "each name once").(*Error)
+		e.Tensor = it.name
+		return e
+	}
+	return nil
+}
+
+// limit adds up what would be written and refuses too much of it: to a native
+// file the storages, each once, elsewhere every tensor in full.
+func (j *job) limit() error {
+	type key struct {
+		f  *tensorfile.File
+		id uint64
+	}
+	seen := map[key]struct{}{}
+	written := uint64(0) // of summands below 2^63, looked at after each
+	for _, it := range j.items {
+		n := uint64(it.t.ByteSize())
+		if j.res.Bytes += int64(n); j.res.Bytes < 0 {
+			j.res.Bytes = math.MaxInt64
+		}
+		if j.native {
+			st := it.t.Storage()
+			k := key{it.t.File(), st.ID}
+			if _, ok := seen[k]; ok || n == 0 {
+				continue
+			}
+			seen[k] = struct{}{}
+			n = uint64(st.Size)
+		}
+		if written += n; written > math.MaxInt64 {
+			written = math.MaxInt64
+		}
+	}
+	limit := j.o.Limit
+	if limit == 0 {
+		limit = max(4<<30, 8*min(j.size, math.MaxInt64/8))
+	}
+	if limit > 0 && written > uint64(limit) {
+		return j.fail(tensorfile.ErrLimit, "bytes to write", fmt.Sprint(written), fmt.Sprintf("at most %d", limit))
+	}
+	return nil
+}
+
+// carried are the attributes that foreign formats keep in their own way.
+var carried = map[string]bool{"source": true, "unit": true}
+
+// losses lists what the output cannot hold.
+func (j *job) losses() error {
+	lose := func(format string, args ...any) { j.res.Losses = append(j.res.Losses, fmt.Sprintf(format, args...)) }
+	whole := Attrs{}
+	for _, f := range j.files {
+		a, err := f.Attrs()
+		if err != nil {
+			return err
+		}
+		for _, k := range slices.Sorted(maps.Keys(a)) {
+			if _, ok := whole[k]; ok && !equalValues(whole[k], a[k]) {
+				lose("the file's attribute %s of %s: another input has it, too", tensor.Quote(k), tensor.Quote(f.Path()))
+			} else {
+				whole[k] = a[k]
+			}
+		}
+	}
+	if !j.native {
+		if len(whole) > 0 {
+			lose("the file's attributes: %s", quoteAll(slices.Sorted(maps.Keys(whole))))
+		}
+		for _, it := range j.items {
+			a, err := it.t.Attrs()
+			if err != nil {
+				return err
+			}
+			keys := slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(k string) bool { return carried[k] })
+			if len(keys) > 0 {
+				lose("attributes of tensor %s: %s", tensor.Quote(it.name), quoteAll(keys))
+			}
+		}
+	}
+	if j.o.Strict && len(j.res.Losses) > 0 {
+		return j.fail(tensorfile.ErrUnsupported, "output format "+j.res.Format, "something to lose: "+strings.Join(j.res.Losses, "; "), "nothing that it cannot hold")
+	}
+	return nil
+}
+
+func quoteAll(names []string) string {
+	for i := range names {
+		names[i] = tensor.Quote(names[i])
+	}
+	return strings.Join(names, ", ")
+}
+
+func equalValues(a, b any) bool {
+	x, err1 := format.AppendAttrs(nil, map[string]any{"v": a}, -1)
+	y, err2 := format.AppendAttrs(nil, map[string]any{"v": b}, -1)
+	return err1 == nil && err2 == nil && string(x) == string(y)
+}
+
+// probe looks at payloads before a byte is written: at the checksums that a
+// foreign format keeps of plain bytes, and at everything if what is bad may be
+// left out.
+func (j *job) probe(ctx context.Context) error {
+	type key struct {
+		f  *tensorfile.File
+		id uint64
+	}
+	judged := map[key]error{}
+	kept := j.items[:0]
+	for _, it := range j.items {
+		st := it.t.Storage()
+		k := key{it.t.File(), st.ID}
+		err, ok := judged[k]
+		if !ok && st.ID != 0 {
+			err = j.judge(ctx, it.t)
+			judged[k] = err
+		}
+		if e := ctx.Err(); e != nil {
+			return e
+		}
+		if err == nil {
+			kept = append(kept, it)
+		} else if err := j.skip(err); err != nil {
+			return err
+		}
+	}
+	j.items = kept
+	if len(kept) == 0 && len(j.res.Skipped) > 0 {
+		return j.res.Skipped[0]
+	}
+	return nil
+}
+
+// judge reads what t stands on as far as that tells whether it is sound.
+func (j *job) judge(ctx context.Context, t *tensorfile.Tensor) error {
+	st := t.Storage()
+	l := t.File().Layout()
+	switch {
+	case st.Kind == tensorfile.StorageEncoded:
+		if !j.o.Open.SkipBad {
+			return nil // decoding finds it
+		}
+		in, err := l.Storages[st.ID-1].Open(ctx)
+		if err != nil {
+			return err
+		}
+		defer in.Close()
+		n, err := io.Copy(io.Discard, contextReader{ctx, in})
+		if err == nil && n != st.Size {
+			err = &Error{Kind: tensorfile.ErrTruncated, Path: t.File().Path(), Format: l.Format, Member: st.Member, Tensor: t.Name(), Offset: -1, Field: "decoded bytes", Got: fmt.Sprint(n), Want: fmt.Sprint(st.Size)}
+		}
+		return err
+	case l != nil:
+		for _, c := range l.Checks {
+			if c.Member == st.Member && c.Offset <= st.Offset && st.Offset+st.Size <= c.Offset+c.Size {
+				return checkCRC(ctx, t, c)
+			}
+		}
+		return nil
+	case j.o.Open.SkipBad && t.NumElements() > 0:
+		_, err := t.Read(ctx, first(t)...)
+		return err
+	}
+	return nil
+}
+
+// first selects the first element of t, or the unit that it is in: enough to
+// have the payload verified.
+func first(t *tensorfile.Tensor) []tensor.Selection {
+	if len(t.Shape()) == 0 {
+		return nil
+	}
+	n := min(int64(t.DType().UnitElems), t.Shape()[len(t.Shape())-1])
+	sel, err := tensor.ParseSelection("[" + strings.Repeat("0,", len(t.Shape())-1) + fmt.Sprintf("0:%d]", n))
+	if err != nil {
+		return nil
+	}
+	return []tensor.Selection{sel}
+}
+
+// checkCRC compares an extent of a foreign file with the CRC-32 that the file
+// keeps of it.
+func checkCRC(ctx context.Context, t *tensorfile.Tensor, c LayoutCheck) error {
+	h := crc32.NewIEEE()
+	if _, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(t.File().Map(), c.Offset, c.Size)}); err != nil {
+		return err
+	}
+	if got := h.Sum32(); got != c.CRC32 {
+		return &Error{Kind: tensorfile.ErrCorrupt, Path: t.File().Path(), Format: t.File().Layout().Format, Member: c.Member, Tensor: t.Name(), Offset: c.Offset, Field: "CRC-32", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", c.CRC32)}
+	}
+	return nil
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
