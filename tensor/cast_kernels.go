@@ -3,7 +3,6 @@ package tensor
 import (
 	"math"
 	"sync"
-	"unsafe"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
 )
@@ -37,7 +36,7 @@ func typed[D, S cast.Plain](dst, src []byte) ([]D, []S) {
 // limits returns the smallest and largest value of T.
 func limits[T integer]() (lo int64, hi uint64) {
 	var zero T
-	bits := 8 * uint(unsafe.Sizeof(zero))
+	bits := 8 * uint(cast.SizeOf[T]())
 	if zero-1 < 0 {
 		return -1 << (bits - 1), 1<<(bits-1) - 1
 	}

@@ -3,7 +3,8 @@ package tensor
 import (
 	"math/bits"
 	"sync"
-	"unsafe"
+
+	"github.com/tensorfile/tensorfile/internal/cast"
 )
 
 // prepare chooses the steps from s to d.
@@ -128,22 +129,20 @@ var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]kernel {
 })
 
 func fromSigned[S signed](d elem) kernel {
-	var zero S
 	if d != castOdd32 {
 		return fromInteger[S](d)
 	}
-	if unsafe.Sizeof(zero) <= 2 {
+	if cast.SizeOf[S]() <= 2 {
 		return toFloat[float32, S]
 	}
 	return signedToOdd[S]
 }
 
 func fromUnsigned[S unsigned](d elem) kernel {
-	var zero S
 	if d != castOdd32 {
 		return fromInteger[S](d)
 	}
-	if unsafe.Sizeof(zero) <= 2 {
+	if cast.SizeOf[S]() <= 2 {
 		return toFloat[float32, S]
 	}
 	return unsignedToOdd[S]

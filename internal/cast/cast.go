@@ -58,3 +58,9 @@ func TypeOf[T any]() uintptr {
 	var p any = (*T)(nil)
 	return (*[2]uintptr)(unsafe.Pointer(&p))[0]
 }
+
+// SizeOf is the number of bytes of a T, a constant in each instance.
+func SizeOf[T any]() int {
+	var z T
+	return int(unsafe.Sizeof(z))
+}
