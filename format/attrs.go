@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/tensorfile/tensorfile/internal/strictjson"
@@ -34,6 +35,9 @@ var attrRules = map[strictjson.Problem]struct {
 func ParseAttrs(b []byte, off int64, rank int) (map[string]any, error) {
 	if len(b) == 0 {
 		return nil, nil
+	}
+	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
+		return nil, fail(tensor.ErrFormat, RuleAttrUTF8, off, "attributes", "a byte order mark", "UTF-8 without one")
 	}
 	m, err := strictjson.Parse(b, strictjson.Limits{Depth: MaxAttrDepth, Size: MaxAttrBytes, Array: MaxAttrArray})
 	if err != nil {

@@ -49,6 +49,9 @@ func ReadRun(src Source, root *Root, ref Ref) (*Run, error) {
 }
 
 func (c *Catalog) load(ref Ref, field string) (*run, error) {
+	if ref.Length > MaxRunHead {
+		return nil, fail(tensor.ErrLimit, RuleRunLength, int64(ref.Offset), field+" head", fmt.Sprintf("%d bytes", ref.Length), fmt.Sprintf("at most %d", MaxRunHead))
+	}
 	b := make([]byte, ref.Length) // the Ref was checked to lie in the file
 	if _, err := c.src.ReadAt(b, int64(ref.Offset)); err != nil {
 		return nil, err
@@ -270,7 +273,11 @@ func (c *cursor) next() error {
 	}
 	key := c.names[c.end:end]
 	if c.i > 0 && key <= c.key {
-		return fail(tensor.ErrCorrupt, RuleNameOrder, c.r.head.Begin()+c.r.head.namesAt+int64(c.end), "name", tensor.Quote(key)+" behind "+tensor.Quote(c.key), "strictly ascending names")
+		kind := tensor.ErrCorrupt
+		if key == c.key {
+			kind = tensor.ErrDuplicate
+		}
+		return fail(kind, RuleNameOrder, c.r.head.Begin()+c.r.head.namesAt+int64(c.end), "name", tensor.Quote(key)+" behind "+tensor.Quote(c.key), "strictly ascending names")
 	}
 	if key != "" {
 		if err := checkKey(key, c.r.head.Begin()+c.r.head.namesAt+int64(c.end)); err != nil {

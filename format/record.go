@@ -370,7 +370,7 @@ func (s *StorageRecord) parse(b []byte, strict bool, length int64, heapLen uint6
 		return e(tensor.ErrCorrupt, RuleStorageRef, srRef+refLength, "bytes of block sums", fmt.Sprint(s.Ref.Length), fmt.Sprint(want))
 	}
 	if s.Ref.Offset%Align != 0 {
-		return e(tensor.ErrCorrupt, RuleStorageRef, srRef, "block sums", s.Ref.String(), "at a multiple of 64")
+		return e(tensor.ErrCorrupt, RuleRefRange, srRef, "block sums", s.Ref.String(), "at a multiple of 64")
 	}
 	return checkExtent(s.Ref.Offset, uint64(s.Ref.Length), DataStart, uint64(length-RootSize), s.At+srRef, "block sums", RuleRefRange)
 }

@@ -137,8 +137,8 @@ func parseRoot(b []byte, off int64) (Root, error) {
 	switch {
 	case r.Generation == 0:
 		return r, fail(tensor.ErrCorrupt, RuleRootGeneration, off+rootGeneration, "generation", "0", "1 or more")
-	case length > MaxOffset+1 || length < MinLength || length%PageSize != 0:
-		return r, fail(tensor.ErrCorrupt, RuleRootLength, off+rootLength, "committed length", u(length), fmt.Sprintf("a multiple of %d from %d to 2^62", PageSize, MinLength))
+	case length > MaxOffset || length < MinLength || length%PageSize != 0:
+		return r, fail(tensor.ErrCorrupt, RuleRootLength, off+rootLength, "committed length", u(length), fmt.Sprintf("a multiple of %d from %d to below 2^62", PageSize, MinLength))
 	case previous != 0 && (previous >= length-RootSize || previous < MinLength-RootSize || (previous+RootSize)%PageSize != 0):
 		return r, fail(tensor.ErrCorrupt, RuleRootPrevious, off+rootPrevious, "previous trailer", u(previous), fmt.Sprintf("0 or the place of a trailer before %d", length-RootSize))
 	case r.AlignExp < MinAlignExp || r.AlignExp > MaxAlignExp:

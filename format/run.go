@@ -248,7 +248,7 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 	}
 	pages := (size + 1<<pageExp - 1) >> pageExp
 	length := runHeadSize + 16*len(p.Older) + 4*int(pages)
-	if int64(length) >= 1<<32 {
+	if length > MaxRunHead {
 		return nil, Ref{}, bad("bytes of a run", fmt.Sprint(size), "what a run head can cover")
 	}
 	head := make([]byte, length)
@@ -325,7 +325,7 @@ func FindRun(src Source, root *Root, begin, end int64) (*Run, error) {
 			continue
 		}
 		n := int64(le.Uint32(fixed[runLength:]))
-		if n != headLength(older, at-first, exp) || n > end-at {
+		if n != headLength(older, at-first, exp) || n > min(end-at, MaxRunHead) {
 			continue
 		}
 		b := make([]byte, n)

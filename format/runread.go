@@ -360,9 +360,11 @@ func (r *Run) Verify(bad func(error)) {
 			if rec.Kind == KindFile {
 				rank = -1
 			}
-			if _, err := ParseAttrs(rec.Attrs, rec.AttrsAt, rank); err != nil {
+			m, err := ParseAttrs(rec.Attrs, rec.AttrsAt, rank)
+			if err != nil {
 				bad(inTensor(err, rec.Name))
 			}
+			CheckReserved(m, rec.AttrsAt, rank, func(err error) { bad(inTensor(err, rec.Name)) })
 		}
 	}
 	if int64(cur.end) != h.Names {
