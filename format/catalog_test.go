@@ -407,7 +407,7 @@ func TestScannerNames(t *testing.T) {
 		first int // names before the error
 	}{
 		{"order", func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+4, "ab") }, tensor.ErrCorrupt, format.RuleNameOrder, func(p *forge.Pos) int64 { return p.Names + 4 }, 2},
-		{"twice", func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+4, "bb") }, tensor.ErrCorrupt, format.RuleNameOrder, func(p *forge.Pos) int64 { return p.Names + 4 }, 2},
+		{"twice", func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+4, "bb") }, tensor.ErrDuplicate, format.RuleNameOrder, func(p *forge.Pos) int64 { return p.Names + 4 }, 2},
 		{"control", func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+4, "c\n") }, tensor.ErrFormat, format.RuleNameByte, func(p *forge.Pos) int64 { return p.Names + 5 }, 2},
 		{"utf8", func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+4, "c\xff") }, tensor.ErrFormat, format.RuleNameUTF8, func(p *forge.Pos) int64 { return p.Names + 5 }, 2},
 		{"ends fall", func(im *forge.Image, p *forge.Pos) { im.P32(p.Ends+4, 1) }, tensor.ErrCorrupt, format.RuleNameEnds, func(p *forge.Pos) int64 { return p.Ends + 4 }, 1},

@@ -1,6 +1,7 @@
 package format_test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/badinput/forge"
 	"github.com/tensorfile/tensorfile/tensor"
 	"pgregory.net/rapid"
 )
@@ -118,7 +120,7 @@ func TestAttrs(t *testing.T) {
 		{`[]`, tensor.ErrFormat, format.RuleAttrJSON, 0},
 		{`{"a":1} x`, tensor.ErrFormat, format.RuleAttrJSON, 8},
 		{`{"a":nan}`, tensor.ErrFormat, format.RuleAttrJSON, 5},
-		{"\xef\xbb\xbf{}", tensor.ErrFormat, format.RuleAttrJSON, 0},
+		{"\xef\xbb\xbf{}", tensor.ErrFormat, format.RuleAttrUTF8, 0},
 		{"{\"a\":\"\xff\"}", tensor.ErrFormat, format.RuleAttrUTF8, 6},
 		{`{"a":"\ud800"}`, tensor.ErrFormat, format.RuleAttrUTF8, 6},
 		{`{"a":1,"a":2}`, tensor.ErrDuplicate, format.RuleAttrDuplicate, 7},
@@ -177,4 +179,59 @@ func TestAppendAttrs(t *testing.T) {
 		_, err := format.AppendAttrs(nil, c.m, 2)
 		wantError(t, err, c.kind, c.rule, -1)
 	}
+}
+
+// Reserved keys of any other form are reported, once each, and where they stand.
+func TestCheckReserved(t *testing.T) {
+	good := []string{
+		`{}`, `{"axes":[{"unit":"m","start":0,"step":0.5,"labels":["a"],"coordinates":"x","description":"","more":1},null],"unit":"K","sample_rate":44100,"orientation":8,"layout":{},"free":[1]}`,
+		`{"colour":{"model":"bgr","space":"srgb","alpha":"premultiplied","palette":"p","icc":{"$bytes":""}},"source":{"format":"npy","descr":"<f4"},"sample_rate":0.1}`,
+	}
+	bad := []string{
+		`{"axes":[{}]}`, `{"axes":{}}`, `{"axes":[{"unit":1},null]}`, `{"axes":[{"labels":["a",1]},null]}`, `{"axes":[{"start":"0"},null]}`, `{"axes":[1,null]}`,
+		`{"unit":1}`, `{"sample_rate":0}`, `{"sample_rate":-1.5}`, `{"sample_rate":"44100"}`, `{"orientation":0}`, `{"orientation":9}`, `{"orientation":1.0}`,
+		`{"layout":[]}`, `{"source":"npy"}`, `{"source":{"format":1}}`, `{"colour":"rgb"}`, `{"colour":{"model":"RGB"}}`, `{"colour":{"icc":"x"}}`, `{"unit":null}`,
+	}
+	check := func(text string, rank int) (errs []error) {
+		m, err := format.ParseAttrs([]byte(text), 640, rank)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		format.CheckReserved(m, 640, rank, func(err error) { errs = append(errs, err) })
+		return errs
+	}
+	for _, s := range good {
+		if errs := check(s, 2); len(errs) != 0 {
+			t.Errorf("%s: %v", s, errs)
+		}
+	}
+	for _, s := range bad {
+		errs := check(s, 2)
+		if len(errs) != 1 {
+			t.Errorf("%s: %v", s, errs)
+			continue
+		}
+		wantError(t, errs[0], tensor.ErrFormat, format.RuleAttrReserved, 640)
+		// Of a file only the source is reserved.
+		if errs := check(s, -1); (len(errs) == 1) != strings.Contains(s, "source") {
+			t.Errorf("%s of a file: %v", s, errs)
+		}
+	}
+}
+
+// A head past its limit is refused before it is read, and not written.
+func TestRunHeadLimit(t *testing.T) {
+	im := forge.File(nil)
+	im.B = append(im.B, make([]byte, 8<<20)...)
+	end := int64(len(im.B))
+	r := im.B[len(im.B)-128:]
+	copy(r, im.B[im.Last().Trailer:][:128])
+	le := binary.LittleEndian
+	le.PutUint64(r[forge.RLength:], uint64(end))
+	le.PutUint32(r[forge.RCatalog+8:], 4<<20+4)
+	le.PutUint32(r[forge.RCRC:], forge.CRC(r[8:]))
+	copy(im.B[forge.SlotA:], r)
+	copy(im.B[forge.SlotB:], r)
+	_, err := catalogOf(im.B, false)
+	wantError(t, err, tensor.ErrLimit, format.RuleRunLength, im.Last().Head)
 }

@@ -250,7 +250,7 @@ func TestRootFields(t *testing.T) {
 		{"length not a multiple", 32, []byte{1}, tensor.ErrCorrupt, format.RuleRootLength, 32},
 		{"length small", 32, []byte{0, 0x30, 0, 0}, tensor.ErrCorrupt, format.RuleRootLength, 32},
 		{"length 2^63", 39, []byte{0x80}, tensor.ErrCorrupt, format.RuleRootLength, 32},
-		{"length 2^62+4096", 39, []byte{0x40}, tensor.ErrCorrupt, format.RuleRootLength, 32},
+		{"length 2^62", 39, []byte{0x40}, tensor.ErrCorrupt, format.RuleRootLength, 32},
 		{"previous itself", 48, []byte{0x80, 0x4f}, tensor.ErrCorrupt, format.RuleRootPrevious, 48},
 		{"previous forward", 48, []byte{0x80, 0x5f}, tensor.ErrCorrupt, format.RuleRootPrevious, 48},
 		{"previous in the control pages", 48, []byte{0x80, 0x2f}, tensor.ErrCorrupt, format.RuleRootPrevious, 48},

@@ -235,7 +235,7 @@ func TestStorageRecordFields(t *testing.T) {
 			im.P64(r+forge.SPayload, 12288+64).P64(r+forge.SRef, 12288+64)
 		}), tensor.ErrCorrupt, format.RuleStorageAlign, forge.SPayload},
 		{"list of sums short", large(1<<20+1, func(im *forge.Image, r int64) { im.P32(r+forge.SRef+8, 4) }), tensor.ErrCorrupt, format.RuleStorageRef, forge.SRef + 8},
-		{"list of sums unaligned", large(1<<20+1, func(im *forge.Image, r int64) { im.P64(r+forge.SRef, im.U64(r+forge.SRef)+4) }), tensor.ErrCorrupt, format.RuleStorageRef, forge.SRef},
+		{"list of sums unaligned", large(1<<20+1, func(im *forge.Image, r int64) { im.P64(r+forge.SRef, im.U64(r+forge.SRef)+4) }), tensor.ErrCorrupt, format.RuleRefRange, forge.SRef},
 		{"list of sums outside", large(1<<20+1, func(im *forge.Image, r int64) { im.P64(r+forge.SRef, 1<<50) }), tensor.ErrCorrupt, format.RuleRefRange, forge.SRef},
 	} {
 		bothWays(t, func(t *testing.T, mapped bool) {
