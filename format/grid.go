@@ -73,7 +73,13 @@ func (s *StorageRecord) parseGrid(b []byte, strict bool, length int64, heapLen u
 	if want := (uint64(s.Shape[0]) + uint64(s.Chunk[0]) - 1) / uint64(s.Chunk[0]); s.Slabs < want || !s.HasSlabs && s.Slabs != want || s.Slabs > uint64(s.Shape[0]) {
 		return e(tensor.ErrCorrupt, RuleGridSlabs, srHeap, "slabs", u(s.Slabs), fmt.Sprintf("%d for %d rows in chunks of %d", want, s.Shape[0], s.Chunk[0]))
 	}
+	if (s.Ref.Offset == 0 || s.Ref.Length == 0) && !s.Ref.Absent() {
+		return e(tensor.ErrCorrupt, RuleRefAbsent, srRef, "root page", s.Ref.String(), "all zero, or a place and a length")
+	}
 	if !s.Ref.Absent() {
+		if s.Ref.Offset%Align != 0 {
+			return e(tensor.ErrCorrupt, RuleRefRange, srRef, "root page", s.Ref.String(), "at a multiple of 64")
+		}
 		if err := checkExtent(s.Ref.Offset, uint64(s.Ref.Length), DataStart, uint64(length-RootSize), s.At+srRef, "root page", RuleRefRange); err != nil {
 			return err
 		}

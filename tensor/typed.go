@@ -146,7 +146,7 @@ func (v View) misaligned(what string) error {
 }
 
 func (v View) notBool(got byte) error {
-	return v.fail(ErrCorrupt, "bool", strconv.Itoa(int(got)), "0 or 1")
+	return fail(ErrCorrupt, "bool", strconv.Itoa(int(got)), "0 or 1", "dtype.bool")
 }
 
 // badBool returns the index of the first byte that is neither 0 nor 1, or -1.
