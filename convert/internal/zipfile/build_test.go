@@ -37,6 +37,16 @@ func deflate(b []byte) []byte {
 	return buf.Bytes()
 }
 
+// deflatedZeros is a stream of n MiB of zeros: the code of one of them again
+// and again, as deflating them all takes its time.
+func deflatedZeros(n int) []byte {
+	var buf bytes.Buffer
+	w, _ := flate.NewWriter(&buf, 9)
+	_, _ = w.Write(make([]byte, 1<<20))
+	_ = w.Flush()
+	return append(bytes.Repeat(buf.Bytes(), n), 3, 0) // an empty last block
+}
+
 func pick(p *uint32, v uint32) uint32 {
 	if p != nil {
 		return *p
@@ -58,11 +68,11 @@ func buildZipAt(prefix []byte, base uint32, comment string, ms ...testMember) []
 	var dir []byte
 	for _, m := range ms {
 		stored := m.data
-		if m.method == Deflated {
-			stored = deflate(m.data)
-		}
-		if m.raw != nil {
+		switch {
+		case m.raw != nil:
 			stored = m.raw
+		case m.method == Deflated:
+			stored = deflate(m.data)
 		}
 		flags := m.flags
 		if m.descr {

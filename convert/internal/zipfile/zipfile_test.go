@@ -49,8 +49,7 @@ func m(name, data string) testMember { return testMember{name: name, data: []byt
 func TestBadInput(t *testing.T) {
 	two := []testMember{m("a.npy", "hello"), m("b.npy", "world!")}
 	good := buildZip(nil, "", two...)
-	zeros := make([]byte, 50<<20)
-	bomb := testMember{name: "zeros.npy", data: zeros, method: Deflated}
+	bomb := testMember{name: "zeros.npy", data: make([]byte, 50<<20), method: Deflated, raw: deflatedZeros(50)}
 
 	patch := func(b []byte, at int, v ...byte) []byte {
 		b = bytes.Clone(b)
