@@ -1,0 +1,2 @@
+// Package examples holds small programs to copy, and tests that run them.
+package examples
