@@ -60,7 +60,11 @@ func ParseHeader(b []byte) (Header, error) {
 		return Header{}, fail(tensor.ErrTruncated, RuleHeaderShort, 0, "magic", fmt.Sprintf("%d bytes", len(b)), "8")
 	}
 	if !bytes.Equal(b[:len(Magic)], Magic[:]) {
-		return Header{}, fail(tensor.ErrFormat, RuleHeaderMagic, 0, "magic", hexOf(b[:len(Magic)]), fmt.Sprintf("% x", Magic))
+		got := hexOf(b[:len(Magic)])
+		if like := looksLike(b); like != "" {
+			got += ", which looks like " + like
+		}
+		return Header{}, fail(tensor.ErrFormat, RuleHeaderMagic, 0, "magic", got, hexOf(Magic[:]))
 	}
 	if len(b) < HeaderSize {
 		return Header{}, fail(tensor.ErrTruncated, RuleHeaderShort, int64(len(b)), "header", fmt.Sprintf("%d bytes", len(b)), u(HeaderSize))
