@@ -352,3 +352,32 @@ func TestHeaderFields(t *testing.T) {
 		wantError(t, err, c.kind, c.rule, c.at)
 	}
 }
+
+// A file of another format is told by name.
+func TestLooksLike(t *testing.T) {
+	for _, c := range []struct{ b, says string }{
+		{"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "PNG"},
+		{"GGUF\x03\x00\x00\x00", "GGUF"},
+		{"PK\x03\x04\x14\x00\x00\x00", "zip"},
+		{"\x40\x00\x00\x00\x00\x00\x00\x00{\"a\":{}}", "safetensors"},
+		{"\x89HDF\r\n\x1a\n", "HDF5"},
+		{"\x93NUMPY\x01\x00", "NumPy"},
+		{"\x80\x04\x95\x00\x00\x00\x00\x00", "pickle"},
+		{"version https://git-lfs.github.com/spec/v1\n", "LFS"},
+		{"{\"a\": 1, \"b\": 2}", "JSON"},
+		{"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", "never written"},
+		{"\x89TSR\n\x1a\n\x00\x00\x00\x00", "as text"},
+		{"\x89TSR\r\r\n\x1a\r\n\x00", "as text"},
+		{"\xef\xbf\xbdTSR\r\n\x1a\n", "as text"},
+	} {
+		_, err := format.ParseHeader([]byte(c.b))
+		wantError(t, err, tensor.ErrFormat, format.RuleHeaderMagic, 0)
+		if err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%q: %v", c.b, err)
+		}
+	}
+	_, err := format.ParseHeader([]byte("no such thing at all"))
+	if strings.Contains(err.Error(), "looks like") {
+		t.Error(err)
+	}
+}
