@@ -21,8 +21,9 @@ type segment struct{ from, to, at int64 }
 
 // corners reads what a summary of a tensor shows into a small tensor that
 // prints the same: of each long axis the ends, with a gap between them that is
-// never looked at.
-func corners(ctx context.Context, p pick, shape tensor.Shape) (tensor.View, error) {
+// never looked at. No more than limit bytes, if that is not 0, are read at a
+// time.
+func corners(ctx context.Context, p pick, shape tensor.Shape, limit int64) (tensor.View, error) {
 	axes := make([][]segment, len(shape))
 	small, wide := make(tensor.Shape, len(shape)), make(tensor.Shape, len(shape))
 	shown := make([]int64, len(shape))
@@ -55,6 +56,9 @@ func corners(ctx context.Context, p pick, shape tensor.Shape) (tensor.View, erro
 	r := cornerReader{pick: p, shape: shape, axes: axes, whole: 64 << 10}
 	if p.Storage().Kind == tensorfile.StorageEncoded {
 		r.whole = 64 << 20 // every read decodes from the beginning
+	}
+	if limit > 0 {
+		r.whole = min(r.whole, limit)
 	}
 	if err := r.read(ctx, 0, nil, dst); err != nil {
 		return dst, err

@@ -37,6 +37,43 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
+// A document is about a file and its tensors, one on a line.
+type document struct {
+	w *output
+	n int
+}
+
+// openDoc prints the head of a document.
+func (t *tool) openDoc(command string, in *input) (*document, error) {
+	head, err := marshal(struct {
+		Schema string `json:"schema"`
+		jsonPath
+		Format string `json:"format"`
+	}{schema(command), pathJSON(in.Path()), in.Info().Format})
+	if err != nil {
+		return nil, err
+	}
+	t.out.Write(head[:len(head)-1])
+	t.out.WriteString(`,"tensors":[`)
+	return &document{w: t.out}, nil
+}
+
+// add prints a tensor.
+func (d *document) add(v any) error {
+	b, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	if d.n++; d.n > 1 {
+		d.w.WriteByte(',')
+	}
+	d.w.WriteByte('\n')
+	d.w.Write(b)
+	return nil
+}
+
+func (d *document) end() { d.w.WriteString("\n]}\n") }
+
 // jsonPath is a file's path in a document. One that is not UTF-8 is escaped,
 // and stands in base64 beside it.
 type jsonPath struct {

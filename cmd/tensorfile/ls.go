@@ -384,46 +384,29 @@ type failedJSON struct {
 // lsJSON prints the document line by line, so that it needs no memory of its
 // own.
 func (t *tool) lsJSON(cmd *cobra.Command, in *input, globs []string, o *lsFlags, shared map[uint64]int, count func(error)) error {
-	head, err := marshal(struct {
-		Schema string `json:"schema"`
-		jsonPath
-		Format string `json:"format"`
-	}{schema("ls"), pathJSON(in.Path()), in.Info().Format})
+	doc, err := t.openDoc("ls", in)
 	if err != nil {
 		return err
 	}
-	var lines [][]byte
+	var lines []any
 	var keys []sortKey
-	n := 0
-	write := func(b []byte) {
-		if n++; n > 1 {
-			t.out.WriteByte(',')
-		}
-		t.out.WriteByte('\n')
-		t.out.Write(b)
-	}
-	t.out.Write(head[:len(head)-1])
-	t.out.WriteString(`,"tensors":[`)
 	err = t.each(cmd, in, globs, func(name string, x *tensorfile.Tensor, err error) {
 		count(err)
-		var doc any = failedJSON{clean(name), errorDoc(err)}
+		var line any = failedJSON{clean(name), errorDoc(err)}
 		if x != nil {
-			doc = tensorDoc(x, shared)
+			line = tensorDoc(x, shared)
 		}
-		b, e := marshal(doc)
-		if e != nil {
-			t.fail(e)
-			return
+		if o.sort != "" {
+			lines, keys = append(lines, line), append(keys, keyOf(name, x))
+		} else if err := doc.add(line); err != nil {
+			t.fail(err)
 		}
-		if o.sort == "" {
-			write(b)
-			return
-		}
-		lines, keys = append(lines, b), append(keys, keyOf(name, x))
 	})
 	for _, i := range sortOrder(keys, o.sort) {
-		write(lines[i])
+		if err := doc.add(lines[i]); err != nil {
+			t.fail(err)
+		}
 	}
-	t.out.WriteString("\n]}\n")
+	doc.end()
 	return err
 }

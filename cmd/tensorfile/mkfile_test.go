@@ -19,7 +19,7 @@ import (
 //	           s=S5(2):ab,cde        text
 //	           t=@w[:, ::2]          a view of w on its storage
 //	           t=@w.T                w with its axes turned round
-//	           b=f32(9,9)~           one element for all
+//	           b=f32(9,9)~:1         one element for all
 //	           :{"a":1}              attributes of the file
 //	           w:{"unit":"m"}        attributes of a tensor, before it
 func mkfile() {
@@ -89,7 +89,7 @@ func makeFile(out string, args []string) error {
 		if err != nil {
 			return err
 		}
-		if strings.HasSuffix(def, "~") || v.NumElements() == 0 {
+		if strings.Contains(def, ")~") || v.NumElements() == 0 {
 			if err := w.Add(ctx, name, v, o); err != nil {
 				return err
 			}
@@ -114,8 +114,8 @@ func makeFile(out string, args []string) error {
 // parseTensor makes what stands behind the = of an argument.
 func parseTensor(def string) (tensor.View, error) {
 	var none tensor.View
-	def, wide := strings.CutSuffix(def, "~")
 	def, list, given := strings.Cut(def, ":")
+	def, wide := strings.CutSuffix(def, "~")
 	name, dims, ok := strings.Cut(strings.TrimSuffix(def, ")"), "(")
 	if !ok {
 		return none, fmt.Errorf("%q has no shape", def)

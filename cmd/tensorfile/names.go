@@ -170,7 +170,10 @@ func (in *input) similar(name string) []string {
 		far  int
 	}
 	var best []candidate
-	limit := max(1, min(utf8.RuneCountInString(name)/3, 8))
+	limit := min(utf8.RuneCountInString(name)/3, 8)
+	if limit == 0 && len(name) > 1 { // one letter is like any other
+		limit = 1
+	}
 	low := strings.ToLower(name)
 	for have, err := range in.Names() {
 		if err != nil {
@@ -196,9 +199,11 @@ func (in *input) similar(name string) []string {
 			best = best[:min(len(best), similarNames)]
 		}
 	}
-	names := make([]string, len(best))
-	for i, c := range best {
-		names[i] = tensor.Quote(c.name)
+	var names []string
+	for _, c := range best {
+		if c.far == 0 || best[0].far > 0 {
+			names = append(names, tensor.Quote(c.name))
+		}
 	}
 	return names
 }

@@ -212,7 +212,12 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 	if p.Storage().Codec != "" {
 		about = append(about, p.Storage().Codec)
 	}
-	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, strings.Join(append(about, notes(p.Tensor, nil)...), "  "))
+	for _, n := range notes(p.Tensor, nil) {
+		if p.sel == nil || !strings.HasPrefix(n, "axes ") { // some of which may be gone
+			about = append(about, n)
+		}
+	}
+	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, strings.Join(about, "  "))
 	if o.hex {
 		return t.showHex(ctx, w, p, n, o.full)
 	}
@@ -251,7 +256,7 @@ func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Sha
 		}
 		return tensor.Fprint(contextWriter{ctx, w}, v, o)
 	}
-	v, err := corners(ctx, p, shape)
+	v, err := corners(ctx, p, shape, int64(t.mem))
 	if err != nil {
 		return err
 	}

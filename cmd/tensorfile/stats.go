@@ -195,7 +195,17 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 		return err
 	}
 	if o.json {
-		return t.statsJSON(in, docs)
+		d, err := t.openDoc("stats", in)
+		for _, doc := range docs {
+			if err == nil {
+				err = d.add(doc)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		d.end()
+		return nil
 	}
 	if tab.rows() > 0 {
 		tab.write(t.out, true, t.colored())
@@ -231,15 +241,6 @@ func (t *tool) statsProgress(ctx context.Context, in *input, names []string, o *
 		done = addSaturated(done, v.ByteSize())
 		bar.set(done, total)
 	}, err
-}
-
-func (t *tool) statsJSON(in *input, docs []any) error {
-	return t.writeJSON(struct {
-		Schema string `json:"schema"`
-		jsonPath
-		Format  string `json:"format"`
-		Tensors []any  `json:"tensors"`
-	}{schema("stats"), pathJSON(in.Path()), in.Info().Format, docs})
 }
 
 // picked calls fn with what the arguments name, or with all tensors. A tensor
@@ -310,12 +311,10 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 		_, err := p.View()
 		return nil, err
 	}
-	n, err := shape.NumElements()
-	if err != nil {
-		return nil, err
-	}
 	so := &stats.Options{NoQuantiles: len(o.quantiles) == 0}
-	if n > exactQuantiles {
+	if n, err := distinct(p); err != nil {
+		return nil, err
+	} else if n > exactQuantiles {
 		so.Exact = -1
 	}
 	var accs []*stats.Accumulator
@@ -347,6 +346,22 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 		d.hist, err = t.histogram(ctx, p, d.acc, o.hist, seen)
 	}
 	return d, err
+}
+
+// distinct is the number of elements that are not the same one again.
+func distinct(p pick) (int64, error) {
+	if p.Storage().Kind == tensorfile.StorageEncoded {
+		shape, err := p.shape()
+		if err != nil {
+			return 0, err
+		}
+		return shape.NumElements()
+	}
+	pl, err := newPlan(p, false)
+	if err != nil {
+		return 0, err
+	}
+	return pl.size.NumElements()
 }
 
 // exactQuantiles is up to how many elements quantiles are exact.
@@ -385,8 +400,11 @@ func (t *tool) histogram(ctx context.Context, p pick, acc *stats.Accumulator, bi
 
 // floatText is a number for people.
 func floatText(x float64) string {
-	if math.IsNaN(x) {
+	switch {
+	case math.IsNaN(x):
 		return "-"
+	case math.IsInf(x, 0):
+		return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(x, 'g', 6, 64), "+"))
 	}
 	return strconv.FormatFloat(x, 'g', 6, 64)
 }
