@@ -217,7 +217,7 @@ func (p *dtypeParser) scalar(n node) (*dtype, error) {
 	}
 	d := &dtype{text: n.text, kind: rest[0]}
 	if d.kind == 'O' {
-		return nil, p.fail(tensor.ErrUnsupported, n, tensor.Quote(n.text)+": object arrays are not supported, because they are pickles; nothing was unpickled", supported)
+		return nil, p.fail(tensor.ErrUnsupported, n, tensor.Quote(n.text)+": object arrays are not supported, because they are pickles; nothing was unpickled", "numbers, bytes or text")
 	}
 	width, unit, hasUnit := strings.Cut(rest[1:], "[")
 	size, err := parseDigits(width)

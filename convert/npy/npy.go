@@ -31,6 +31,15 @@
 // ".." element, no backslash, drive letter, control character or device name
 // (CON, NUL, COM1, ...).
 //
+// The attributes of a tensor that was read say what its dtype does not:
+//
+//	{"source": {"format": "npy", "descr": "<M8[ns]"}, "unit": "ns"}
+//	{"source": {"format": "npy", "descr": "|V2", "hint": "bf16"}}
+//	{"source": {"format": "npy", "descr": "[('p', [('x', '<f4')])]", "field": ["p", "x"]}}
+//
+// A plain array has none. descr is the dtype of the whole array, little-endian,
+// as the header spells it; field is the way to this tensor through it.
+//
 // Memory does not depend on the size of arrays, only on the number of members
 // and the size of one element of a structure.
 package npy

@@ -8,14 +8,8 @@ import (
 )
 
 // What a dtype of NumPy says beyond the dtype of a tensor is kept in the
-// attribute "source", so that writing gives it back:
-//
-//	{"format": "npy", "descr": "<M8[ns]"}                         and "unit": "ns"
-//	{"format": "npy", "descr": "|V2", "hint": "bf16"}             two bytes that may be a bfloat16
-//	{"format": "npy", "descr": "[('x', '<f4'), ...]", "field": ["x"]}
-//
-// descr is little-endian, as it is written again. field lists the names that
-// lead to this tensor through the structure, which descr describes as a whole.
+// attribute "source", so that writing gives it back. The package comment has
+// its forms.
 
 // sourceAttrs returns the attributes of a leaf read as elem; structure is the
 // descr of the whole, empty if the leaf is the whole.

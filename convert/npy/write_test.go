@@ -354,6 +354,44 @@ func TestStoredInPlace(t *testing.T) {
 	}
 }
 
+func TestReadOptions(t *testing.T) {
+	b := array("[('h', '>V2'), ('i', '|i1')]", "(2,)", 6)
+	copy(b[len(b)-6:], []byte{0x3f, 0x80, 1, 0xc0, 0x20, 2})
+	o := &convert.OpenOptions{}
+	o.Name, o.Void2 = "given", tensor.BF16
+	f, err := openBytes(b, "x.npy", o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := f.Tensor("given.h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := x.Read(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1, -2.5} {
+		if got, err := v.Float64At(int64(i)); err != nil || got != want {
+			t.Errorf("element %d is %v, %v, want %v", i, got, err, want)
+		}
+	}
+	o.Void2 = tensor.F32
+	for _, path := range []string{"x.npy", "x.npz"} {
+		b := b
+		if path == "x.npz" {
+			b = zipped(t, "a.npy", b)
+		}
+		if _, err := openBytes(b, path, o); !errors.Is(err, tensor.ErrUnsupported) || !strings.Contains(err.Error(), "f32") {
+			t.Errorf("%s, void read as f32: %v", path, err)
+		}
+	}
+	o.Void2, o.Name = tensor.DType{}, "a\nb"
+	if _, err := openBytes(b, "x.npy", o); !errors.Is(err, tensor.ErrFormat) {
+		t.Errorf("a name with a newline: %v", err)
+	}
+}
+
 // BenchmarkStructure writes a structured array from its fields.
 func BenchmarkStructure(b *testing.B) {
 	data := array("[('a', '<i4'), ('b', '<f8', (3,)), ('c', '|u1')]", "(1000000,)", 29_000_000)

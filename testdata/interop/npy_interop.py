@@ -17,6 +17,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "npy"))
 from arrays import fill, little, tensors  # noqa: E402
 

@@ -22,12 +22,14 @@ import hashlib
 import io
 import json
 import os
+import sys
 import warnings
 import zipfile
 
 import ml_dtypes
 import numpy as np
 
+sys.dont_write_bytecode = True
 from arrays import digest, fill, little, tensors
 from arrays import values as random_values
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -560,6 +562,17 @@ func TestStreamEnd(t *testing.T) {
 }
 
 func FuzzZip(f *testing.F) {
+	paths, err := filepath.Glob("../../../testdata/npy/*.npz")
+	if err != nil || len(paths) < 5 {
+		f.Fatal(len(paths), err)
+	}
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
 	f.Add(buildZip(nil, "", m("a.npy", "hello"), testMember{name: "b.npy", data: bytes.Repeat([]byte("wo"), 99), method: Deflated}))
 	f.Add(buildZip(nil, "comment", testMember{name: "c", data: []byte("descr"), descr: true}))
 	f.Add(append64(nil, 0, 0, 0, 0))
