@@ -1,0 +1,58 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"testing"
+)
+
+var env *Env
+
+func TestMain(m *testing.M) {
+	var err error
+	if env, err = NewEnv(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := env.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// group runs the cases of a group as benchmarks of their own.
+func group(b *testing.B, name string) {
+	for _, c := range env.Cases() {
+		if c.Group == name {
+			b.Run(c.Name, func(b *testing.B) {
+				b.ReportAllocs()
+				c.Run(b)
+			})
+		}
+	}
+}
+
+func BenchmarkOpen(b *testing.B)    { group(b, "open") }
+func BenchmarkSlice(b *testing.B)   { group(b, "slice") }
+func BenchmarkScan(b *testing.B)    { group(b, "scan") }
+func BenchmarkSmall(b *testing.B)   { group(b, "small") }
+func BenchmarkSave(b *testing.B)    { group(b, "save") }
+func BenchmarkConvert(b *testing.B) { group(b, "convert") }
+func BenchmarkNpy(b *testing.B)     { group(b, "npy") }
+func BenchmarkVerify(b *testing.B)  { group(b, "verify") }
+func BenchmarkSparse(b *testing.B)  { group(b, "sparse") }
+func BenchmarkTensor(b *testing.B)  { group(b, "tensor") }
+
+// Every case must belong to a benchmark, under a name of its own.
+func TestCases(t *testing.T) {
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "convert": true, "npy": true, "verify": true, "sparse": true, "tensor": true}
+	seen := map[string]bool{}
+	for _, c := range env.Cases() {
+		if !groups[c.Group] || seen[c.Key()] {
+			t.Errorf("case %s", c.Key())
+		}
+		seen[c.Key()] = true
+	}
+}

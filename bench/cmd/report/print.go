@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/tensorfile/tensorfile/bench"
+)
+
+func (r *runner) print(w io.Writer, cases []bench.Case, goals []bench.Goal, re *regexp.Regexp) {
+	var ms []float64
+	for _, res := range r.results {
+		for _, s := range res.rounds {
+			if s.quiet && s.m > 0 {
+				ms = append(ms, s.m)
+			}
+		}
+	}
+	if len(ms) > 0 {
+		mid, low, high := spread(ms)
+		fmt.Fprintf(w, "M, memcpy of libc on one thread: %.2f GB/s [%.2f-%.2f], %d quiet samples\n\n", mid, low, high, len(ms))
+	}
+	fmt.Fprintln(w, "| what | measured | wanted | |")
+	fmt.Fprintln(w, "| --- | --- | --- | --- |")
+	for _, g := range goals {
+		if re.MatchString(g.Ours) {
+			r.goal(w, g)
+		}
+	}
+	fmt.Fprintf(w, "\n| case | median | least - most | GB/s | of M | allocs | quiet |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, c := range cases {
+		if res := r.results[c.Key()]; res != nil {
+			res.line(w, c.Key())
+		}
+	}
+}
+
+func (r *result) line(w io.Writer, key string) {
+	if r.skip != "" {
+		fmt.Fprintf(w, "| %s | %s | | | | | |\n", key, r.skip)
+		return
+	}
+	ns, of := []float64{}, []float64{}
+	for _, s := range r.rounds {
+		if s.quiet {
+			ns = append(ns, s.ns)
+			if s.m > 0 && r.bytes > 0 {
+				of = append(of, float64(r.bytes)/s.ns/s.m)
+			}
+		}
+	}
+	if len(ns) == 0 {
+		fmt.Fprintf(w, "| %s | no quiet sample | | | | | 0 |\n", key)
+		return
+	}
+	mid, low, high := spread(ns)
+	rate, share := "", ""
+	if r.bytes > 0 {
+		rate = fmt.Sprintf("%.2f", float64(r.bytes)/mid)
+	}
+	if len(of) > 0 {
+		m, l, h := spread(of)
+		share = fmt.Sprintf("%.2f [%.2f-%.2f]", m, l, h)
+	}
+	fmt.Fprintf(w, "| %s | %s | %s - %s | %s | %s | %d | %d of %d |\n", key, clock(mid), clock(low), clock(high), rate, share, r.allocs, len(ns), len(r.rounds))
+}
+
+func (r *runner) goal(w io.Writer, g bench.Goal) {
+	ours, base := r.results[g.Ours], r.results[g.Base]
+	var got []float64
+	if ours != nil {
+		for round, s := range ours.rounds {
+			switch {
+			case !s.quiet:
+			case g.Base == "":
+				got = append(got, s.ns)
+			case g.Base == bench.M && s.m > 0:
+				got = append(got, float64(ours.bytes)/s.ns/s.m)
+			case base != nil:
+				if t, ok := base.rounds[round]; ok && t.quiet {
+					got = append(got, t.ns/s.ns)
+				}
+			}
+		}
+	}
+	kind := "goal"
+	if g.Floor {
+		kind = "floor"
+	}
+	if len(got) == 0 {
+		fmt.Fprintf(w, "| %s | not measured | | %s |\n", g.What, kind)
+		return
+	}
+	mid, low, high := spread(got)
+	text, want, ok := "", "", false
+	if g.Base == "" {
+		text, want, ok = fmt.Sprintf("%s [%s-%s]", clock(mid), clock(low), clock(high)), "at most "+g.Time.String(), mid <= float64(g.Time)
+	} else {
+		unit := "x"
+		if g.Base == bench.M {
+			unit = " M"
+		}
+		text, want, ok = fmt.Sprintf("%s%s [%s-%s]", ratio(mid), unit, ratio(low), ratio(high)), fmt.Sprintf("at least %g%s", g.Ratio, unit), mid >= g.Ratio
+	}
+	mark := kind + " met"
+	if !ok {
+		mark = kind + " **missed**"
+	}
+	fmt.Fprintf(w, "| %s | %s | %s | %s |\n", g.What, text, want, mark)
+}
+
+func ratio(x float64) string {
+	if x >= 20 {
+		return fmt.Sprintf("%.0f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// clock prints nanoseconds with three digits.
+func clock(ns float64) string {
+	for _, u := range []struct {
+		ns   time.Duration
+		name string
+	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "us"}} {
+		if ns >= float64(u.ns) {
+			return digits(ns/float64(u.ns)) + " " + u.name
+		}
+	}
+	return digits(ns) + " ns"
+}
+
+func digits(x float64) string {
+	switch {
+	case x >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// spread is the median, the least and the most.
+func spread(x []float64) (mid, low, high float64) {
+	x = slices.Sorted(slices.Values(x))
+	n := len(x)
+	return (x[(n-1)/2] + x[n/2]) / 2, x[0], x[n-1]
+}

@@ -1,0 +1,22 @@
+module github.com/tensorfile/tensorfile/bench
+
+go 1.26.0
+
+require (
+	github.com/kshedden/gonpy v0.0.0-20210519231815-fa3c8dd8e59b
+	github.com/sbinet/npyio v0.9.0
+	github.com/tensorfile/tensorfile v0.0.0
+)
+
+require (
+	github.com/campoy/embedmd v1.0.0 // indirect
+	github.com/edsrzf/mmap-go v1.2.0 // indirect
+	github.com/klauspost/compress v1.20.3 // indirect
+	github.com/nlpodyssey/gopickle v0.3.0 // indirect
+	github.com/pmezard/go-difflib v1.0.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.14.0 // indirect
+	gonum.org/v1/gonum v0.14.0 // indirect
+)
+
+replace github.com/tensorfile/tensorfile => ../

@@ -1,0 +1,140 @@
+"""The peers in Python: one operation a line of JSON, its time by the clock of
+this process as the answer. What an operation needs is made before, and kept."""
+
+import ctypes
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+made = {}
+
+
+def keep(key, make):
+    if key not in made:
+        made[key] = make()
+    return made[key]
+
+
+def ones(n):
+    return keep(("ones", n), lambda: np.ones(n, np.uint8))
+
+
+def warm(shape, dtype, slot=0):
+    """Memory for a result whose pages are there."""
+    return keep((shape, str(dtype), slot), lambda: np.ones(shape, dtype))
+
+
+def memcpy(n):
+    """The unit of all ratios: one thread, libc, warm buffers."""
+    a, b = ones(n), warm((n,), np.uint8, 1)
+    src, dst = a.ctypes.data, b.ctypes.data
+    return lambda: ctypes.memmove(dst, src, n)
+
+
+def npz_names(path):
+    return lambda: np.load(path).files
+
+
+def npz_all(path):
+    def run():
+        with np.load(path) as z:
+            for name in z.files:
+                z[name]
+
+    return run
+
+
+def npz_make(path, n):
+    arrays = keep(("arrays", n), lambda: {f"layer.{i}.weight": np.full(16, i, np.float32) for i in range(n)})
+
+    def run():
+        np.savez(path, **arrays)
+
+    return run
+
+
+def npz_write(path, n):
+    return npz_make(path, n), lambda: remove(path)
+
+
+def remove(path):
+    if os.path.exists(path):
+        os.remove(path)
+
+
+def floats(path):
+    return keep(("file", path), lambda: np.load(path))
+
+
+def save(path, source):
+    a = floats(source)
+    return lambda: np.save(path, a), lambda: remove(path)
+
+
+def load(path):
+    return lambda: np.load(path)
+
+
+def load_save(source, path):
+    return lambda: np.save(path, np.load(source)), lambda: remove(path)
+
+
+def mmap_open(path):
+    return lambda: np.load(path, mmap_mode="r")
+
+
+def mmap_sum(path):
+    return lambda: np.load(path, mmap_mode="r").sum(dtype=np.float32)
+
+
+def cast(source, target, n):
+    """n elements of weights, or of bytes."""
+    def make():
+        r = np.random.default_rng(1)
+        if source == "uint8":
+            return r.integers(0, 256, n, np.uint8)
+        return (0.02 * r.standard_normal(n, np.float32)).astype(source)
+
+    a, out = keep(("cast", source, n), make), warm((n,), np.dtype(target))
+    return lambda: np.copyto(out, a, casting="unsafe")
+
+
+def permute(shape, axes, dtype):
+    a = warm(tuple(shape), np.dtype(dtype), 2)
+    out = warm(tuple(shape[i] for i in axes), np.dtype(dtype), 3)
+    return lambda: np.copyto(out, a.transpose(axes))
+
+
+def step(n, k, dtype):
+    a, out = warm((n * k,), np.dtype(dtype), 4), warm((n,), np.dtype(dtype), 5)
+    return lambda: np.copyto(out, a[::k])
+
+
+def version():
+    sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
+    return lambda: None
+
+
+for line in sys.stdin:
+    try:
+        m = json.loads(line)
+        run = globals()[m["op"]](*m["args"])
+        run, clean = run if isinstance(run, tuple) else (run, None)
+        total = 0
+        for _ in range(m["n"]):
+            if clean:
+                clean()
+            begin = time.perf_counter_ns()
+            r = run()
+            total += time.perf_counter_ns() - begin
+            del r
+        if clean:
+            clean()
+        answer = {"NS": total}
+    except Exception as e:  # the other side reports it
+        answer = {"Error": repr(e)}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
