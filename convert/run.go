@@ -109,6 +109,7 @@ type job struct {
 	items  []item
 	res    Result
 	size   int64 // of the inputs
+	checks map[*Layout]map[string]LayoutCheck
 }
 
 type item struct {

@@ -376,10 +376,9 @@ func (j *job) judge(ctx context.Context, t *tensorfile.Tensor) error {
 		}
 		return err
 	case l != nil:
-		for _, c := range l.Checks {
-			if c.Member == st.Member && c.Offset <= st.Offset && st.Offset+st.Size <= c.Offset+c.Size {
-				return checkCRC(ctx, t, c)
-			}
+		c, ok := j.checkOf(l, st.Member)
+		if ok && c.Offset <= st.Offset && st.Offset+st.Size <= c.Offset+c.Size {
+			return checkCRC(ctx, t, c)
 		}
 		return nil
 	case j.o.Open.SkipBad && t.NumElements() > 0:
@@ -387,6 +386,23 @@ func (j *job) judge(ctx context.Context, t *tensorfile.Tensor) error {
 		return err
 	}
 	return nil
+}
+
+// checkOf finds the checksum that a foreign file keeps of a member.
+func (j *job) checkOf(l *Layout, member string) (LayoutCheck, bool) {
+	of := j.checks[l]
+	if of == nil {
+		of = make(map[string]LayoutCheck, len(l.Checks))
+		for _, c := range l.Checks {
+			of[c.Member] = c
+		}
+		if j.checks == nil {
+			j.checks = map[*Layout]map[string]LayoutCheck{}
+		}
+		j.checks[l] = of
+	}
+	c, ok := of[member]
+	return c, ok
 }
 
 // first selects the first element of t, or the unit that it is in: enough to

@@ -95,14 +95,13 @@ func isNative(src *mmap.Map) bool {
 }
 
 type partJSON struct {
-	Offset  int64     `json:"offset"`
-	Length  int64     `json:"length"`
-	Kind    string    `json:"kind"`
-	What    string    `json:"what"`
-	Section string    `json:"section,omitempty"`
-	Tensors []string  `json:"tensors,omitempty"`
-	Damage  []string  `json:"damage,omitempty"`
-	Rows    []rowJSON `json:"rows,omitempty"`
+	Offset  int64    `json:"offset"`
+	Length  int64    `json:"length"`
+	Kind    string   `json:"kind"`
+	What    string   `json:"what"`
+	Section string   `json:"section,omitempty"`
+	Tensors []string `json:"tensors,omitempty"`
+	Damage  []string `json:"damage,omitempty"`
 }
 
 type rowJSON struct {
@@ -133,17 +132,6 @@ func (t *tool) inspectJSON(m *inspect.Map, bytes bool) error {
 	for i := range m.Parts {
 		p := &m.Parts[i]
 		j := partJSON{Offset: p.Offset, Length: p.Length, Kind: p.Kind, What: p.What, Section: p.Section, Tensors: p.Tensors, Damage: p.Damage}
-		if bytes {
-			of := ""
-			m.Rows(p, func(r inspect.Row) bool {
-				if r.Length == 0 {
-					of = r.Field
-				} else {
-					j.Rows = append(j.Rows, rowJSON{r.Offset, r.Length, hex.EncodeToString(r.Bytes), r.Field, r.Meaning, of})
-				}
-				return true
-			})
-		}
 		b, err := marshal(j)
 		if err != nil {
 			return err
@@ -151,11 +139,39 @@ func (t *tool) inspectJSON(m *inspect.Map, bytes bool) error {
 		if i > 0 {
 			t.out.WriteByte(',')
 		}
-		if _, err := t.out.Write(b); err != nil {
+		t.out.Write(b[:len(b)-1])
+		if bytes {
+			err = t.rowsJSON(m, p)
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.out.WriteByte('}'); err != nil {
 			return err
 		}
 	}
 	_, err = t.out.WriteString("]}\n")
+	return err
+}
+
+// rowsJSON prints the rows of a part.
+func (t *tool) rowsJSON(m *inspect.Map, p *inspect.Part) (err error) {
+	t.out.WriteString(`,"rows":[`)
+	of, comma := "", ""
+	m.Rows(p, func(r inspect.Row) bool {
+		if r.Length == 0 {
+			of = r.Field
+			return true
+		}
+		var b []byte
+		if b, err = marshal(rowJSON{r.Offset, r.Length, hex.EncodeToString(r.Bytes), r.Field, r.Meaning, of}); err == nil {
+			t.out.WriteString(comma)
+			_, err = t.out.Write(b)
+		}
+		comma = ","
+		return err == nil
+	})
+	t.out.WriteString("]")
 	return err
 }
 

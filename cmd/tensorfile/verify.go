@@ -193,7 +193,7 @@ func (v *verified) print(t *tool) {
 }
 
 func (v *verified) summary() string {
-	parts := []string{counted(int64(v.tensors), "tensor"), sizeText(v.info.Size)}
+	parts := []string{counted(int64(v.tensors), "tensor"), sizeText(v.info.Size - v.info.Leftover)}
 	switch {
 	case v.rep.Generations > 0:
 		parts = append(parts, counted(int64(v.rep.Generations), "generation"))
