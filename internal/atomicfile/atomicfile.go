@@ -6,7 +6,9 @@ package atomicfile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/tensorfile/tensorfile/internal/fsys"
@@ -115,7 +117,19 @@ func Fail(err error, path, field string, off int64) error {
 	case errors.Is(err, fs.ErrExist):
 		kind = tensor.ErrExists
 	}
-	return &tensor.Error{Kind: kind, Path: path, Offset: off, Field: field, Err: err}
+	return &tensor.Error{Kind: kind, Path: path, Offset: off, Field: field, Err: pathless(err)}
+}
+
+// pathless takes the paths out of an error of the system: the file has a name
+// already, and those of temporary files differ from run to run.
+func pathless(err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return fmt.Errorf("%s: %w", e.Op, e.Err)
+	case *os.LinkError:
+		return fmt.Errorf("%s: %w", e.Op, e.Err)
+	}
+	return err
 }
 
 // Write appends p.

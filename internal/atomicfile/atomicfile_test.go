@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/tensorfile/tensorfile/internal/fsys"
@@ -109,8 +110,13 @@ func TestNowhere(t *testing.T) {
 	if err := put(t, dir, "x", &Options{Overwrite: true}); !errors.Is(err, tensor.ErrExists) {
 		t.Errorf("a directory: %v", err)
 	}
-	if err := put(t, filepath.Join(dir, "no", "a"), "x", nil); !errors.Is(err, tensor.ErrIO) || !errors.Is(err, fs.ErrNotExist) {
+	path := filepath.Join(dir, "no", "a")
+	err := put(t, path, "x", nil)
+	if !errors.Is(err, tensor.ErrIO) || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no directory: %v", err)
+	}
+	if strings.Contains(strings.ReplaceAll(err.Error(), path, ""), fsys.TempSuffix) {
+		t.Errorf("%v tells the name of the temporary file", err)
 	}
 	only(t, dir)
 }
