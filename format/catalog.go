@@ -2,6 +2,7 @@ package format
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -290,4 +291,41 @@ func (c *cursor) next() error {
 
 func (r *run) badEnd(i int64, begin, end uint32) error {
 	return fail(tensor.ErrCorrupt, RuleNameEnds, r.head.Begin()+r.head.endsAt+4*i, fmt.Sprintf("end of name %d", i), fmt.Sprint(end), fmt.Sprintf("%d..%d", begin, r.head.Names))
+}
+
+// Parts returns the keys of the parts of a composite, ascending.
+func (c *Catalog) Parts(parent string) ([]string, error) {
+	prefix := parent + "\x00"
+	live := map[string]bool{}
+	err := c.each(func(r *run) (bool, error) {
+		i, err := r.seek(prefix)
+		for ; err == nil && i < r.head.Tensors; i++ {
+			var b []byte
+			if b, err = r.name(i); err != nil || !strings.HasPrefix(string(b), prefix) {
+				break
+			}
+			key := string(b)
+			if _, ok := live[key]; ok {
+				continue // a newer run has said
+			}
+			rec := TensorRecord{Name: key}
+			if err = r.tensor(i, &rec, nil); err == nil {
+				live[key] = rec.Kind != KindDeleted
+			}
+		}
+		return true, err
+	})
+	var keys []string
+	for key, ok := range live {
+		if ok {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys, err
+}
+
+// Refs returns where the runs of the catalog are, newest first.
+func (c *Catalog) Refs() []Ref {
+	return append([]Ref{c.root.Catalog}, c.head.head.Older...)
 }

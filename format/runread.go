@@ -440,3 +440,56 @@ func (o *owned) gaps(r *run, bad func(error)) {
 	}
 	check(h.heapAt+pos, h.heapAt+AlignUp(h.Heap, Align))
 }
+
+// Each calls tensor with every tensor record of the run, deletions included,
+// ascending by name, and storage with every storage record, ascending by id.
+// The records share no memory with the file.
+func (r *Run) Each(tensor func(TensorRecord) error, storage func(StorageRecord) error) error {
+	cur, err := r.r.cursor()
+	if err != nil {
+		return err
+	}
+	for {
+		if err := cur.next(); err != nil {
+			return err
+		}
+		if cur.done {
+			break
+		}
+		rec := TensorRecord{Name: cur.key}
+		if err := r.r.tensor(cur.i, &rec, nil); err != nil {
+			return err
+		}
+		if err := tensor(rec); err != nil {
+			return err
+		}
+	}
+	for i := range r.Storages {
+		var s StorageRecord
+		if err := r.r.storage(i, &s); err != nil {
+			return err
+		}
+		if err := storage(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seek returns the first name of the run that is not below key.
+func (r *run) seek(key string) (int64, error) {
+	lo, hi := int64(0), r.head.Tensors
+	for lo < hi {
+		mid := int64(uint64(lo+hi) >> 1)
+		b, err := r.name(mid)
+		if err != nil {
+			return 0, err
+		}
+		if compare(b, key) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, nil
+}

@@ -4,6 +4,7 @@
 package fsys
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -14,19 +15,39 @@ import (
 type File interface {
 	io.Writer
 	io.WriterAt
+	io.ReaderAt
 	io.Closer
 	// Sync makes the file's bytes and size durable. After it failed once the
 	// file must not be used again: a second try may succeed without the data.
 	Sync() error
+	// Datasync is Sync without what reading the data back does not need: the
+	// barrier of a commit (spec, "Barriers").
+	Datasync() error
+	Truncate(size int64) error
+	// Lock takes the writer's lock (spec, "Locks") without waiting. Another
+	// holder is ErrLocked, a file system without locks ErrNoLocks. Closing the
+	// file gives it back.
+	Lock() error
 	Stat() (fs.FileInfo, error)
 	Name() string
 }
+
+var (
+	// ErrLocked says that another writer holds the lock.
+	ErrLocked = errors.New("another writer holds the file")
+	// ErrNoLocks says that the file system has no locks.
+	ErrNoLocks = errors.New("the file system has no locks")
+)
 
 // FS is the file system that a writer works on. It is safe for concurrent use.
 type FS interface {
 	// CreateTemp makes a new file with mode perm (before umask) beside path,
 	// under a name that nothing else has.
 	CreateTemp(path string, perm fs.FileMode) (File, error)
+	// OpenWrite opens an existing file for reading and writing.
+	OpenWrite(path string) (File, error)
+	// SameFile reports whether two descriptions are of one file.
+	SameFile(a, b fs.FileInfo) bool
 	Chmod(name string, mode fs.FileMode) error
 	// Rename replaces newname, if it exists, in one step.
 	Rename(oldname, newname string) error
@@ -47,6 +68,19 @@ type FS interface {
 var OS FS = osFS{}
 
 type osFS struct{}
+
+// osFile is a file of the machine. Data sync and lock differ by system.
+type osFile struct{ *os.File }
+
+func (osFS) OpenWrite(path string) (File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osFS) SameFile(a, b fs.FileInfo) bool { return os.SameFile(a, b) }
 
 func (osFS) Chmod(name string, mode fs.FileMode) error { return os.Chmod(name, mode) }
 func (osFS) Rename(oldname, newname string) error      { return os.Rename(oldname, newname) }

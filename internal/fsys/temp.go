@@ -34,6 +34,6 @@ func (osFS) CreateTemp(path string, perm fs.FileMode) (File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return f, nil
+		return osFile{f}, nil
 	}
 }
