@@ -108,12 +108,17 @@ func (m *Map) plain(p *Part, yield func(Row) bool) bool {
 	return yield(r)
 }
 
-// read returns up to n bytes at off, fewer where the file ends.
+// readLimit bounds what is held of a structure: a list of block sums of the
+// largest size that writers make is a quarter of it.
+const readLimit = 64 << 20
+
+// read returns up to n bytes at off, fewer where the file ends, and at most
+// readLimit.
 func (m *Map) read(off, n int64) []byte {
 	if off < 0 || off >= m.Size || n <= 0 {
 		return nil
 	}
-	b := make([]byte, min(n, m.Size-off))
+	b := make([]byte, min(n, m.Size-off, readLimit))
 	if _, err := m.src.ReadAt(b, off); err != nil {
 		return nil
 	}

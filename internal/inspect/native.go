@@ -353,8 +353,8 @@ func (n *native) storage(s *format.StorageRecord) {
 		return
 	}
 	b := n.read(int64(s.Ref.Offset), int64(s.Ref.Length))
-	q := Part{Offset: int64(s.Ref.Offset), Length: int64(len(b)), Kind: BlockSums, What: fmt.Sprintf("block sums of storage %d", id), Section: "Raw storages"}
-	if format.Checksum(b) != s.Ref.CRC || len(b) < int(s.Ref.Length) {
+	q := Part{Offset: int64(s.Ref.Offset), Length: min(int64(s.Ref.Length), max(0, n.Size-int64(s.Ref.Offset))), Kind: BlockSums, What: fmt.Sprintf("block sums of storage %d", id), Section: "Raw storages"}
+	if s.Ref.Length <= readLimit && (format.Checksum(b) != s.Ref.CRC || len(b) < int(s.Ref.Length)) {
 		q.Damage = append(q.Damage, fmt.Sprintf("checksum: got %08x of %d bytes, want %08x of %d", format.Checksum(b), len(b), s.Ref.CRC, s.Ref.Length))
 	}
 	block := s.BlockSize()
