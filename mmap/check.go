@@ -82,7 +82,15 @@ func (m *Map) changes() (c Change, now fs.FileInfo, err error) {
 // path leads to another file than the one that was opened. Bytes that were read
 // before a Check without error were those of the file as opened, as far as size,
 // time and identity tell. A file that was only removed is whole and passes.
+// A Source is asked itself.
 func (m *Map) Check() error {
+	if c, ok := m.own.(interface{ Check() error }); ok {
+		if !m.enter(1) {
+			return m.enterError()
+		}
+		defer m.leave()
+		return c.Check()
+	}
 	c, fi, err := m.changes()
 	if err != nil || c&(Shrunk|Modified|Replaced) == 0 {
 		return err

@@ -36,9 +36,10 @@ type Map struct {
 	region atomic.Pointer[region] // nil: not mapped (yet, ever or any more)
 
 	src  io.ReaderAt
-	file *os.File // nil for an io.ReaderAt
-	path string   // as the caller named it
-	abs  string   // where path led when it was opened; "": do not look there
+	own  io.Closer // closed with the Map; nil: nothing
+	file *os.File  // nil for an io.ReaderAt
+	path string    // as the caller named it
+	abs  string    // where path led when it was opened; "": do not look there
 	size int64
 	info fs.FileInfo
 	opts Options
@@ -123,6 +124,23 @@ func NewReaderAt(r io.ReaderAt, size int64, name string) *Map {
 		reason: "the source is an io.ReaderAt",
 		done:   make(chan struct{}),
 	}
+}
+
+// A Source is a source of bytes that is not a file: an object on a server, say.
+// ReadAt works from many goroutines at once. If it also has a method Check() error,
+// Map.Check calls it to find out whether the bytes are still those that were opened.
+type Source interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// NewSource is NewReaderAt for a source that the Map owns: closing the Map
+// closes it.
+func NewSource(src Source, name string) *Map {
+	m := NewReaderAt(src, src.Size(), name)
+	m.own, m.reason = src, "the source is not a local file"
+	return m
 }
 
 // checkRegular refuses what is not a regular file.
@@ -400,6 +418,11 @@ func (m *Map) finish() {
 			errs = append(errs, err)
 		}
 	}
+	if m.own != nil {
+		if err := m.own.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
 	if errs != nil {
 		m.closeErr = &tensor.Error{Kind: tensor.ErrIO, Path: m.path, Offset: -1, Field: "close", Err: errors.Join(errs...)}
 	}
@@ -445,6 +468,9 @@ func (m *Map) endError(off, n int64) error {
 func (m *Map) readError(off int64, err error) error {
 	if m.file != nil && errors.Is(err, fs.ErrClosed) {
 		return &tensor.Error{Kind: tensor.ErrClosed, Path: m.path, Offset: -1}
+	}
+	if e, ok := err.(*tensor.Error); ok && m.file == nil {
+		return e // the source knows better what went wrong
 	}
 	var pe *fs.PathError
 	if errors.As(err, &pe) {
