@@ -97,8 +97,7 @@ func (w *Writer) share(ctx context.Context, rec format.TensorRecord, t *Tensor, 
 		w.copies[k] = id
 	}
 	rec.Storage, rec.Offset, rec.Strides = id.id, t.offset, t.strides.Clone()
-	w.add(rec)
-	return nil
+	return w.add(rec)
 }
 
 func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) {
@@ -139,7 +138,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 // native source has.
 func (w *Writer) compareSums(t *Tensor, id StorageID) (err error) {
 	defer func() { err = located(err, t.f.Path(), t.name) }()
-	rec := &w.storages[id.id-1]
+	rec := w.storageOf(id)
 	if t.f.layout != nil || rec.Block != t.st.block || rec.Size == 0 {
 		return nil
 	}
@@ -201,6 +200,5 @@ func (w *Writer) copyOne(ctx context.Context, rec format.TensorRecord, t *Tensor
 		return err
 	}
 	rec.Storage, rec.Strides = id.id, c.strides
-	w.add(rec)
-	return nil
+	return w.add(rec)
 }

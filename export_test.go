@@ -13,3 +13,8 @@ const (
 	JournalEvery = journalEvery
 	WriterName   = writerName
 )
+
+func (o AppendOptions) On(fs fsys.FS) *AppendOptions {
+	o.fs = fs
+	return &o
+}

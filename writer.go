@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -61,24 +62,38 @@ type TensorOptions struct {
 	// Dims names the axes; "" leaves one without a name. It stands for the
 	// attribute "dims".
 	Dims []string
+	// Replace takes the place of a tensor of that name in a file that is being
+	// edited. Default: false, a name that is taken is ErrDuplicate.
+	Replace bool
 }
 
-// A Writer writes a new file. Payloads go out as they are added, in memory
-// that does not grow with them; Commit makes the file appear, Close without
-// Commit leaves no trace. A Writer belongs to one goroutine. After an
-// operation failed in the middle of writing, all others return ErrPoisoned.
+// A Writer writes a new file (Create, NewWriter) or edits one that is there
+// (OpenAppend). Payloads go out as they are added, in memory that does not grow
+// with them. Commit makes a new file appear, or what was edited the newest
+// generation; Close without Commit leaves no trace. A Writer belongs to one
+// goroutine. After an operation failed in the middle of writing, all others
+// return ErrPoisoned; an edit that ran out of space is rolled back instead, and
+// the Writer goes on from the last commit.
 type Writer struct {
-	file *atomicfile.File // nil for a stream
+	file *atomicfile.File // nil for a stream and for an edit
 	path string           // as the caller named it
 	opts CreateOptions
+
+	// Edits only.
+	base     *base
+	append   AppendOptions
+	changes  map[string]*format.TensorRecord // since the last commit, by key
+	revertTo *format.Catalog
 
 	out      *stream
 	uuid     format.UUID
 	alignExp uint8
 	tensors  []format.TensorRecord
 	storages []format.StorageRecord
-	names    map[string]struct{}
+	nextID   uint64
+	names    map[string]struct{} // new files
 	attrs    []byte
+	attrsSet bool
 	live     int64
 	since    struct { // the last journal run
 		tensors, storages int
@@ -148,7 +163,7 @@ func NewWriter(out io.Writer, o *CreateOptions) (*Writer, error) {
 
 // begin writes the control pages, the slots as zeros.
 func (w *Writer) begin(out io.Writer) error {
-	w.names, w.copies = map[string]struct{}{}, map[copyKey]StorageID{}
+	w.names, w.copies, w.nextID = map[string]struct{}{}, map[copyKey]StorageID{}, 1
 	w.out = newStream(out, 0)
 	if w.opts.Time.IsZero() {
 		w.opts.Time = time.Now()
@@ -200,7 +215,7 @@ func (w *Writer) SetAttrs(a Attrs) error {
 	if err != nil {
 		return located(err, w.path, "")
 	}
-	w.attrs = b
+	w.attrs, w.attrsSet = b, true
 	return nil
 }
 
@@ -220,30 +235,36 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 	if size > format.MaxOffset-w.out.off {
 		return StorageID{}, &Error{Kind: ErrLimit, Path: w.path, Offset: w.out.off, Field: "storage size", Got: fmt.Sprint(size), Want: "a file below 2^62 bytes"}
 	}
-	rec := format.StorageRecord{ID: uint64(len(w.storages)) + 1, Kind: format.StorageRaw, Size: size, Stored: size, Block: format.BlockExp(size)}
+	if err := w.prepare(); err != nil {
+		return StorageID{}, err
+	}
+	rec := format.StorageRecord{ID: w.nextID, Kind: format.StorageRaw, Size: size, Stored: size, Block: format.BlockExp(size)}
 	if size > 0 {
 		align := int64(format.Align)
 		if size >= format.LargePayload {
 			align = 1 << w.alignExp
 		}
+		if w.base != nil {
+			w.base.dirty = true
+		}
 		if err := w.out.align(align); err != nil {
-			return StorageID{}, w.poison(err, "padding")
+			return StorageID{}, w.failed(err, "padding")
 		}
 		rec.Payload = w.out.off
 		list, err := payload(ctx, w.out, src, size, rec.Block)
 		if err != nil {
-			return StorageID{}, w.poison(err, "payload")
+			return StorageID{}, w.failed(err, "payload")
 		}
 		if len(list) == 1 {
 			rec.Ref = format.Ref{Offset: uint64(rec.Payload), Length: uint32(size), CRC: list[0]}
 		} else {
 			if err := w.out.align(format.Align); err != nil {
-				return StorageID{}, w.poison(err, "padding")
+				return StorageID{}, w.failed(err, "padding")
 			}
 			b := format.AppendSums(nil, list)
 			rec.Ref = format.Ref{Offset: uint64(w.out.off), Length: uint32(len(b)), CRC: format.Checksum(b)}
 			if _, err := w.out.Write(b); err != nil {
-				return StorageID{}, w.poison(err, "block sums")
+				return StorageID{}, w.failed(err, "block sums")
 			}
 			w.live += int64(len(b))
 		}
@@ -251,6 +272,7 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 		w.since.bytes += size
 	}
 	w.storages = append(w.storages, rec)
+	w.nextID++
 	if w.since.bytes >= journalEvery {
 		if err := w.journal(); err != nil {
 			return StorageID{}, err
@@ -274,15 +296,24 @@ func (w *Writer) TensorOn(s StorageID, name string, d tensor.DType, shape tensor
 			return located(err, w.path, name)
 		}
 	}
-	if s.id != 0 && s.w != w {
+	if s.id != 0 && (s.w != w || w.storageOf(s) == nil) {
 		return &Error{Kind: ErrIndex, Path: w.path, Tensor: name, Offset: -1, Field: "storage", Got: fmt.Sprint(s.id), Want: "a storage of this writer"}
 	}
 	if err := tensor.CheckView(d, shape, strides, offset, s.size); err != nil {
 		return located(err, w.path, name)
 	}
 	rec.Storage, rec.Offset, rec.Strides = s.id, offset, strides.Clone()
-	w.add(rec)
-	return nil
+	return w.add(rec)
+}
+
+// storageOf returns the record of a storage that was written since the last
+// commit, or nil.
+func (w *Writer) storageOf(s StorageID) *format.StorageRecord {
+	first := w.nextID - uint64(len(w.storages))
+	if s.id < first || s.id >= w.nextID {
+		return nil
+	}
+	return &w.storages[s.id-first]
 }
 
 // record checks what can be checked before a byte is written.
@@ -291,11 +322,8 @@ func (w *Writer) record(name string, d tensor.DType, shape tensor.Shape, o *Tens
 	if err := w.ready(context.Background()); err != nil {
 		return rec, err
 	}
-	if err := format.CheckName(name); err != nil {
-		return rec, located(err, w.path, name)
-	}
-	if _, ok := w.names[name]; ok {
-		return rec, &Error{Kind: ErrDuplicate, Path: w.path, Tensor: name, Offset: -1, Field: "name", Got: "it twice", Want: "each name once"}
+	if err := w.free(name); err != nil && !(w.base != nil && o != nil && o.Replace && errors.Is(err, ErrDuplicate)) {
+		return rec, err
 	}
 	if len(shape) > format.MaxRank {
 		return rec, &Error{Kind: ErrLimit, Path: w.path, Tensor: name, Offset: -1, Field: "rank", Got: fmt.Sprint(len(shape)), Want: fmt.Sprintf("at most %d", format.MaxRank), Rule: format.RuleTensorRank}
@@ -318,9 +346,21 @@ func (w *Writer) record(name string, d tensor.DType, shape tensor.Shape, o *Tens
 	return rec, located(err, w.path, name)
 }
 
-func (w *Writer) add(rec format.TensorRecord) {
-	w.names[rec.Name] = struct{}{}
-	w.tensors = append(w.tensors, rec)
+func (w *Writer) add(rec format.TensorRecord) error {
+	if w.base == nil {
+		w.names[rec.Name] = struct{}{}
+		w.tensors = append(w.tensors, rec)
+		return nil
+	}
+	parts, err := w.parts(rec.Name) // of a composite that rec replaces
+	if err != nil {
+		return located(err, w.path, rec.Name)
+	}
+	for _, key := range parts {
+		w.put(format.TensorRecord{Name: key, Kind: format.KindDeleted})
+	}
+	w.put(rec)
+	return nil
 }
 
 // Add writes the elements of v as a tensor. They keep the order in memory, C,
@@ -357,8 +397,7 @@ func (w *Writer) Add(ctx context.Context, name string, v tensor.View, o *TensorO
 		return located(err, w.path, name)
 	}
 	rec.Storage, rec.Strides = id.id, c.strides
-	w.add(rec)
-	return nil
+	return w.add(rec)
 }
 
 func (w *Writer) addEmpty(rec format.TensorRecord) error {
@@ -367,8 +406,7 @@ func (w *Writer) addEmpty(rec format.TensorRecord) error {
 		return located(err, w.path, rec.Name)
 	}
 	rec.Strides = st
-	w.add(rec)
-	return nil
+	return w.add(rec)
 }
 
 // AddReader writes a tensor whose elements r gives in C order, little-endian,
@@ -397,25 +435,30 @@ func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, sha
 		return located(err, w.path, name)
 	}
 	rec.Storage, rec.Strides = id.id, st
-	w.add(rec)
-	return nil
+	return w.add(rec)
 }
 
-// run appends a run with the given records to the file.
-func (w *Writer) run(tensors []format.TensorRecord, storages []format.StorageRecord, journal bool) (format.Ref, error) {
-	tensors = append([]format.TensorRecord(nil), tensors...)
-	storages = append([]format.StorageRecord(nil), storages...)
-	format.SortRecords(tensors, storages)
+// run appends a run with the given records to the file. Of records with one
+// key the last counts.
+func (w *Writer) run(tensors []format.TensorRecord, storages []format.StorageRecord, older []format.Ref, journal bool) (format.Ref, error) {
+	tensors, storages = format.SortRecords(tensors, storages)
+	generation := uint64(1)
+	if w.base != nil {
+		generation = w.base.root.Generation + 1
+	}
 	if err := w.out.align(format.Align); err != nil {
-		return format.Ref{}, w.poison(err, "padding")
+		return format.Ref{}, w.failed(err, "padding")
 	}
 	b, ref, err := format.AppendRun(nil, tensors, storages, format.RunParams{
-		UUID: w.uuid, Generation: 1, Begin: w.out.off, NextID: uint64(len(w.storages)) + 1, Journal: journal,
+		UUID: w.uuid, Generation: generation, Begin: w.out.off, Older: older, NextID: w.nextID, Journal: journal,
 	})
 	if err == nil {
 		_, err = w.out.Write(b)
 	}
-	return ref, w.poison(err, "catalog")
+	if err != nil {
+		return format.Ref{}, w.failed(err, "catalog")
+	}
+	return ref, nil
 }
 
 // journal writes the records since the last journal run, so that they stand
@@ -424,19 +467,26 @@ func (w *Writer) journal() error {
 	if len(w.tensors) == w.since.tensors && len(w.storages) == w.since.storages {
 		return nil
 	}
-	if _, err := w.run(w.tensors[w.since.tensors:], w.storages[w.since.storages:], true); err != nil {
+	if _, err := w.run(w.tensors[w.since.tensors:], w.storages[w.since.storages:], nil, true); err != nil {
 		return err
 	}
 	w.since.tensors, w.since.storages, w.since.bytes = len(w.tensors), len(w.storages), 0
 	return nil
 }
 
-// Commit finishes the file: catalog, root record, and for a file sync, rename
+// Commit finishes a new file: catalog, root record, and for a file sync, rename
 // and sync of the directory. When it returns nil the file is there and
-// durable. Nothing can be added afterwards.
+// durable, and nothing can be added afterwards.
+//
+// Of a file that is being edited it makes what was changed the newest
+// generation, in two barriers; more changes and commits may follow. If the last
+// step fails the error is ErrCommitUnknown.
 func (w *Writer) Commit(ctx context.Context) error {
 	if err := w.ready(ctx); err != nil {
 		return err
+	}
+	if w.base != nil {
+		return w.commitEdit()
 	}
 	if w.attrs != nil {
 		w.tensors = append(w.tensors, format.TensorRecord{Kind: format.KindFile, Attrs: w.attrs, Generation: 1})
@@ -445,7 +495,7 @@ func (w *Writer) Commit(ctx context.Context) error {
 	if err := w.journal(); err != nil {
 		return err
 	}
-	ref, err := w.run(w.tensors, w.storages, false)
+	ref, err := w.run(w.tensors, w.storages, nil, false)
 	if err != nil {
 		return err
 	}
@@ -492,10 +542,17 @@ func (w *Writer) Close() error {
 		return nil
 	}
 	w.done = true
-	if w.file == nil {
-		return nil
+	switch {
+	case w.file != nil:
+		return w.file.Close()
+	case w.base != nil:
+		var err error
+		if w.err == nil {
+			err = w.rollback()
+		}
+		return atomicfile.Fail(errors.Join(err, w.base.file.Close()), w.path, "close", -1)
 	}
-	return w.file.Close()
+	return nil
 }
 
 // pump runs a function that writes and hands its bytes to a reader.

@@ -2,8 +2,10 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -283,11 +285,30 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 	return append(dst, head...), Ref{uint64(offset), uint32(length), Checksum(head)}, nil
 }
 
-// SortRecords sorts tensors by name and storages by id, as AppendRun wants
-// them.
-func SortRecords(tensors []TensorRecord, storages []StorageRecord) {
-	sort.Slice(tensors, func(i, j int) bool { return tensors[i].Name < tensors[j].Name })
-	sort.Slice(storages, func(i, j int) bool { return storages[i].ID < storages[j].ID })
+// SortRecords returns copies of the records as AppendRun wants them: tensors by
+// name, storages by id. Of records with one key the last stays.
+func SortRecords(tensors []TensorRecord, storages []StorageRecord) ([]TensorRecord, []StorageRecord) {
+	ts := lastOf(tensors, func(a, b *TensorRecord) int { return strings.Compare(a.Name, b.Name) })
+	ss := lastOf(storages, func(a, b *StorageRecord) int { return cmp.Compare(a.ID, b.ID) })
+	return ts, ss
+}
+
+func lastOf[T any](list []T, compare func(a, b *T) int) []T {
+	order := make([]int, len(list)) // records are large to move about
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int {
+		return cmp.Or(compare(&list[a], &list[b]), cmp.Compare(a, b))
+	})
+	out := make([]T, 0, len(list))
+	for i, at := range order {
+		if i+1 < len(order) && compare(&list[at], &list[order[i+1]]) == 0 {
+			continue
+		}
+		out = append(out, list[at])
+	}
+	return out
 }
 
 // Length is the number of bytes of the head.

@@ -1,0 +1,684 @@
+package tensorfile
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/internal/fsys"
+)
+
+// AppendOptions says how to edit a file. The zero value, and nil, are the
+// defaults.
+type AppendOptions struct {
+	// Wait is how long to wait for another writer. Default: 0, an error of kind
+	// ErrLocked at once.
+	Wait time.Duration
+	// Unlocked goes on where the file system has no locks. Default: false.
+	Unlocked bool
+	// Align is the alignment in bytes of new payloads of 64 KiB and more.
+	// Default: that of the file.
+	Align int
+	// Time of the commits. Default: now.
+	Time time.Time
+
+	fs fsys.FS
+}
+
+// ErrCommitUnknown says that a commit failed in its last step: the file holds
+// the generation before it or the new one, whole, and the next open decides.
+var ErrCommitUnknown = errors.New("commit unknown: the file holds the old generation or the new one")
+
+// base is the generation that an edit starts from.
+type base struct {
+	file  fsys.File
+	src   fileSource
+	root  format.Root
+	bytes [format.RootSize]byte
+	cat   *format.Catalog
+	slot  int  // that holds the newest record
+	dirty bool // bytes of the file past the committed length are ours
+	ready bool // both slots are sound and nothing lies past the committed length
+	refs  map[uint64]int
+}
+
+// fileSource reads a catalog through the writer's own descriptor.
+type fileSource struct{ f fsys.File }
+
+func (s fileSource) Mapped() bool { return false }
+
+func (s fileSource) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.f.ReadAt(p, off)
+	if n == len(p) {
+		return n, nil
+	}
+	if err == io.EOF {
+		err = &Error{Kind: ErrTruncated, Offset: off + int64(n), Field: "file", Got: "its end", Want: fmt.Sprintf("%d bytes more", len(p)-n)}
+	}
+	return n, err
+}
+
+func (s fileSource) Fetch(off uint64, n int) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := s.ReadAt(b, int64(off))
+	return b, err
+}
+
+// OpenAppend begins to edit the native file at path. Readers are not disturbed:
+// they keep the generation that they opened. One writer at a time has the
+// file; a second one gets ErrLocked. Nothing of the file changes before the
+// first byte of payload or Commit.
+//
+// The Writer may commit any number of times. Close without Commit takes back
+// what was not committed.
+func OpenAppend(path string, o *AppendOptions) (*Writer, error) {
+	w := &Writer{path: path, changes: map[string]*format.TensorRecord{}, copies: map[copyKey]StorageID{}}
+	if o != nil {
+		w.append = *o
+	}
+	if w.append.fs == nil {
+		w.append.fs = fsys.OS
+	}
+	if err := w.lock(); err != nil {
+		return nil, located(err, path, "")
+	}
+	if err := w.openBase(); err != nil {
+		w.base.file.Close()
+		return nil, located(err, path, "")
+	}
+	return w, nil
+}
+
+// lock opens the file for writing and takes its lock. A file that was replaced
+// meanwhile is opened again.
+func (w *Writer) lock() error {
+	fsy := w.append.fs
+	target, err := fsy.Resolve(w.path)
+	if err != nil {
+		return atomicfile.Fail(err, w.path, "path", -1)
+	}
+	deadline := time.Now().Add(w.append.Wait)
+	for {
+		f, err := fsy.OpenWrite(target)
+		if err != nil {
+			return atomicfile.Fail(err, w.path, "open for writing", -1)
+		}
+		err = f.Lock()
+		if errors.Is(err, fsys.ErrNoLocks) && w.append.Unlocked {
+			err = nil
+		}
+		if err == nil {
+			var same bool
+			if same, err = sameFile(fsy, f, target); err == nil && same {
+				w.base = &base{file: f, src: fileSource{f}}
+				return nil
+			}
+		}
+		f.Close()
+		switch {
+		case errors.Is(err, fsys.ErrLocked) && time.Now().Before(deadline):
+			time.Sleep(min(10*time.Millisecond, time.Until(deadline)))
+		case errors.Is(err, fsys.ErrLocked):
+			return &Error{Kind: ErrLocked, Path: w.path, Offset: -1, Field: "lock", Got: "another writer" + holder(target), Want: "a file that nobody else writes"}
+		case errors.Is(err, fsys.ErrNoLocks):
+			return &Error{Kind: ErrUnsupported, Path: w.path, Offset: -1, Field: "lock", Got: "a file system without locks", Want: "AppendOptions.Unlocked, if nobody else writes"}
+		case err != nil:
+			return atomicfile.Fail(err, w.path, "lock", -1)
+		}
+	}
+}
+
+func sameFile(fsy fsys.FS, f fsys.File, path string) (bool, error) {
+	a, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	b, err := fsy.Stat(path)
+	if err != nil {
+		return false, err
+	}
+	return fsy.SameFile(a, b), nil
+}
+
+func holder(path string) string {
+	if who := fsys.LockHolder(path); who != "" {
+		return " (" + who + ")"
+	}
+	return ""
+}
+
+// openBase chooses the root and opens its catalog.
+func (w *Writer) openBase() error {
+	b := w.base
+	fi, err := b.file.Stat()
+	if err != nil {
+		return atomicfile.Fail(err, w.path, "stat", -1)
+	}
+	size := fi.Size()
+	head := make([]byte, min(size, format.SlotB+format.RootSize))
+	if _, err := b.src.ReadAt(head, 0); err != nil {
+		return err
+	}
+	h, err := format.ParseHeader(head)
+	if err != nil {
+		return err
+	}
+	w.uuid = h.UUID
+	c, err := w.choose(size)
+	if err != nil {
+		return err
+	}
+	if c.Root.ReadOnly() {
+		return &Error{Kind: ErrUnsupported, Format: format.Name, Offset: -1, Field: "must-write features", Got: fmt.Sprintf("%#x", c.Root.MustWrite), Want: "none that this library does not know", Rule: format.RuleRootMustWrite}
+	}
+	if c.Root.Generation >= format.MaxGeneration {
+		return &Error{Kind: ErrLimit, Format: format.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(c.Root.Generation), Want: fmt.Sprintf("below %d: the file can only be read", uint64(format.MaxGeneration)), Rule: format.RuleRootGeneration}
+	}
+	b.ready = c.Slots == [2]error{} && size == c.Root.Length
+	return w.rebase(c)
+}
+
+// choose reads the slots and decides which root counts. Nobody else writes, so
+// one reading is enough.
+func (w *Writer) choose(size int64) (format.Choice, error) {
+	b := w.base
+	var slots [2][]byte
+	for i, at := range [2]int64{format.SlotA, format.SlotB} {
+		if size >= at+format.RootSize {
+			slots[i] = make([]byte, format.RootSize)
+			if _, err := b.src.ReadAt(slots[i], at); err != nil {
+				return format.Choice{}, err
+			}
+		}
+	}
+	return format.ChooseRoot(w.uuid, slots[0], slots[1], size, func() ([]byte, error) {
+		t := make([]byte, format.RootSize)
+		_, err := b.src.ReadAt(t, size-format.RootSize)
+		return t, err
+	})
+}
+
+// rebase makes c the generation that edits start from.
+func (w *Writer) rebase(c format.Choice) error {
+	b := w.base
+	cat, err := format.OpenCatalog(b.src, &c.Root)
+	if err != nil {
+		return err
+	}
+	b.root, b.bytes, b.cat, b.slot, b.refs = c.Root, c.Bytes, cat, int(c.Place), nil
+	if c.Place == format.InTrailer {
+		b.slot = 0 // both are made equal before anything is written
+	}
+	w.alignExp = c.Root.AlignExp
+	if w.append.Align != 0 {
+		_, exp, err := (&CreateOptions{Align: w.append.Align}).resolve()
+		if err != nil {
+			return err
+		}
+		w.alignExp = exp
+	}
+	w.reset()
+	return nil
+}
+
+// reset forgets what was not committed.
+func (w *Writer) reset() {
+	w.out = newStream(&offsetWriter{w.base.file, w.base.root.Length}, w.base.root.Length)
+	w.tensors, w.storages, w.attrs, w.attrsSet = nil, nil, nil, false
+	w.live, w.since.tensors, w.since.storages, w.since.bytes = int64(w.base.root.Live), 0, 0, 0
+	w.nextID = w.base.cat.NextID()
+	clear(w.changes)
+	clear(w.copies)
+	w.revertTo = nil
+}
+
+// offsetWriter writes a stream at its place in a file.
+type offsetWriter struct {
+	f   fsys.File
+	off int64
+}
+
+func (o *offsetWriter) Write(p []byte) (int, error) {
+	n, err := o.f.WriteAt(p, o.off)
+	o.off += int64(n)
+	return n, err
+}
+
+// begin makes the file ready for bytes past its committed length (spec,
+// "Appending", steps 4 and 5): both slots sound, nothing behind the end.
+func (w *Writer) prepare() error {
+	b := w.base
+	if b == nil || b.ready {
+		return nil
+	}
+	page := make([]byte, format.PageSize)
+	copy(page, b.bytes[:])
+	c, err := w.choose(b.root.Length)
+	if err != nil && !errors.Is(err, ErrCorrupt) {
+		return err
+	}
+	for i, at := range [2]int64{format.SlotA, format.SlotB} {
+		if c.Slots[i] == nil && err == nil {
+			continue
+		}
+		if _, err := b.file.WriteAt(page, at); err != nil {
+			return w.poison(err, "root slot")
+		}
+		if err := b.file.Datasync(); err != nil {
+			return w.poison(err, "sync of a root slot")
+		}
+	}
+	if err := w.dropTail(); err != nil {
+		return w.poison(err, "leftover past the committed length")
+	}
+	b.ready = true
+	return nil
+}
+
+// dropTail cuts the file to its committed length, or where the system refuses,
+// makes sure that its end is no trailer.
+func (w *Writer) dropTail() error {
+	b := w.base
+	fi, err := b.file.Stat()
+	if err != nil {
+		return err
+	}
+	if fi.Size() <= b.root.Length {
+		return nil
+	}
+	if b.file.Truncate(b.root.Length) == nil {
+		return nil
+	}
+	n := min(fi.Size()-b.root.Length, format.RootSize)
+	_, err = b.file.WriteAt(make([]byte, n), fi.Size()-n)
+	return err
+}
+
+// rollback takes back what was written since the last commit.
+func (w *Writer) rollback() error {
+	b := w.base
+	if b.dirty {
+		b.dirty = false
+		if err := b.file.Truncate(b.root.Length); err != nil {
+			return err
+		}
+	}
+	w.reset()
+	return nil
+}
+
+// find looks for the live record of key among what was changed and in the base.
+func (w *Writer) find(key string) (*format.TensorRecord, error) {
+	if rec, ok := w.changes[key]; ok {
+		if rec.Kind == format.KindDeleted {
+			return nil, nil
+		}
+		return rec, nil
+	}
+	var rec format.TensorRecord
+	found, err := w.base.cat.Tensor(key, &rec)
+	if err != nil || !found {
+		return nil, err
+	}
+	return &rec, nil
+}
+
+// existing is find for a tensor that must be there.
+func (w *Writer) existing(name string) (*format.TensorRecord, error) {
+	if err := w.editable(); err != nil {
+		return nil, err
+	}
+	if name == "" || format.IsPart(name) {
+		return nil, &Error{Kind: ErrNotFound, Path: w.path, Tensor: name, Offset: -1}
+	}
+	rec, err := w.find(name)
+	if err == nil && rec == nil {
+		err = &Error{Kind: ErrNotFound, Path: w.path, Tensor: name, Offset: -1}
+	}
+	return rec, located(err, w.path, name)
+}
+
+func (w *Writer) editable() error {
+	if w.base == nil {
+		return &Error{Kind: ErrUnsupported, Path: w.path, Offset: -1, Field: "edit", Got: "a new file", Want: "a file opened by OpenAppend"}
+	}
+	return w.ready(context.Background())
+}
+
+// parts returns the keys of the parts of a composite as they stand now.
+func (w *Writer) parts(name string) ([]string, error) {
+	keys, err := w.base.cat.Parts(name)
+	if err != nil {
+		return nil, err
+	}
+	set := map[string]struct{}{}
+	for _, k := range keys {
+		set[k] = struct{}{}
+	}
+	for k, rec := range w.changes {
+		if len(k) > len(name) && k[:len(name)] == name && k[len(name)] == 0 {
+			if rec.Kind == format.KindDeleted {
+				delete(set, k)
+			} else {
+				set[k] = struct{}{}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(set)), nil
+}
+
+// put records a change of the catalog.
+func (w *Writer) put(rec format.TensorRecord) {
+	rec.Generation = w.base.root.Generation + 1
+	w.changes[rec.Name] = &rec
+	w.tensors = append(w.tensors, rec) // for the journal
+}
+
+// Delete removes the tensor called name, with its parts if it is a composite.
+// Its bytes stay in the file, for older generations, until a repack.
+func (w *Writer) Delete(name string) error {
+	if _, err := w.existing(name); err != nil {
+		return err
+	}
+	return located(w.each(name, func(rec *format.TensorRecord) error {
+		w.put(format.TensorRecord{Name: rec.Name, Kind: format.KindDeleted})
+		return nil
+	}), w.path, name)
+}
+
+// Rename gives the tensor called name, with its parts, another name, which must
+// be free.
+func (w *Writer) Rename(name, to string) error {
+	if err := w.CopyTensor(name, to); err != nil {
+		return err
+	}
+	return w.Delete(name)
+}
+
+// CopyTensor gives the tensor called name a second name, which must be free.
+// Both share their bytes; their attributes are their own.
+func (w *Writer) CopyTensor(name, to string) error {
+	if _, err := w.existing(name); err != nil {
+		return err
+	}
+	if err := w.free(to); err != nil {
+		return err
+	}
+	return located(w.each(name, func(rec *format.TensorRecord) error {
+		c := *rec
+		c.Name = to + rec.Name[len(name):]
+		w.put(c)
+		return nil
+	}), w.path, name)
+}
+
+// each calls fn with the record of a tensor and of each of its parts.
+func (w *Writer) each(name string, fn func(*format.TensorRecord) error) error {
+	parts, err := w.parts(name)
+	if err != nil {
+		return err
+	}
+	for _, key := range append([]string{name}, parts...) {
+		rec, err := w.find(key)
+		if err == nil && rec != nil {
+			err = fn(rec)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free reports an error if name cannot be given to a tensor.
+func (w *Writer) free(name string) error {
+	if err := format.CheckName(name); err != nil {
+		return located(err, w.path, name)
+	}
+	taken := false
+	if w.base != nil {
+		rec, err := w.find(name)
+		if err != nil {
+			return located(err, w.path, name)
+		}
+		taken = rec != nil
+	} else {
+		_, taken = w.names[name]
+	}
+	if taken {
+		return &Error{Kind: ErrDuplicate, Path: w.path, Tensor: name, Offset: -1, Field: "name", Got: "it twice", Want: "each name once"}
+	}
+	return nil
+}
+
+// SetTensorAttrs replaces the attributes of the tensor called name.
+func (w *Writer) SetTensorAttrs(name string, a Attrs) error {
+	rec, err := w.existing(name)
+	if err != nil {
+		return err
+	}
+	b, err := format.AppendAttrs(nil, a, len(rec.Shape))
+	if err != nil {
+		return located(err, w.path, name)
+	}
+	c := *rec
+	c.Attrs = b
+	w.put(c)
+	return nil
+}
+
+// Revert makes the next commit hold what an older generation held: its
+// tensors, its attributes. What was changed and not committed is dropped.
+func (w *Writer) Revert(generation uint64) error {
+	if err := w.editable(); err != nil {
+		return err
+	}
+	root, err := findGeneration(w.base.src, &w.base.root, generation)
+	if err != nil {
+		return located(err, w.path, "")
+	}
+	cat, err := format.OpenCatalog(w.base.src, root)
+	if err != nil {
+		return located(err, w.path, "")
+	}
+	if err := w.rollback(); err != nil {
+		return w.poison(err, "truncate")
+	}
+	w.revertTo = cat
+	w.live = int64(root.Live)
+	return nil
+}
+
+// findGeneration walks the history from newest to the root of a generation.
+func findGeneration(src format.Source, newest *format.Root, generation uint64) (*format.Root, error) {
+	for root := newest; ; {
+		if root.Generation == generation {
+			return root, nil
+		}
+		prev, err := previousRoot(src, root)
+		if err != nil {
+			return nil, err
+		}
+		if prev == nil || prev.Generation < generation {
+			return nil, &Error{Kind: ErrNotFound, Format: format.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(generation), Want: "one that the file holds"}
+		}
+		root = prev
+	}
+}
+
+// previousRoot reads the root of the generation before, nil if there is none.
+func previousRoot(src format.Source, root *format.Root) (*format.Root, error) {
+	if root.Previous == 0 {
+		return nil, nil
+	}
+	b := make([]byte, format.RootSize)
+	if _, err := src.ReadAt(b, root.Previous); err != nil {
+		return nil, err
+	}
+	prev, err := format.ParseTrailer(b, root.Previous, root.UUID)
+	if err != nil {
+		return nil, err
+	}
+	if prev.Generation >= root.Generation {
+		return nil, &Error{Kind: ErrCorrupt, Format: format.Name, Offset: root.Previous, Field: "generation", Got: fmt.Sprint(prev.Generation), Want: fmt.Sprintf("below %d", root.Generation), Rule: format.RuleRootPrevious}
+	}
+	return &prev, nil
+}
+
+// commitEdit is Commit for a file that is there (spec, "Appending", steps 6 to
+// 10).
+func (w *Writer) commitEdit() error {
+	b := w.base
+	if w.attrsSet {
+		rec := format.TensorRecord{Kind: format.KindFile, Attrs: w.attrs}
+		if w.attrs == nil {
+			rec.Kind = format.KindDeleted
+		}
+		w.put(rec)
+		w.attrs, w.attrsSet = nil, false
+	}
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	b.dirty = true
+	if err := w.journal(); err != nil {
+		return err
+	}
+	tensors, storages, older, err := w.merge()
+	if err != nil {
+		return located(err, w.path, "")
+	}
+	ref, err := w.run(tensors, storages, older, false)
+	if err != nil {
+		return err
+	}
+	when := w.append.Time
+	if when.IsZero() {
+		when = time.Now()
+	}
+	root := format.Root{
+		UUID: w.uuid, Generation: b.root.Generation + 1, Length: format.AlignUp(w.out.off+format.RootSize, format.PageSize),
+		Time: when, Previous: b.root.TrailerAt(), Catalog: ref, Live: uint64(max(w.live, 0)), MustRead: b.root.MustRead,
+		MustWrite: b.root.MustWrite, Info: b.root.Info, Minor: format.Minor, AlignExp: w.alignExp, Writer: writerName,
+	}
+	rec := root.AppendTo(nil)
+	err = w.out.zeros(root.TrailerAt() - w.out.off)
+	if err == nil {
+		_, err = w.out.Write(rec)
+	}
+	if err == nil {
+		err = w.out.flush()
+	}
+	if err != nil {
+		return w.failed(err, "trailer")
+	}
+	if err := b.file.Datasync(); err != nil {
+		return w.poison(err, "sync of the data (the commit failed)")
+	}
+	c, err := w.choose(b.root.Length)
+	if err != nil || !bytes.Equal(c.Bytes[:], b.bytes[:]) {
+		return w.poison(cmp.Or(err, error(&Error{Kind: ErrChanged, Offset: format.SlotA, Field: "root slots", Got: "the record of another writer", Want: fmt.Sprintf("generation %d, from which this edit started", b.root.Generation)})), "root slots")
+	}
+	older1 := 1 - b.slot
+	page := make([]byte, format.PageSize)
+	copy(page, rec)
+	at := [2]int64{format.SlotA, format.SlotB}[older1]
+	_, err = b.file.WriteAt(page, at)
+	if err == nil {
+		err = b.file.Datasync()
+	}
+	if err != nil {
+		w.poison(err, "root slot")
+		w.err = fmt.Errorf("%w: %w", ErrCommitUnknown, w.err)
+		return w.err
+	}
+	b.dirty = false
+	c = format.Choice{Root: root, Place: format.Place(older1)}
+	copy(c.Bytes[:], rec)
+	return w.poison(w.rebase(c), "catalog")
+}
+
+// merge returns the records of the commit's run: what was changed, and the
+// newest runs as long as they hold fewer than four times as many (spec,
+// "Merging").
+func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []format.Ref, error) {
+	cat := w.base.cat
+	if w.revertTo != nil {
+		cat = w.revertTo
+	}
+	runs, err := cat.Runs()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	refs := cat.Refs()
+	tensors := make(map[string]format.TensorRecord, len(w.changes))
+	for k, rec := range w.changes {
+		tensors[k] = *rec
+	}
+	storages := make(map[uint64]format.StorageRecord, len(w.storages))
+	for _, s := range w.storages {
+		storages[s.ID] = s
+	}
+	merged := 0
+	for merged < len(runs) {
+		r := runs[merged]
+		n := int64(len(tensors) + len(storages))
+		if r.Tensors+r.RunHead.Storages >= 4*n && len(runs)-merged < format.MaxRuns {
+			break
+		}
+		err := r.Each(func(rec format.TensorRecord) error {
+			if _, ok := tensors[rec.Name]; !ok {
+				tensors[rec.Name] = rec
+			}
+			return nil
+		}, func(s format.StorageRecord) error {
+			if _, ok := storages[s.ID]; !ok {
+				storages[s.ID] = s
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, nil, nil, err
+		}
+		merged++
+	}
+	if merged == len(runs) {
+		// Nothing older is left for deletions to hide, and what no name reaches
+		// is dead.
+		named := map[uint64]struct{}{}
+		for k, rec := range tensors {
+			if rec.Kind == format.KindDeleted {
+				delete(tensors, k)
+				continue
+			}
+			named[rec.Storage] = struct{}{}
+		}
+		for id := range storages {
+			if _, ok := named[id]; !ok {
+				delete(storages, id)
+			}
+		}
+	}
+	return slices.Collect(maps.Values(tensors)), slices.Collect(maps.Values(storages)), refs[merged:], nil
+}
+
+// failed takes an error in the middle of an edit. Where space ran out the edit
+// is rolled back and the writer goes on; anything else poisons it.
+func (w *Writer) failed(err error, field string) error {
+	err = w.poison(err, field)
+	if w.base == nil || !errors.Is(err, ErrNoSpace) {
+		return err
+	}
+	if rerr := w.rollback(); rerr == nil {
+		w.err = nil
+	}
+	return err
+}
