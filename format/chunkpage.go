@@ -50,5 +50,3 @@ var (
 	_ = [1]struct{}{ChunksPerPage - 127: {}}
 	_ = [1]struct{}{PagesPerPage - 254: {}}
 )
-
-var chunkPageMagicBytes = [4]byte{'T', 'S', 'R', 'P'}
