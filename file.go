@@ -43,6 +43,12 @@ type OpenOptions struct {
 	// broadcast or aliased tensor can be far larger than its file. Default: 4
 	// GiB or eight times the file, whichever is more. Negative: no limit.
 	MaxBytes int64
+	// TailFirst looks at the end of the file before its head, for sources where
+	// each read is a request and that keep what they have read, as
+	// remote/httprange does: a file that was never appended to opens from its
+	// last 64 KiB alone. Its header and root slots are then looked at by Verify
+	// only. Default: false.
+	TailFirst bool
 }
 
 // A File is an open tensor file: a snapshot of one generation, or a foreign
@@ -54,9 +60,10 @@ type File struct {
 	limit int64
 
 	// Native files.
-	uuid   format.UUID
-	choice format.Choice
-	cat    *format.Catalog
+	uuid     format.UUID
+	choice   format.Choice
+	headless bool // header and slots have not been looked at: see chooseTail
+	cat      *format.Catalog
 
 	// Foreign files.
 	layout *Layout
@@ -129,6 +136,43 @@ func OpenMap(m *mmap.Map, o *OpenOptions) (*File, error) {
 const slotTries = 4
 
 func (f *File) open() error {
+	ok, err := f.chooseTail()
+	if err == nil && !ok {
+		err = f.chooseRoot()
+	}
+	if err != nil {
+		return err
+	}
+	if err := f.m.Map(f.choice.Root.Length); err != nil {
+		return err
+	}
+	f.cat, err = format.OpenCatalog(f.m, &f.choice.Root)
+	if err != nil {
+		return f.damagedCatalog(err)
+	}
+	return nil
+}
+
+// chooseTail takes the root from the end of the file if that was asked for and
+// the file allows it. One whose end is all of it is read as any other: its
+// header is at hand.
+func (f *File) chooseTail() (ok bool, err error) {
+	size := f.m.Size()
+	if !f.opts.TailFirst || size <= format.TailSize {
+		return false, nil
+	}
+	b := make([]byte, format.RootSize)
+	if err := f.readAt(b, size-format.RootSize); err != nil {
+		return false, err
+	}
+	if f.choice, ok = format.ChooseTail(b, size); ok {
+		f.uuid, f.headless = f.choice.Root.UUID, true
+	}
+	return ok, nil
+}
+
+// chooseRoot reads header and slots and takes the root that they name.
+func (f *File) chooseRoot() error {
 	size := f.m.Size()
 	head := make([]byte, min(size, format.SlotB+format.RootSize))
 	if err := f.readAt(head, 0); err != nil {
@@ -159,17 +203,7 @@ func (f *File) open() error {
 			return err
 		}
 	}
-	if err != nil {
-		return err
-	}
-	if err := f.m.Map(f.choice.Root.Length); err != nil {
-		return err
-	}
-	f.cat, err = format.OpenCatalog(f.m, &f.choice.Root)
-	if err != nil {
-		return f.damagedCatalog(err)
-	}
-	return nil
+	return err
 }
 
 // damagedCatalog says which generation's catalog failed and whether the one

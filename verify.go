@@ -188,8 +188,15 @@ func (v *verifier) control() error {
 		}
 	}
 	zero(format.HeaderSize, format.SlotA, "header page beyond the header")
-	c := &v.f.choice
-	if v.f.Info().Streamed {
+	c, streamed := v.f.choice, v.f.Info().Streamed
+	if v.f.headless {
+		var ok bool
+		if c, ok = v.head(b); !ok {
+			return nil
+		}
+		streamed = c.Slots[0] != nil && c.Slots[1] != nil
+	}
+	if streamed {
 		zero(format.SlotA, format.DataStart, "root slots of a streamed file")
 		return nil
 	}
@@ -202,6 +209,29 @@ func (v *verifier) control() error {
 		v.trailerOf(b[at:at+format.RootSize], format.Place(i))
 	}
 	return nil
+}
+
+// head checks what opening from the end of the file left out: the header, and
+// that the slots, too, say that the record at the end is the root.
+func (v *verifier) head(b []byte) (format.Choice, bool) {
+	h, err := format.ParseHeader(b)
+	if err == nil && h.UUID != v.f.uuid {
+		const field = 16 // of the header
+		err = finding(format.RuleRootUUID, field, "header UUID", h.UUID.String(), v.f.uuid.String()+", as in the trailer")
+	}
+	if err != nil {
+		v.find(err)
+		return format.Choice{}, false
+	}
+	own := v.f.choice.Bytes
+	c, err := format.ChooseRoot(v.f.uuid, b[format.SlotA:], b[format.SlotB:], v.f.m.Size(), func() ([]byte, error) { return own[:], nil })
+	if err == nil && c.Bytes != own {
+		err = finding(format.RuleRootTrailer, v.f.choice.Root.TrailerAt(), "root", fmt.Sprintf("generation %d, committed length %d", c.Root.Generation, c.Root.Length), fmt.Sprintf("generation %d, whose trailer ends the file", v.f.choice.Root.Generation))
+	}
+	if err != nil {
+		v.find(err)
+	}
+	return c, err == nil
 }
 
 // trailerOf checks that the record of a slot also stands as a trailer.
