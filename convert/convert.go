@@ -147,13 +147,22 @@ type OpenOptions struct {
 
 // Open opens the file at path, native or of any registered format. The file's
 // first bytes decide what it is, its extension only where they say nothing.
+//
+// path may be an address of a scheme that was registered with RegisterScheme.
+// The object is then read as it is needed, under ctx, for as long as the File is
+// open, and its end first, as with OpenOptions.TailFirst.
 func Open(ctx context.Context, path string, o *OpenOptions) (*tensorfile.File, error) {
 	if o == nil {
 		o = &OpenOptions{}
 	}
-	m, err := tensorfile.OpenSource(path, &o.OpenOptions)
+	m, remote, err := openSource(ctx, path, &o.OpenOptions)
 	if err != nil {
 		return nil, err
+	}
+	if remote {
+		own := *o
+		own.TailFirst = true
+		o = &own
 	}
 	return OpenMap(ctx, m, o)
 }
@@ -164,7 +173,7 @@ func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File
 	if o == nil {
 		o = &OpenOptions{}
 	}
-	f, native, err := find(m, o.Format)
+	f, native, err := find(m, o)
 	if err != nil {
 		m.Close()
 		return nil, err
@@ -181,7 +190,8 @@ func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File
 }
 
 // find decides what m is.
-func find(m *mmap.Map, name string) (f Format, native bool, err error) {
+func find(m *mmap.Map, o *OpenOptions) (f Format, native bool, err error) {
+	name := o.Format
 	bad := func(kind error, field, got, want string) error {
 		return &Error{Kind: kind, Path: m.Path(), Offset: -1, Field: field, Got: got, Want: want}
 	}
@@ -194,6 +204,15 @@ func find(m *mmap.Map, name string) (f Format, native bool, err error) {
 			return f, false, bad(tensorfile.ErrUnsupported, "format", tensor.Quote(name), "one of "+readable())
 		}
 		return f, false, nil
+	}
+	if o.TailFirst && m.Size() > format.TailSize {
+		end := make([]byte, format.RootSize)
+		if _, err := m.ReadAt(end, m.Size()-format.RootSize); err != nil {
+			return f, false, err
+		}
+		if _, ok := format.ChooseTail(end, m.Size()); ok {
+			return f, true, nil
+		}
 	}
 	prefix := make([]byte, min(m.Size(), 512))
 	if _, err := m.ReadAt(prefix, 0); err != nil {
