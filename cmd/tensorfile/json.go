@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tensorfile/tensorfile"
@@ -26,7 +28,8 @@ func (t *tool) writeJSON(v any) error {
 	return t.out.WriteByte('\n')
 }
 
-// marshal is json.Marshal that leaves <, > and & alone.
+// marshal is json.Marshal that leaves <, > and & alone, but escapes all that a
+// terminal might obey, as clean does.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -34,8 +37,28 @@ func marshal(v any) ([]byte, error) {
 	if err := e.Encode(v); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	text := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if bytes.IndexFunc(text, hidden) < 0 {
+		return text, nil
+	}
+	// Such characters can only stand in strings.
+	var out []byte
+	for _, r := range string(text) {
+		switch {
+		case !hidden(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out, nil
 }
+
+// hidden reports whether a character does not show, or not where it stands.
+func hidden(r rune) bool { return r >= 0x7f && !strconv.IsGraphic(r) }
 
 // A document is about a file and its tensors, one on a line.
 type document struct {

@@ -30,6 +30,7 @@ func TestMain(m *testing.M) {
 //	mkfile OUT TENSOR...     a native file, see mkfile
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
+//	cut FILE N               leave the first N bytes
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -41,7 +42,7 @@ func TestScript(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch,
+			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "npy" {
@@ -75,14 +76,22 @@ func scriptRC(ts *testscript.TestScript, neg bool, args []string) {
 func scriptSparse(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
+	ts.Check(writeHole(ts.MkAbs(args[0]), n))
+}
+
+// writeHole writes an .npy file of n f4 zeros that takes no room.
+func writeHole(path string, n int64) error {
 	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d,), }", n)
 	head = fmt.Sprintf("\x93NUMPY\x01\x00\x76\x00%-117s\n", head)
-	f, err := os.Create(ts.MkAbs(args[0]))
-	ts.Check(err)
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
 	defer f.Close()
-	_, err = f.WriteString(head)
-	ts.Check(err)
-	ts.Check(f.Truncate(int64(len(head)) + 4*n))
+	if _, err := f.WriteString(head); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(head)) + 4*n)
 }
 
 func scriptPatch(ts *testscript.TestScript, neg bool, args []string) {
@@ -95,4 +104,10 @@ func scriptPatch(ts *testscript.TestScript, neg bool, args []string) {
 	defer f.Close()
 	_, err = f.WriteAt(b, off)
 	ts.Check(err)
+}
+
+func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
@@ -236,14 +237,17 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 // shown.
 func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Shape, o *tensor.FormatOptions) error {
 	if _, err := p.View(); err == nil {
-		return p.Guard(func(v tensor.View) (err error) {
-			if p.sel != nil {
-				if v, err = v.Select(p.sel); err != nil {
-					return err
+		g := &gate{ctx: ctx, w: w}
+		return abandonable(ctx, func() error {
+			return p.Guard(func(v tensor.View) (err error) {
+				if p.sel != nil {
+					if v, err = v.Select(p.sel); err != nil {
+						return err
+					}
 				}
-			}
-			return tensor.Fprint(contextWriter{ctx, w}, v, o)
-		})
+				return tensor.Fprint(g, v, o)
+			})
+		}, g.shut)
 	}
 	n, err := shape.NumElements()
 	if err != nil {
@@ -254,7 +258,8 @@ func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Sha
 		if err != nil {
 			return err
 		}
-		return tensor.Fprint(contextWriter{ctx, w}, v, o)
+		g := &gate{ctx: ctx, w: w}
+		return abandonable(ctx, func() error { return tensor.Fprint(g, v, o) }, g.shut)
 	}
 	v, err := corners(ctx, p, shape, int64(t.mem))
 	if err != nil {
@@ -273,17 +278,43 @@ func (p pick) readAll(ctx context.Context) (tensor.View, error) {
 	return p.Read(ctx, p.sel)
 }
 
-// contextWriter ends a long print with its context.
-type contextWriter struct {
-	ctx context.Context
-	w   io.Writer
+// abandonable calls fn, which can take very long before it writes a first byte,
+// in a goroutine. If the context ends before it, fn is left alone and abandon is
+// called.
+func abandonable(ctx context.Context, fn func() error, abandon func()) error {
+	done := make(chan error, 1)
+	go func() { done <- fn() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		abandon()
+		return ctx.Err()
+	}
 }
 
-func (c contextWriter) Write(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
+// A gate lets writes through until it is shut.
+type gate struct {
+	ctx  context.Context
+	mu   sync.Mutex
+	down bool
+	w    io.Writer
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.down || g.ctx.Err() != nil {
+		return 0, context.Canceled
 	}
-	return c.w.Write(p)
+	return g.w.Write(p)
+}
+
+// shut waits for a write that is under way, and lets none through afterwards.
+func (g *gate) shut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.down = true
 }
 
 // errEnough ends a stream of which no more is wanted.
