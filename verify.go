@@ -1,6 +1,7 @@
 package tensorfile
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -366,6 +367,20 @@ func (v *verifier) gaps() error {
 	return v.gap(end, v.f.choice.Root.Length)
 }
 
+var noBytes [4096]byte
+
+// firstByte is the index of the first byte of b that is not zero, or -1.
+func firstByte(b []byte) int {
+	for at := 0; at < len(b); at += len(noBytes) {
+		p := b[at:min(at+len(noBytes), len(b))]
+		if bytes.Equal(p, noBytes[:len(p)]) {
+			continue
+		}
+		return at + slices.IndexFunc(p, func(c byte) bool { return c != 0 })
+	}
+	return -1
+}
+
 // gap looks through [begin, end) for bytes that are not zero.
 func (v *verifier) gap(begin, end int64) error {
 	const window = 1 << 20
@@ -377,7 +392,7 @@ func (v *verifier) gap(begin, end int64) error {
 		first := -1
 		err := v.lease.Guard(func() error {
 			b, err := v.f.m.Fetch(uint64(at), n)
-			first = slices.IndexFunc(b, func(c byte) bool { return c != 0 })
+			first = firstByte(b)
 			return err
 		})
 		if err != nil {

@@ -34,8 +34,12 @@ type CreateOptions struct {
 	// of two from 4 KiB to 2 MiB. Default: 4 KiB.
 	Align int
 	// Deterministic gives equal bytes for equal input: commit time and UUID
-	// come from Time alone. Default: false.
+	// come from Time and Seed alone. Default: false.
 	Deterministic bool
+	// Seed tells a deterministic file from others of the same Time, whose UUID
+	// must differ if their content does: a hash of what will be written.
+	// Default: nothing.
+	Seed []byte
 	// Time of the commit. Default: now, or 1970-01-01 if Deterministic.
 	Time time.Time
 	// NoSync leaves it to the caller, or to chance, when the bytes reach the
@@ -172,7 +176,7 @@ func (w *Writer) begin(out io.Writer) error {
 		}
 	}
 	if w.opts.Deterministic {
-		seed := sha256.Sum256(fmt.Appendf(nil, "%s deterministic %d", writerName, w.opts.Time.UnixNano()))
+		seed := sha256.Sum256(fmt.Appendf(nil, "%s deterministic %d %x", writerName, w.opts.Time.UnixNano(), w.opts.Seed))
 		copy(w.uuid[:], seed[:])
 		w.uuid[6] = w.uuid[6]&0x0f | 0x80 // version 8, custom (RFC 9562)
 	} else {

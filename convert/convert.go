@@ -57,6 +57,12 @@ type ReadOptions struct {
 	// Void2, if set, is the dtype to read NumPy's |V2 as, which is how bfloat16
 	// arrays are saved. Default: two opaque bytes.
 	Void2 tensor.DType
+	// AllowTrailing reads files that have bytes behind what they describe, as
+	// some writers leave them. Default: false, they are refused.
+	AllowTrailing bool
+	// MaxHeader limits the bytes of a header. Default: that of the format's own
+	// reader (NumPy: 10,000).
+	MaxHeader int64
 }
 
 // WriteOptions says how to write a foreign file. The zero value, and nil, are

@@ -3,6 +3,7 @@ package convert
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -336,6 +337,11 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 	o := &tensorfile.CreateOptions{
 		Overwrite: j.o.Overwrite, Align: j.o.Align, Deterministic: j.o.Deterministic, Time: j.o.Time, NoSync: j.o.NoSync,
 	}
+	if o.Deterministic {
+		if o.Seed, err = j.seed(ctx); err != nil {
+			return err
+		}
+	}
 	var w *tensorfile.Writer
 	if j.out == Stream {
 		w, err = tensorfile.NewWriter(j.o.Stdout, o)
@@ -371,6 +377,40 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 		return err
 	}
 	return w.Commit(ctx)
+}
+
+// seed hashes all that decides the bytes of the output, so that different
+// files have different UUIDs. It reads the elements once more.
+func (j *job) seed(ctx context.Context) ([]byte, error) {
+	h := sha256.New()
+	attrs, err := j.fileAttrs()
+	if err != nil {
+		return nil, err
+	}
+	say := func(a Attrs) error {
+		b, err := format.AppendAttrs(nil, a, -1)
+		fmt.Fprintf(h, "%d %s\n", len(b), b)
+		return err
+	}
+	fmt.Fprintf(h, "align %d\n", j.o.Align)
+	if err := say(attrs); err != nil {
+		return nil, err
+	}
+	for _, it := range j.items {
+		sum, err := it.t.Hash(ctx)
+		if err != nil {
+			return nil, err
+		}
+		a, err := it.t.Attrs()
+		if err != nil {
+			return nil, err
+		}
+		fmt.Fprintf(h, "%q %v %v %d %d\n", it.name, sum, it.t.Strides(), it.t.Offset(), it.t.Storage().ID)
+		if err := say(a); err != nil {
+			return nil, err
+		}
+	}
+	return h.Sum(nil), nil
 }
 
 // groups puts the tensors on one storage together, so that it is copied once,

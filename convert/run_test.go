@@ -441,6 +441,20 @@ func TestDeterministic(t *testing.T) {
 			}
 		}
 	}
+	// Other content of the same time is another file, with another UUID.
+	other := filepath.Join(dir, "other.tensor")
+	run(t, []string{in}, other, convert.Options{Deterministic: true, Time: time.Unix(1700000000, 0), Only: []string{"a"}})
+	if a, b := uuidOf(t, filepath.Join(dir, "out0.tensor")), uuidOf(t, other); a == b {
+		t.Errorf("two files with the UUID %s", a)
+	}
+}
+
+func uuidOf(t *testing.T, path string) string {
+	t.Helper()
+	f, err := tensorfile.Open(path, nil)
+	must(t, err)
+	defer f.Close()
+	return f.Info().UUID
 }
 
 // Streams in and out, of every format that there is.

@@ -93,9 +93,9 @@ func openNpy(_ context.Context, in convert.Input, o *convert.ReadOptions) (*conv
 		return nil, located(err, in, "npy", "")
 	}
 	size := in.Size()
-	h, err := readHeader(io.NewSectionReader(in, 0, size), size, 0)
+	h, err := readHeader(io.NewSectionReader(in, 0, size), size, o.MaxHeader)
 	if err == nil {
-		err = h.checkData(size)
+		err = h.checkData(size, o.AllowTrailing)
 	}
 	if err != nil {
 		return nil, located(err, in, "npy", "")
@@ -136,12 +136,12 @@ func checkDistinct(list []convert.LayoutTensor) error {
 }
 
 // checkData compares what the header promises with the size bytes of its file.
-func (h *header) checkData(size int64) error {
+func (h *header) checkData(size int64, trailing bool) error {
 	have := size - h.size
 	if have < h.data {
 		return headerError(tensor.ErrTruncated, size, "data", count(have)+" bytes", count(h.data)+" for shape "+h.shape.String()+" with "+count(h.dtype.size)+" bytes an element")
 	}
-	if have > h.data {
+	if have > h.data && !trailing {
 		return headerError(tensor.ErrFormat, h.size+h.data, "data", count(have-h.data)+" bytes after the last element", "none")
 	}
 	return nil

@@ -35,6 +35,7 @@ func openNpz(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*co
 	}
 	r := &npzReader{
 		a: a, in: zipfile.NewWindow(in, in.Size()), void2: void2,
+		trailing: o.AllowTrailing, maxHeader: o.MaxHeader,
 		layout: &convert.Layout{Format: "npz"},
 		owner:  make(map[string]*zipfile.Entry, len(a.Entries())),
 	}
@@ -57,9 +58,13 @@ func openNpz(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*co
 
 // npzReader collects the layout of an archive.
 type npzReader struct {
-	a      *zipfile.Archive
-	in     io.ReaderAt // for small reads at rising offsets
-	void2  tensor.DType
+	a     *zipfile.Archive
+	in    io.ReaderAt // for small reads at rising offsets
+	void2 tensor.DType
+
+	trailing  bool
+	maxHeader int64
+
 	layout *convert.Layout
 	owner  map[string]*zipfile.Entry // by the name of a tensor
 }
@@ -77,7 +82,7 @@ func (r *npzReader) add(ctx context.Context, e *zipfile.Entry) error {
 	if err != nil {
 		return err
 	}
-	if err := h.checkData(e.Size); err != nil {
+	if err := h.checkData(e.Size, r.trailing); err != nil {
 		return err
 	}
 	l := r.layout
@@ -110,13 +115,13 @@ func (r *npzReader) add(ctx context.Context, e *zipfile.Entry) error {
 
 func (r *npzReader) header(ctx context.Context, e *zipfile.Entry) (*header, error) {
 	if e.Method == zipfile.Stored {
-		return readHeader(io.NewSectionReader(r.in, e.Offset, e.Size), e.Size, 0)
+		return readHeader(io.NewSectionReader(r.in, e.Offset, e.Size), e.Size, r.maxHeader)
 	}
 	in, err := r.a.Open(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	h, err := readHeader(in, e.Size, 0)
+	h, err := readHeader(in, e.Size, r.maxHeader)
 	if closeErr := in.Close(); err == nil {
 		err = closeErr
 	}
