@@ -118,7 +118,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 			err = w.poison(t.finish(in, t.st.Size), "payload")
 		}
 		return id, err
-	case t.viewErr == nil:
+	case t.access().err == nil:
 		m := t.f.m.Bytes()
 		src := &mapSource{bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, t.f.m, lease, t.st.Offset}
 		id, err := w.storage(ctx, t.st.Size, src)

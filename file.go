@@ -59,6 +59,9 @@ type File struct {
 	opts  OpenOptions
 	limit int64
 
+	mapped bool   // when it was opened
+	reason string // why it was not
+
 	// Native files.
 	uuid     format.UUID
 	choice   format.Choice
@@ -146,6 +149,7 @@ func (f *File) open() error {
 	if err := f.m.Map(f.choice.Root.Length); err != nil {
 		return err
 	}
+	f.mapped, f.reason = f.m.Mapped(), f.m.Reason()
 	f.cat, err = format.OpenCatalog(f.m, &f.choice.Root)
 	if err != nil {
 		return f.damagedCatalog(err)
@@ -334,41 +338,53 @@ func (f *File) Len() (int, error) {
 
 // scan walks the live tensors of a native file, parts and the file's own
 // record left out. fn runs outside the guard, because it may be the caller's
-// loop, but for open, which makes a T of a record. An error about one record
+// loop, but for open, which makes a T of a record: a few records ahead of fn,
+// more and more, so that the guard costs little. An error about one record
 // goes to fn; one about the catalog ends the walk and is returned.
 func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T, error) bool) error {
+	const most = 64
+	var vals [most]T
+	var errs [most]error
 	var s *format.Scanner
 	err := f.m.Guard(func() (err error) {
 		s, err = f.cat.Scanner()
 		return err
 	})
-	for err == nil {
-		var v T
-		var end, skip bool
-		var one error
+	end := false
+	for ahead := 4; err == nil && !end; ahead = min(2*ahead, most) {
+		n := 0
 		err = f.m.Guard(func() error {
-			rec, more, err := s.Next()
-			switch {
-			case err != nil && !more:
-				return err
-			case err != nil:
-				one = err
-			case rec == nil:
-				end = true
-			case rec.Kind == format.KindFile || format.IsPart(rec.Name):
-				skip = true
-			default:
-				v, one = open(rec)
-				one = located(one, f.Path(), rec.Name)
+			for n < ahead {
+				rec, more, err := s.Next()
+				switch {
+				case err != nil && !more:
+					return err
+				case err != nil:
+					errs[n] = err
+				case rec == nil:
+					end = true
+					return nil
+				case rec.Kind == format.KindFile || format.IsPart(rec.Name):
+					continue
+				default:
+					if vals[n], err = open(rec); err != nil {
+						errs[n] = located(err, f.Path(), rec.Name)
+					}
+				}
+				n++
 			}
 			return nil
 		})
-		if err != nil || end {
-			break
+		for i := range n {
+			v, one := vals[i], errs[i]
+			if one != nil {
+				one, errs[i] = located(one, f.Path(), ""), nil
+			}
+			if !fn(v, one) {
+				return nil
+			}
 		}
-		if !skip && !fn(v, located(one, f.Path(), "")) {
-			return nil
-		}
+		clear(vals[:n])
 	}
 	return located(err, f.Path(), "")
 }
@@ -410,7 +426,8 @@ func (f *File) Tensors() iter.Seq2[*Tensor, error] {
 			return
 		}
 		stopped := false
-		err := scan(f, f.nativeTensor, func(t *Tensor, err error) bool {
+		var m slab
+		err := scan(f, func(rec *format.TensorRecord) (*Tensor, error) { return f.nativeTensor(rec, &m) }, func(t *Tensor, err error) bool {
 			stopped = !yield(t, err)
 			return !stopped
 		})
@@ -445,7 +462,7 @@ func (f *File) Tensor(name string) (t *Tensor, err error) {
 	if !found {
 		return nil, f.notFound(name)
 	}
-	t, err = f.nativeTensor(&rec)
+	t, err = f.nativeTensor(&rec, nil)
 	return t, located(err, f.Path(), name)
 }
 

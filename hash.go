@@ -279,7 +279,7 @@ func (f *File) nativeNodes(yield func(*hashNode, error) bool) {
 				n = &hashNode{name: rec.Name, err: located(err, f.Path(), rec.Name)}
 			case rec.Kind != format.KindFile:
 				n = &hashNode{name: rec.Name}
-				n.t, n.err = f.nativeTensor(rec)
+				n.t, n.err = f.nativeTensor(rec, nil)
 				located(n.err, f.Path(), rec.Name)
 			}
 			return nil

@@ -74,6 +74,7 @@ func OpenLayout(m *mmap.Map, l *Layout, o *OpenOptions) (*File, error) {
 		m.Close()
 		return nil, err
 	}
+	f.mapped, f.reason = m.Mapped(), m.Reason()
 	return f, nil
 }
 

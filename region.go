@@ -27,8 +27,8 @@ func (t *Tensor) region(sel ...tensor.Selection) (region, error) {
 			return r, located(err, t.f.Path(), t.name)
 		}
 	}
-	if t.viewErr != nil && t.st.Kind != StorageRaw && t.st.Kind != StorageEncoded {
-		return r, t.viewErr
+	if t.st.Kind != StorageRaw && t.st.Kind != StorageEncoded {
+		return r, t.access().err
 	}
 	return r, nil
 }
@@ -206,7 +206,7 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	switch {
 	case t.st.Kind == StorageEncoded:
 		return t.decodeRegion(ctx, dst, r)
-	case t.viewErr == nil:
+	case t.access().err == nil:
 		lease, err := t.f.m.Acquire()
 		if err != nil {
 			return err
@@ -464,7 +464,7 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	}
 	out := contextWriter{ctx, w}
 	switch {
-	case t.viewErr == nil:
+	case t.access().err == nil:
 		lease, err := t.f.m.Acquire()
 		if err != nil {
 			return err

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/cast"
@@ -23,29 +25,46 @@ type Tensor struct {
 	shape   tensor.Shape
 	strides tensor.Strides
 	offset  int64
-	order   tensor.ByteOrder
-	st      StorageInfo
+	st      storage
 
-	kind        format.Kind
-	layout      uint16
-	layoutFlags uint32
+	plain  []byte  // the elements, if a slice of a Go type can show them
+	goType uintptr // cast.TypeOf that Go type
+
+	attrs *attrs                 // nil: none
+	reach atomic.Pointer[access] // nil: not asked for yet
+
 	generation  uint64
+	layoutFlags uint32
+	layout      uint16
+	kind        format.Kind
+	order       tensor.ByteOrder
+}
 
-	view    tensor.View // of the mapping
-	viewErr error       // why there is none
-	plain   []byte      // the elements, if a slice of a Go type can show them
-	goType  uintptr     // cast.TypeOf that Go type
+// access is the way to the elements in memory: a view on the mapping, or why
+// there is none. Most tensors of a large file are listed and never viewed.
+type access struct {
+	view tensor.View
+	err  error
+}
 
-	// Shape and strides of few axes stand here.
-	axes [8]int64
+// attrs are a tensor's attributes, parsed when they are asked for.
+type attrs struct {
+	sync.Once
+	raw []byte
+	at  int64
+	m   Attrs
+	err error
+}
 
-	attrsAt int64
-	attrs   struct {
-		sync.Once
-		raw []byte
-		m   Attrs
-		err error
-	}
+// storage is what every access needs of a StorageInfo.
+type storage struct {
+	ID     uint64
+	Offset int64
+	Size   int64
+	sums   format.Ref   // native raw: payload or list of block sums
+	more   *StorageInfo // nil: there is nothing more to tell
+	Kind   StorageKind
+	block  uint8
 }
 
 // StorageKind says how a tensor's bytes are kept.
@@ -77,34 +96,83 @@ type StorageInfo struct {
 	Codec  string
 	Chunk  tensor.Shape // of a grid
 	Member string       // of an archive
-
-	sums  format.Ref // native raw: payload or list of block sums
-	block uint8
 }
 
-// nativeTensor makes a Tensor of a record, which it does not keep.
-func (f *File) nativeTensor(rec *format.TensorRecord) (*Tensor, error) {
-	t := &Tensor{
-		f: f, name: rec.Name, dtype: rec.DType, offset: rec.Offset,
-		kind: rec.Kind, layout: rec.Layout, layoutFlags: rec.LayoutFlags, generation: rec.Generation,
-		attrsAt: rec.AttrsAt,
+// slab gives out tensors and their axes from pieces of memory that many share.
+// One for a single tensor is nil.
+type slab struct {
+	tensors []Tensor
+	axes    []int64
+	size    int
+
+	dtype  tensor.DType // the last that was looked up
+	goType uintptr
+}
+
+// slabTensors is the number of tensors in a piece of memory. A tensor that is
+// kept keeps as many.
+const slabTensors = 32
+
+func (s *slab) tensor(axes int) (*Tensor, []int64) {
+	if s == nil {
+		const few = 8
+		x := new(struct {
+			t    Tensor
+			axes [few]int64
+		})
+		if axes > few {
+			return &x.t, make([]int64, axes)
+		}
+		return &x.t, x.axes[:axes:axes]
 	}
-	axes := append(append(t.axes[:0], rec.Shape...), rec.Strides...)
+	if len(s.tensors) == 0 {
+		s.size = min(max(2*s.size, 4), slabTensors)
+		s.tensors = make([]Tensor, s.size)
+	}
+	if len(s.axes) < axes {
+		s.axes = make([]int64, max(axes, 4*s.size))
+	}
+	t, a := &s.tensors[0], s.axes[:axes:axes]
+	s.tensors, s.axes = s.tensors[1:], s.axes[axes:]
+	return t, a
+}
+
+// goTypeOf is goTypes[d], which files of many tensors ask for again and again.
+func (s *slab) goTypeOf(d tensor.DType) uintptr {
+	if s == nil {
+		return goTypes[d]
+	}
+	if s.dtype != d {
+		s.dtype, s.goType = d, goTypes[d]
+	}
+	return s.goType
+}
+
+// nativeTensor makes a Tensor of a record, which it does not keep, in memory
+// of m, which may be nil.
+func (f *File) nativeTensor(rec *format.TensorRecord, m *slab) (*Tensor, error) {
 	rank := len(rec.Shape)
+	t, axes := m.tensor(2 * rank)
+	copy(axes, rec.Shape)
+	copy(axes[rank:], rec.Strides)
+	t.f, t.name, t.dtype, t.offset = f, rec.Name, rec.DType, rec.Offset
 	t.shape, t.strides = axes[:rank:rank], axes[rank:]
+	t.kind, t.layout, t.layoutFlags, t.generation = rec.Kind, rec.Layout, rec.LayoutFlags, rec.Generation
 	if rec.Attrs != nil {
-		t.attrs.raw = append([]byte(nil), rec.Attrs...)
+		t.attrs = &attrs{raw: append([]byte(nil), rec.Attrs...), at: rec.AttrsAt}
 	}
 	if rec.Kind != format.KindDense {
-		t.viewErr = &Error{Kind: tensor.ErrEncoded, Path: f.Path(), Tensor: t.name, Offset: -1, Field: "layout", Got: fmt.Sprintf("composite layout %d", rec.Layout), Want: "a dense tensor"}
 		return t, nil
 	}
 	s, err := f.bind(f.cat, rec)
 	if err != nil {
 		return nil, err
 	}
-	t.st = StorageInfo{ID: s.ID, Kind: StorageKind(s.Kind), Offset: s.Payload, Size: s.Size, Stored: s.Stored, Codec: s.Pipelines, Chunk: s.Chunk, sums: s.Ref, block: s.Block}
-	t.setView()
+	t.st = storage{ID: s.ID, Kind: StorageKind(s.Kind), Offset: s.Payload, Size: s.Size, sums: s.Ref, block: s.Block}
+	if s.Kind == format.StorageGrid {
+		t.st.more = &StorageInfo{Stored: s.Stored, Codec: s.Pipelines, Chunk: s.Chunk}
+	}
+	t.setPlain(m)
 	return t, nil
 }
 
@@ -125,6 +193,9 @@ func (f *File) bind(cat *format.Catalog, rec *format.TensorRecord) (s format.Sto
 	} else if n, _ := rec.Shape.NumElements(); n != 0 {
 		return s, bad(format.RuleViewNoBytes, "0", "a storage for a tensor with elements")
 	}
+	if plainView(rec, s.Size) {
+		return s, nil
+	}
 	if err := tensor.CheckView(rec.DType, rec.Shape, rec.Strides, rec.Offset, s.Size); err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -135,62 +206,119 @@ func (f *File) bind(cat *format.Catalog, rec *format.TensorRecord) (s format.Sto
 	return s, nil
 }
 
+// plainView reports whether rec is a tensor in C order without gaps inside size
+// bytes: for these, tensor.CheckView would find nothing.
+func plainView(rec *format.TensorRecord, size int64) bool {
+	d := rec.DType
+	if d.UnitElems != 1 || d.Class == tensor.ClassBlock || rec.Offset%int64(d.Align()) != 0 {
+		return false
+	}
+	n := uint64(d.UnitBytes)
+	for i := len(rec.Shape) - 1; i >= 0; i-- {
+		e := rec.Shape[i]
+		if e <= 0 || rec.Strides[i] != int64(n) {
+			return false
+		}
+		var over uint64
+		if over, n = bits.Mul64(n, uint64(e)); over != 0 || n > uint64(size) {
+			return false
+		}
+	}
+	return n <= uint64(size) && rec.Offset <= size-int64(n)
+}
+
 func (f *File) foreignTensor(i int) *Tensor {
 	l := &f.layout.Tensors[i]
 	t := &Tensor{
 		f: f, name: l.Name, dtype: l.DType, shape: l.Shape, strides: l.Strides, offset: l.Offset, order: l.Order,
-		kind: format.KindDense, attrsAt: -1,
+		kind: format.KindDense,
 	}
-	t.attrs.m = l.Attrs
+	if l.Attrs != nil {
+		t.attrs = &attrs{m: l.Attrs}
+	}
 	if l.Storage >= 0 {
 		s := &f.layout.Storages[l.Storage]
-		t.st = StorageInfo{ID: uint64(l.Storage) + 1, Kind: StorageRaw, Offset: s.Offset, Size: s.Size, Stored: s.StoredSize, Codec: s.Codec, Member: s.Member}
+		t.st = storage{ID: uint64(l.Storage) + 1, Kind: StorageRaw, Offset: s.Offset, Size: s.Size}
 		if s.Open != nil {
 			t.st.Kind = StorageEncoded
 		}
+		if s.Open != nil || s.Codec != "" || s.Member != "" || s.StoredSize != s.Size {
+			t.st.more = &StorageInfo{Stored: s.StoredSize, Codec: s.Codec, Member: s.Member}
+		}
 	}
-	t.setView()
+	t.setPlain(nil)
 	return t
 }
 
-// setView makes the view on the mapping, or the error that says why not.
-func (t *Tensor) setView() {
-	fail := func(kind error, got, want string) {
-		t.viewErr = &Error{Kind: kind, Path: t.f.Path(), Format: t.format(), Tensor: t.name, Offset: -1, Field: "view", Got: got, Want: want}
+// setPlain finds the bytes that a slice of a Go type can show without a look
+// at anything but the type. Such a slice costs nothing to make.
+func (t *Tensor) setPlain(s *slab) {
+	d := t.dtype
+	if t.st.Kind != StorageRaw || t.f.opts.Verify != VerifyOnDemand || d.UnitElems > 1 || d.Class == tensor.ClassBool || t.order != tensor.HostOrder && d.UnitBytes > 1 {
+		return
+	}
+	n := int64(d.UnitBytes)
+	for i := len(t.shape) - 1; i >= 0; i-- {
+		switch e := t.shape[i]; {
+		case e == 0 || e > 1 && t.strides[i] != n:
+			return
+		default:
+			n *= e // at most the size of the storage
+		}
+	}
+	if m := t.f.m.Bytes(); t.st.Size <= int64(len(m)) && t.st.Offset <= int64(len(m))-t.st.Size {
+		begin := t.st.Offset + t.offset
+		t.plain, t.goType = m[begin:begin+n:begin+n], s.goTypeOf(d)
+	}
+}
+
+// access returns the way to the elements, which it makes when it is first
+// asked for.
+func (t *Tensor) access() *access {
+	if a := t.reach.Load(); a != nil {
+		return a
+	}
+	a := new(access)
+	closed := false
+	a.view, closed, a.err = t.makeView()
+	if !closed {
+		t.reach.Store(a)
+	}
+	return a
+}
+
+// makeView makes the view on the mapping, or the error that says why there is
+// none.
+func (t *Tensor) makeView() (v tensor.View, closed bool, err error) {
+	fail := func(kind error, field, got, want string) error {
+		return &Error{Kind: kind, Path: t.f.Path(), Format: t.format(), Tensor: t.name, Offset: -1, Field: field, Got: got, Want: want}
+	}
+	if t.kind != format.KindDense {
+		return v, false, fail(tensor.ErrEncoded, "layout", fmt.Sprintf("composite layout %d", t.layout), "a dense tensor")
 	}
 	var data []byte
 	switch t.st.Kind {
 	case StorageNone:
 	case StorageRaw:
-		m := t.f.m.Bytes()
-		if m == nil {
-			if t.st.Size > 0 {
-				fail(ErrNotMapped, "a file that is not mapped ("+t.f.m.Reason()+")", "Read, which copies")
-				return
-			}
+		if t.st.Size == 0 {
 			break
 		}
-		end := t.st.Offset + t.st.Size
-		if end > int64(len(m)) {
-			fail(ErrNotMapped, "bytes beyond the mapping", "Read, which copies")
-			return
+		m := t.f.m.Bytes()
+		switch {
+		case m == nil && t.f.mapped:
+			return v, true, &Error{Kind: ErrClosed, Path: t.f.Path(), Offset: -1}
+		case m == nil:
+			return v, false, fail(ErrNotMapped, "view", "a file that is not mapped ("+t.f.reason+")", "Read, which copies")
+		case t.st.Size > int64(len(m)) || t.st.Offset > int64(len(m))-t.st.Size:
+			return v, false, fail(ErrNotMapped, "view", "bytes beyond the mapping", "Read, which copies")
 		}
+		end := t.st.Offset + t.st.Size
 		data = m[t.st.Offset:end:end]
 	default:
-		fail(tensor.ErrEncoded, t.st.Kind.String()+" bytes ("+t.st.Codec+")", "Read, which decodes")
-		return
+		return v, false, fail(tensor.ErrEncoded, "view", t.st.Kind.String()+" bytes ("+t.Storage().Codec+")", "Read, which decodes")
 	}
-	t.view, t.viewErr = tensor.NewView(data, t.dtype, t.shape, t.strides, t.offset, t.order)
-	if t.viewErr != nil {
-		t.viewErr = located(t.viewErr, t.f.Path(), t.name)
-		return
-	}
-	// A slice costs nothing where nothing is left to check but the type.
-	if t.f.opts.Verify == VerifyOnDemand && t.dtype.Class != tensor.ClassBool && (t.order == tensor.HostOrder || t.dtype.UnitBytes == 1) {
-		if b, err := t.view.Bytes(); err == nil && len(b) > 0 {
-			t.plain, t.goType = b, goTypes[t.dtype]
-		}
-	}
+	v, err = tensor.NewView(data, t.dtype, t.shape, t.strides, t.offset, t.order)
+	return v, false, located(err, t.f.Path(), t.name)
 }
 
 func (t *Tensor) format() string {
@@ -238,7 +366,14 @@ func (t *Tensor) ByteSize() int64 {
 }
 
 // Storage says where the bytes are.
-func (t *Tensor) Storage() StorageInfo { return t.st }
+func (t *Tensor) Storage() StorageInfo {
+	s := StorageInfo{Stored: t.st.Size}
+	if t.st.more != nil {
+		s = *t.st.more
+	}
+	s.ID, s.Kind, s.Offset, s.Size = t.st.ID, t.st.Kind, t.st.Offset, t.st.Size
+	return s
+}
 
 // Composite returns the layout number and flags of a composite tensor, and
 // false for a dense one.
@@ -251,10 +386,13 @@ func (t *Tensor) Generation() uint64 { return t.generation }
 
 // Attrs returns the tensor's attributes. They must not be changed.
 func (t *Tensor) Attrs() (Attrs, error) {
-	a := &t.attrs
+	a := t.attrs
+	if a == nil {
+		return nil, nil
+	}
 	a.Do(func() {
 		if a.raw != nil {
-			m, err := format.ParseAttrs(a.raw, t.attrsAt, len(t.shape))
+			m, err := format.ParseAttrs(a.raw, a.at, len(t.shape))
 			a.m, a.err = m, located(err, t.f.Path(), t.name)
 		}
 	})
@@ -276,21 +414,22 @@ func (t *Tensor) Dims() []string {
 // ErrEncoded, ErrNotMapped or, where the file is verified on first use,
 // ErrCorrupt.
 func (t *Tensor) View() (tensor.View, error) {
-	if t.viewErr != nil {
-		return tensor.View{}, t.viewErr
+	a := t.access()
+	if a.err != nil {
+		return tensor.View{}, a.err
 	}
-	if err := t.ready(); err != nil {
+	if err := t.ready(a); err != nil {
 		return tensor.View{}, err
 	}
-	return t.view, nil
+	return a.view, nil
 }
 
 // ready checks what has to be checked before elements are handed out.
-func (t *Tensor) ready() error {
+func (t *Tensor) ready(a *access) error {
 	if t.f.opts.Verify == VerifyOnFirstUse {
 		return t.f.verifyOnce(t)
 	}
-	if !t.f.m.Mapped() && t.view.NumElements() > 0 {
+	if !t.f.m.Mapped() && a.view.NumElements() > 0 {
 		return &Error{Kind: ErrClosed, Path: t.f.Path(), Offset: -1}
 	}
 	return nil

@@ -49,9 +49,13 @@ func badSum(rule string, off int64, field string, got, want uint32) *tensor.Erro
 
 // zero returns the index of the first byte of b that is not zero, or -1.
 func zero(b []byte) int {
-	for i, c := range b {
+	begin := 0
+	for begin+8 <= len(b) && le.Uint64(b[begin:]) == 0 {
+		begin += 8
+	}
+	for i, c := range b[begin:] {
 		if c != 0 {
-			return i
+			return begin + i
 		}
 	}
 	return -1

@@ -139,12 +139,9 @@ func (c *Catalog) Tensor(key string, rec *TensorRecord) (found bool, err error) 
 // Storage finds the storage id.
 func (c *Catalog) Storage(id uint64, rec *StorageRecord) (found bool, err error) {
 	err = c.each(func(r *run) (bool, error) {
-		i, ok, err := r.findStorage(id)
-		if err != nil || !ok {
-			return true, err
-		}
-		found = true
-		return false, r.storage(i, rec)
+		var err error
+		found, err = r.storageByID(id, rec)
+		return !found, err
 	})
 	return found, err
 }
@@ -158,16 +155,13 @@ type Scanner struct {
 	err     error
 }
 
-// Scanner begins a walk. It reads the names of all runs.
+// Scanner begins a walk.
 func (c *Catalog) Scanner() (*Scanner, error) {
 	s := &Scanner{}
 	err := c.each(func(r *run) (bool, error) {
-		cur, err := r.cursor()
-		if err == nil {
-			err = cur.next()
-		}
+		cur := newCursor(r)
 		s.cursors = append(s.cursors, cur)
-		return true, err
+		return true, cur.next()
 	})
 	return s, err
 }
@@ -187,7 +181,7 @@ func (s *Scanner) Next() (rec *TensorRecord, more bool, err error) {
 			return nil, false, nil
 		}
 		s.rec.Name = newest.key
-		i := newest.i
+		err := newest.tensor(&s.rec, &s.heap)
 		for _, cur := range s.cursors {
 			if !cur.done && cur.key == s.rec.Name {
 				if err := cur.next(); err != nil && s.err == nil {
@@ -195,7 +189,7 @@ func (s *Scanner) Next() (rec *TensorRecord, more bool, err error) {
 				}
 			}
 		}
-		if err := newest.r.tensor(i, &s.rec, &s.heap); err != nil {
+		if err != nil {
 			return &s.rec, s.err == nil, err
 		}
 		if s.rec.Kind != KindDeleted {
@@ -230,67 +224,6 @@ func (c *Catalog) ScanStorages(fn func(*StorageRecord) error) error {
 		}
 		return true, nil
 	})
-}
-
-// cursor walks the names of one run.
-type cursor struct {
-	r     *run
-	names string // the whole names section, so that keys cost nothing
-	i     int64
-	end   uint32
-	key   string
-	done  bool
-}
-
-func (r *run) cursor() (*cursor, error) {
-	var b strings.Builder
-	if int64(int(r.head.Names)) == r.head.Names {
-		b.Grow(int(r.head.Names))
-	}
-	for pos, left := r.head.namesAt, r.head.Names; left > 0; {
-		p, err := r.page(pos >> r.head.PageExp)
-		if err != nil {
-			return nil, err
-		}
-		p = p[pos&(1<<r.head.PageExp-1):]
-		p = p[:min(int64(len(p)), left)]
-		b.Write(p)
-		pos, left = pos+int64(len(p)), left-int64(len(p))
-	}
-	return &cursor{r: r, names: b.String(), i: -1}, nil
-}
-
-func (c *cursor) next() error {
-	if c.i++; c.i >= c.r.head.Tensors {
-		c.done = true
-		return nil
-	}
-	end, err := c.r.nameEnd(c.i)
-	if err != nil {
-		return err
-	}
-	if end < c.end || int64(end) > c.r.head.Names {
-		return c.r.badEnd(c.i, c.end, end)
-	}
-	key := c.names[c.end:end]
-	if c.i > 0 && key <= c.key {
-		kind := tensor.ErrCorrupt
-		if key == c.key {
-			kind = tensor.ErrDuplicate
-		}
-		return fail(kind, RuleNameOrder, c.r.head.Begin()+c.r.head.namesAt+int64(c.end), "name", tensor.Quote(key)+" behind "+tensor.Quote(c.key), "strictly ascending names")
-	}
-	if key != "" {
-		if err := checkKey(key, c.r.head.Begin()+c.r.head.namesAt+int64(c.end)); err != nil {
-			return err
-		}
-	}
-	c.key, c.end = key, end
-	return nil
-}
-
-func (r *run) badEnd(i int64, begin, end uint32) error {
-	return fail(tensor.ErrCorrupt, RuleNameEnds, r.head.Begin()+r.head.endsAt+4*i, fmt.Sprintf("end of name %d", i), fmt.Sprint(end), fmt.Sprintf("%d..%d", begin, r.head.Names))
 }
 
 // Parts returns the keys of the parts of a composite, ascending.

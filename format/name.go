@@ -21,6 +21,32 @@ const (
 // nothing is normalised, and "/" and "." mean nothing.
 func CheckName(s string) error { return checkName(s, -1) }
 
+// plainName reports whether s is a tensor's name of ASCII characters, eight of
+// which are looked at together. If not, checkKey says what it is.
+func plainName(s string) bool {
+	if len(s) == 0 || len(s) > MaxName {
+		return false
+	}
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	ok := func(w uint64) bool {
+		// A byte's high bit is set in the first if it is 0x80 or more, in the
+		// second below ' ', in the third at 0x7f; borrows and carries between
+		// bytes only come from bytes that are refused anyway.
+		return (w|(w-ones*' ')|(w+ones))&highs == 0
+	}
+	for ; len(s) >= 8; s = s[8:] {
+		if !ok(uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56) {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
 func checkName(s string, off int64) error {
 	if len(s) == 0 || len(s) > MaxName {
 		return fail(tensor.ErrFormat, RuleNameLength, off, "name", fmt.Sprintf("%d bytes", len(s)), fmt.Sprintf("1..%d", MaxName))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/tensor"
@@ -39,15 +38,9 @@ type run struct {
 	kept  []atomic.Pointer[[]byte] // else: pages that were read
 	bytes atomic.Int64             // in kept
 
-	// top remembers the names that every search begins with, the first levels
-	// of the tree that a binary search walks: searches that have been there
-	// before touch only the few neighbouring names that are left.
-	top atomic.Pointer[[topNames]atomic.Pointer[string]]
-	id0 atomic.Uint64 // id of the first storage, 0: not read yet
+	names nameSearch
+	id0   atomic.Uint64 // id of the first storage, 0: not read yet
 }
-
-// topNames is 2 to the number of levels in top.
-const topNames = 1 << 12
 
 func newRun(src Source, h *RunHead, root *Root) (*run, error) {
 	r := &run{src: src, head: h, root: root}
@@ -108,6 +101,13 @@ func (r *run) check(i, off int64, b []byte) error {
 // read copies [pos, pos+len(dst)) of the body to dst. The extent must lie in
 // the body.
 func (r *run) read(dst []byte, pos int64) error {
+	if len(dst) == 0 {
+		return nil
+	}
+	if i := pos >> r.head.PageExp; r.body != nil && (pos+int64(len(dst))-1)>>r.head.PageExp == i && r.seen[i/32].Load()&(1<<(i%32)) != 0 {
+		copy(dst, r.body[pos:])
+		return nil
+	}
 	for len(dst) > 0 {
 		p, err := r.page(pos >> r.head.PageExp)
 		if err != nil {
@@ -133,25 +133,32 @@ func (r *run) view(pos int64, n int) ([]byte, error) {
 	return b, r.read(b, pos)
 }
 
-func (r *run) nameEnd(i int64) (uint32, error) {
-	pos := r.head.endsAt + 4*i // never across pages
-	p, err := r.page(pos >> r.head.PageExp)
-	if err != nil {
-		return 0, err
+// nameExtent returns where name i begins and ends in the section of names. It
+// judges neither.
+func (r *run) nameExtent(i int64) (begin, end uint32, err error) {
+	pos := r.head.endsAt + 4*i
+	in := pos & (1<<r.head.PageExp - 1)
+	p, err := r.page(pos >> r.head.PageExp) // an end never lies across pages
+	switch {
+	case err != nil || i == 0:
+	case in >= 4:
+		begin = le.Uint32(p[in-4:])
+	default:
+		before, err := r.page(pos>>r.head.PageExp - 1)
+		if err != nil {
+			return 0, 0, err
+		}
+		begin = le.Uint32(before[len(before)-4:])
 	}
-	return le.Uint32(p[pos&(1<<r.head.PageExp-1):]), nil
+	if err != nil {
+		return 0, 0, err
+	}
+	return begin, le.Uint32(p[in:]), nil
 }
 
 // name returns the bytes of name i; they may be part of the mapping.
 func (r *run) name(i int64) ([]byte, error) {
-	var begin uint32
-	var err error
-	if i > 0 {
-		if begin, err = r.nameEnd(i - 1); err != nil {
-			return nil, err
-		}
-	}
-	end, err := r.nameEnd(i)
+	begin, end, err := r.nameExtent(i)
 	if err != nil {
 		return nil, err
 	}
@@ -159,75 +166,28 @@ func (r *run) name(i int64) ([]byte, error) {
 		return nil, r.badEnd(i, begin, end)
 	}
 	if end-begin > maxKey {
-		return nil, fail(tensor.ErrFormat, RuleNameLength, r.head.Begin()+r.head.namesAt+int64(begin), "name", fmt.Sprintf("%d bytes", end-begin), fmt.Sprintf("at most %d", maxKey))
+		return nil, r.longName(begin, end)
 	}
 	return r.view(r.head.namesAt+int64(begin), int(end-begin))
 }
 
-// find searches the run for key.
-func (r *run) find(key string) (int64, bool, error) {
-	lo, hi := int64(0), r.head.Tensors
-	top := r.top.Load()
-	if top == nil {
-		top = new([topNames]atomic.Pointer[string])
-		r.top.Store(top)
-	}
-	for node := 1; lo < hi; {
-		mid := int64(uint64(lo+hi) >> 1)
-		var c int
-		if node < topNames {
-			name := top[node].Load()
-			if name == nil {
-				b, err := r.name(mid)
-				if err != nil {
-					return 0, false, err
-				}
-				s := string(b)
-				name = &s
-				top[node].Store(name)
-			}
-			c = strings.Compare(*name, key)
-		} else {
-			b, err := r.name(mid)
-			if err != nil {
-				return 0, false, err
-			}
-			c = compare(b, key)
-		}
-		node *= 2
-		switch {
-		case c == 0:
-			return mid, true, nil
-		case c < 0:
-			lo = mid + 1
-			node++
-		default:
-			hi = mid
-		}
-		node = min(node, topNames) // deeper levels are not numbered
-	}
-	return 0, false, nil
-}
-
-func compare(b []byte, s string) int {
-	switch {
-	case string(b) < s:
-		return -1
-	case string(b) > s:
-		return 1
-	}
-	return 0
+func (r *run) longName(begin, end uint32) error {
+	return fail(tensor.ErrFormat, RuleNameLength, r.head.Begin()+r.head.namesAt+int64(begin), "name", fmt.Sprintf("%d bytes", end-begin), fmt.Sprintf("at most %d", maxKey))
 }
 
 // tensor fills rec, whose Name is set, from record i. With heap, what rec
 // takes from the run's heap goes to *heap; else to fresh memory.
 func (r *run) tensor(i int64, rec *TensorRecord, heap *[]byte) error {
 	var b [TensorSize]byte
-	pos := i * r.head.TensorSize
-	if err := r.read(b[:], pos); err != nil {
+	if err := r.read(b[:], i*r.head.TensorSize); err != nil {
 		return err
 	}
-	rec.At = r.head.Begin() + pos
+	return r.parseTensor(i, &b, rec, heap)
+}
+
+// parseTensor is tensor for a record that was copied already.
+func (r *run) parseTensor(i int64, b *[TensorSize]byte, rec *TensorRecord, heap *[]byte) error {
+	rec.At = r.head.Begin() + i*r.head.TensorSize
 	heapAt := int64(-1)
 	err := rec.parse(b[:], r.root.strict(), r.head.Generation, uint64(r.head.Heap), func(pos uint64, n uint32) ([]byte, error) {
 		heapAt = r.head.Begin() + r.head.heapAt + int64(pos)
@@ -251,11 +211,15 @@ func (r *run) tensor(i int64, rec *TensorRecord, heap *[]byte) error {
 
 func (r *run) storage(i int64, rec *StorageRecord) error {
 	var b [StorageSize]byte
-	pos := r.head.storagesAt + i*r.head.StorageSize
-	if err := r.read(b[:], pos); err != nil {
+	if err := r.read(b[:], r.head.storagesAt+i*r.head.StorageSize); err != nil {
 		return err
 	}
-	*rec = StorageRecord{At: r.head.Begin() + pos}
+	return r.parseStorage(i, &b, rec)
+}
+
+// parseStorage is storage for a record that was copied already.
+func (r *run) parseStorage(i int64, b *[StorageSize]byte, rec *StorageRecord) error {
+	*rec = StorageRecord{At: r.head.Begin() + r.head.storagesAt + i*r.head.StorageSize}
 	return rec.parse(b[:], r.root.strict(), r.root.Length, uint64(r.head.Heap), func(pos uint64, n uint32) ([]byte, error) {
 		h := make([]byte, n)
 		return h, r.read(h, r.head.heapAt+int64(pos))
@@ -270,28 +234,31 @@ func (r *run) storageID(i int64) (uint64, error) {
 	return le.Uint64(b), nil
 }
 
-// findStorage searches the run for id. Writers number densely, so the first
-// guess nearly always hits.
-func (r *run) findStorage(id uint64) (int64, bool, error) {
+// storageByID finds the storage id. Writers number densely, so the first guess
+// nearly always hits.
+func (r *run) storageByID(id uint64, rec *StorageRecord) (found bool, err error) {
 	n := r.head.Storages
 	if n == 0 || id == 0 {
-		return 0, false, nil
+		return false, nil
 	}
 	first := r.id0.Load()
 	if first == 0 {
-		var err error
 		if first, err = r.storageID(0); err != nil {
-			return 0, false, err
+			return false, err
 		}
 		r.id0.Store(first)
 	}
 	if id < first {
-		return 0, false, nil
+		return false, nil
 	}
 	if guess := id - first; guess < uint64(n) {
-		got, err := r.storageID(int64(guess))
-		if err != nil || got == id {
-			return int64(guess), err == nil, err
+		i := int64(guess)
+		var b [StorageSize]byte
+		if err := r.read(b[:], r.head.storagesAt+i*r.head.StorageSize); err != nil {
+			return false, err
+		}
+		if le.Uint64(b[srID:]) == id {
+			return true, r.parseStorage(i, &b, rec)
 		}
 	}
 	lo, hi := int64(0), n
@@ -300,16 +267,16 @@ func (r *run) findStorage(id uint64) (int64, bool, error) {
 		got, err := r.storageID(mid)
 		switch {
 		case err != nil:
-			return 0, false, err
+			return false, err
 		case got == id:
-			return mid, true, nil
+			return true, r.storage(mid, rec)
 		case got < id:
 			lo = mid + 1
 		default:
 			hi = mid
 		}
 	}
-	return 0, false, nil
+	return false, nil
 }
 
 // A Run is one run of a catalog with its head.
@@ -332,13 +299,10 @@ func (r *Run) Verify(bad func(error)) {
 	if damaged {
 		return
 	}
-	cur, err := r.r.cursor()
-	if err != nil {
-		bad(err)
-		return
-	}
+	cur := newCursor(r.r)
 	used := newOwned(h)
 	var rec TensorRecord
+	var heap []byte
 	for {
 		if err := cur.next(); err != nil {
 			bad(err)
@@ -348,7 +312,7 @@ func (r *Run) Verify(bad func(error)) {
 			break
 		}
 		rec.Name = cur.key
-		if err := r.r.tensor(cur.i, &rec, nil); err != nil {
+		if err := cur.tensor(&rec, &heap); err != nil {
 			bad(err)
 			continue
 		}
@@ -445,10 +409,7 @@ func (o *owned) gaps(r *run, bad func(error)) {
 // ascending by name, and storage with every storage record, ascending by id.
 // The records share no memory with the file.
 func (r *Run) Each(tensor func(TensorRecord) error, storage func(StorageRecord) error) error {
-	cur, err := r.r.cursor()
-	if err != nil {
-		return err
-	}
+	cur := newCursor(r.r)
 	for {
 		if err := cur.next(); err != nil {
 			return err
@@ -457,7 +418,7 @@ func (r *Run) Each(tensor func(TensorRecord) error, storage func(StorageRecord) 
 			break
 		}
 		rec := TensorRecord{Name: cur.key}
-		if err := r.r.tensor(cur.i, &rec, nil); err != nil {
+		if err := cur.tensor(&rec, nil); err != nil {
 			return err
 		}
 		if err := tensor(rec); err != nil {
