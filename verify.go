@@ -442,6 +442,7 @@ func (v *verifier) payloads() error {
 	}
 	slices.SortFunc(storages, func(a, b *format.StorageRecord) int { return cmp.Compare(a.Payload, b.Payload) })
 	names := v.names()
+	first := len(v.rep.Findings)
 	work := make(chan block, 64)
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
@@ -476,10 +477,20 @@ func (v *verifier) payloads() error {
 	}
 	close(work)
 	wg.Wait()
+	// The workers found them in any order.
+	slices.SortStableFunc(v.rep.Findings[first:], func(a, b error) int { return cmp.Compare(offsetOf(a), offsetOf(b)) })
 	if err := failed.Load(); err != nil {
 		return *err
 	}
 	return nil
+}
+
+func offsetOf(err error) int64 {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Offset
+	}
+	return -1
 }
 
 // names gives each storage of the newest generation the name of a tensor on it.
