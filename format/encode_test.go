@@ -276,7 +276,9 @@ func TestAppendRunRefuses(t *testing.T) {
 	wantError(t, err, tensor.ErrDuplicate, format.RuleNameOrder, -1)
 	_, _, err = format.AppendRun(nil, nil, []format.StorageRecord{{ID: 2}, {ID: 2}}, p)
 	wantError(t, err, tensor.ErrDuplicate, format.RuleStorageID, -1)
-	format.SortRecords(dup, nil)
+	if ts, _ := format.SortRecords(dup, nil); len(ts) != 1 {
+		t.Errorf("%d records of one name", len(ts))
+	}
 }
 
 // What AppendRun writes lies in memory that it did not share.
