@@ -155,12 +155,17 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 			return nil, err
 		}
 	}
+	j.written()
+	return &j.res, nil
+}
+
+// written lists the tensors in the result.
+func (j *job) written() {
 	j.res.Bytes = 0
 	for _, it := range j.items {
 		j.res.Bytes += it.t.ByteSize()
 		j.res.Tensors = append(j.res.Tensors, Written{it.t.File().Path(), it.t.Name(), it.name, it.t.DType(), it.t.Shape(), it.t.ByteSize()})
 	}
-	return &j.res, nil
 }
 
 func (j *job) close() {
@@ -359,6 +364,14 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := j.copyTo(ctx, w); err != nil {
+		return err
+	}
+	return w.Commit(ctx)
+}
+
+// copyTo copies the tensors to w.
+func (j *job) copyTo(ctx context.Context, w *tensorfile.Writer) error {
 	done := int64(0)
 	for _, group := range j.groups() {
 		items := make([]tensorfile.Item, len(group))
@@ -373,10 +386,7 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 			j.o.Progress(done, j.res.Bytes)
 		}
 	}
-	if err := j.unchanged(); err != nil {
-		return err
-	}
-	return w.Commit(ctx)
+	return j.unchanged()
 }
 
 // seed hashes all that decides the bytes of the output, so that different

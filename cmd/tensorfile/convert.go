@@ -120,12 +120,11 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 		}
 		o.Open.Void2 = d
 	}
-	if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
-		sec, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || sec < 0 || sec > 1<<33 {
-			return usage(cmd, "SOURCE_DATE_EPOCH is %q: it is a number of seconds since 1970", text)
-		}
-		o.Deterministic, o.Time = true, time.Unix(sec, 0)
+	switch when, set, err := sourceDate(cmd); {
+	case err != nil:
+		return err
+	case set:
+		o.Deterministic, o.Time = true, when
 	}
 	if out == convert.Stream && !o.DryRun {
 		if terminal(t.out.file) {
@@ -140,6 +139,19 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 	o.Open = *t.openOptions()
 	o.Open.SkipBad, o.Open.Void2, o.Open.Name = skip, d, n
 	return nil
+}
+
+// sourceDate is the time that SOURCE_DATE_EPOCH sets for commits, if it does.
+func sourceDate(cmd *cobra.Command) (when time.Time, set bool, err error) {
+	text := os.Getenv("SOURCE_DATE_EPOCH")
+	if text == "" {
+		return when, false, nil
+	}
+	sec, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || sec < 0 || sec > 1<<33 {
+		return when, false, usage(cmd, "SOURCE_DATE_EPOCH is %q: it is a number of seconds since 1970", text)
+	}
+	return time.Unix(sec, 0), true, nil
 }
 
 // convertError adds advice to an error of a conversion.
