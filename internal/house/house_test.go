@@ -69,6 +69,7 @@ var layers = []struct {
 	{"", 30}, // the module root
 	{"internal", 35},
 	{"convert", 40},
+	{"compare", 40},
 	{"loader", 40},
 	{"gpu", 40},
 	{"cmd", 50},
