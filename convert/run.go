@@ -390,35 +390,31 @@ func (j *job) copyTo(ctx context.Context, w *tensorfile.Writer) error {
 }
 
 // seed hashes all that decides the bytes of the output, so that different
-// files have different UUIDs. It reads the elements once more.
+// files have different UUIDs: the inputs as they are, and what is taken of
+// them. It reads the inputs once more.
 func (j *job) seed(ctx context.Context) ([]byte, error) {
 	h := sha256.New()
 	attrs, err := j.fileAttrs()
 	if err != nil {
 		return nil, err
 	}
-	say := func(a Attrs) error {
-		b, err := format.AppendAttrs(nil, a, -1)
-		fmt.Fprintf(h, "%d %s\n", len(b), b)
-		return err
-	}
-	fmt.Fprintf(h, "align %d\n", j.o.Align)
-	if err := say(attrs); err != nil {
+	b, err := format.AppendAttrs(nil, attrs, -1)
+	if err != nil {
 		return nil, err
 	}
+	fmt.Fprintf(h, "align %d\nattributes %d %s\n", j.o.Align, len(b), b)
+	number := map[*tensorfile.File]int{}
 	for _, it := range j.items {
-		sum, err := it.t.Hash(ctx)
-		if err != nil {
-			return nil, err
+		f := it.t.File()
+		if _, ok := number[f]; !ok {
+			number[f] = len(number)
+			size := f.Map().Size()
+			fmt.Fprintf(h, "input %d\n", size)
+			if _, err := io.Copy(h, contextReader{ctx, io.NewSectionReader(f.Map(), 0, size)}); err != nil {
+				return nil, err
+			}
 		}
-		a, err := it.t.Attrs()
-		if err != nil {
-			return nil, err
-		}
-		fmt.Fprintf(h, "%q %v %v %d %d\n", it.name, sum, it.t.Strides(), it.t.Offset(), it.t.Storage().ID)
-		if err := say(a); err != nil {
-			return nil, err
-		}
+		fmt.Fprintf(h, "%d %q as %q\n", number[f], it.t.Name(), it.name)
 	}
 	return h.Sum(nil), nil
 }
