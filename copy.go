@@ -179,7 +179,7 @@ func (w *Writer) copyOne(ctx context.Context, rec format.TensorRecord, t *Tensor
 		return err
 	}
 	r, err := t.region()
-	if err == nil {
+	if err == nil && c.axes != nil {
 		r, err = r.permute(c.axes)
 	}
 	if err != nil {

@@ -97,6 +97,15 @@ func (s *mapSource) guard(fn func() error) error {
 // Large payloads are read and summed in a second goroutine while the pieces
 // before are written.
 func payload(ctx context.Context, out *stream, src source, size int64, exp uint8) ([]uint32, error) {
+	if b, ok := src.(*bytesSource); ok && size <= 1<<exp && size <= hugePage {
+		var sum uint32
+		err := guarded(func() error {
+			sum = format.Checksum(b.b[:size])
+			_, err := out.Write(b.b[:size])
+			return err
+		})
+		return []uint32{sum}, err
+	}
 	s := newSums(size, exp)
 	if size <= hugePage {
 		err := src.guard(func() error {
@@ -197,13 +206,21 @@ func guarded(fn func() error) (err error) {
 // in memory, C, Fortran or any other, and leaves out what is not reached: no
 // gaps, no negative strides, and an axis that is broadcast stays so.
 type compact struct {
-	axes    []int          // of the view, outermost in memory first
+	axes    []int          // of the view, outermost in memory first; nil: as they are
 	shape   tensor.Shape   // of the copy, by axes; broadcast axes have extent 1
 	strides tensor.Strides // of the tensor on the copy, in the view's order of axes
 	size    int64
 }
 
 func compactOf(d tensor.DType, shape tensor.Shape, strides tensor.Strides) (compact, error) {
+	if dense(d, shape, strides) {
+		st, err := tensor.Contiguous(d, shape)
+		if err != nil {
+			return compact{}, err
+		}
+		size, err := tensor.ByteSize(d, shape)
+		return compact{shape: shape, strides: st, size: size}, err
+	}
 	n := len(shape)
 	c := compact{axes: make([]int, n), strides: make(tensor.Strides, n)}
 	for i := range c.axes {
@@ -257,8 +274,30 @@ func compactOf(d tensor.DType, shape tensor.Shape, strides tensor.Strides) (comp
 	return c, err
 }
 
+// dense reports whether strides are C order without gaps.
+func dense(d tensor.DType, shape tensor.Shape, strides tensor.Strides) bool {
+	want := int64(d.UnitBytes)
+	for i := len(shape) - 1; i >= 0; i-- {
+		n := shape[i]
+		if i == len(shape)-1 && d.Packed() {
+			n = (n + int64(d.UnitElems) - 1) / int64(d.UnitElems)
+		}
+		if n == 1 {
+			continue
+		}
+		if strides[i] != want {
+			return false
+		}
+		want *= n
+	}
+	return true
+}
+
 // cut is the part of v that the copy holds.
 func (c compact) cut(v tensor.View) (tensor.View, error) {
+	if c.axes == nil {
+		return v, nil
+	}
 	v, err := v.Permute(c.axes...)
 	for i := 0; err == nil && i < len(c.shape); i++ {
 		if v.Shape()[i] != c.shape[i] {

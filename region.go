@@ -151,23 +151,7 @@ func (r region) reach() (lo, hi int64) {
 }
 
 // contiguous reports whether the region is its own C-order image.
-func (r region) contiguous() bool {
-	want := int64(r.dtype.UnitBytes)
-	for i := len(r.shape) - 1; i >= 0; i-- {
-		n := r.shape[i]
-		if i == len(r.shape)-1 && r.dtype.Packed() {
-			n = (n + int64(r.dtype.UnitElems) - 1) / int64(r.dtype.UnitElems)
-		}
-		if n == 1 {
-			continue
-		}
-		if r.strides[i] != want {
-			return false
-		}
-		want *= n
-	}
-	return true
-}
+func (r region) contiguous() bool { return dense(r.dtype, r.shape, r.strides) }
 
 // widest is the axis to cut: the one with the largest steps, or -1 if there is
 // nothing to cut but a packed axis.

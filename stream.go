@@ -31,10 +31,8 @@ func (s *stream) Write(p []byte) (int, error) {
 			s.off, p = s.off+int64(n), p[n:]
 			continue
 		}
-		if s.buf == nil {
-			s.buf = make([]byte, 0, hugePage)
-		}
 		n := min(int64(len(p)), hugePage-s.off%hugePage)
+		s.room(int(n))
 		s.buf = append(s.buf, p[:n]...)
 		s.off, p = s.off+n, p[n:]
 		if s.off%hugePage == 0 {
@@ -46,11 +44,23 @@ func (s *stream) Write(p []byte) (int, error) {
 	return total, nil
 }
 
+// room makes room for n more bytes in the buffer: small files need little.
+func (s *stream) room(n int) {
+	if need := len(s.buf) + n; need > cap(s.buf) {
+		size := max(64<<10, 2*cap(s.buf))
+		for size < need {
+			size *= 2
+		}
+		s.buf = append(make([]byte, 0, size), s.buf...)
+	}
+}
+
+var zeroBlock [4096]byte
+
 // zeros writes n zero bytes.
 func (s *stream) zeros(n int64) error {
-	var block [4096]byte
 	for n > 0 {
-		m, err := s.Write(block[:min(n, int64(len(block)))])
+		m, err := s.Write(zeroBlock[:min(n, int64(len(zeroBlock)))])
 		if err != nil {
 			return err
 		}

@@ -471,8 +471,13 @@ func (w *Writer) journal() error {
 	if len(w.tensors) == w.since.tensors && len(w.storages) == w.since.storages {
 		return nil
 	}
-	if _, err := w.run(w.tensors[w.since.tensors:], w.storages[w.since.storages:], nil, true); err != nil {
+	since := w.tensors[w.since.tensors:]
+	tensors, storages := format.SortRecords(since, w.storages[w.since.storages:])
+	if _, err := w.run(tensors, storages, nil, true); err != nil {
 		return err
+	}
+	if len(tensors) == len(since) {
+		copy(since, tensors) // sorted once: the last run has them all again
 	}
 	w.since.tensors, w.since.storages, w.since.bytes = len(w.tensors), len(w.storages), 0
 	return nil

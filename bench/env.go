@@ -3,7 +3,6 @@ package bench
 import (
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -144,16 +143,23 @@ func names(n int) []string {
 	}
 }
 
-// smallTensor is element data and shape number i of a file with many tensors.
-func smallTensor(i int, buf []float32) ([]float32, []int64) {
-	for j := range buf[:16] {
-		buf[j] = float32(math.Sin(float64(16*i + j)))
+// smallData are the elements of n small tensors.
+func smallData(n int) []float32 {
+	r := rand.New(rand.NewPCG(5, 6))
+	x := make([]float32, 16*n)
+	for i := range x {
+		x[i] = r.Float32()
 	}
+	return x
+}
+
+// smallShape is the shape of small tensor i, of 16 elements.
+func smallShape(i int) []int64 {
 	switch i % 3 {
 	case 0:
-		return buf[:16], []int64{16}
+		return []int64{16}
 	case 1:
-		return buf[:16], []int64{4, 4}
+		return []int64{4, 4}
 	}
-	return buf[:16], []int64{2, 2, 4}
+	return []int64{2, 2, 4}
 }

@@ -16,21 +16,19 @@ import (
 func (e *Env) manyFile(b *testing.B, n int) string {
 	return get(b, e, fmt.Sprint("many", n), func() (string, error) {
 		path := e.path(fmt.Sprintf("many-%d.tensor", n))
-		return path, writeMany(path, names(n))
+		return path, writeMany(path, names(n), smallData(n))
 	})
 }
 
-func writeMany(path string, names []string) error {
+func writeMany(path string, names []string, data []float32) error {
 	w, err := tensorfile.Create(path, &tensorfile.CreateOptions{Overwrite: true, NoSync: true})
 	if err != nil {
 		return err
 	}
 	defer w.Close()
 	ctx := context.Background()
-	var buf [16]float32
 	for i, name := range names {
-		data, shape := smallTensor(i, buf[:])
-		v, err := tensor.FromSlice(data, shape...)
+		v, err := tensor.FromSlice(data[16*i:16*i+16], smallShape(i)...)
 		if err != nil {
 			return err
 		}
@@ -47,10 +45,8 @@ func (e *Env) jsonFile(b *testing.B, n int) string {
 	return get(b, e, fmt.Sprint("json", n), func() (string, error) {
 		path := e.path(fmt.Sprintf("many-%d.json", n))
 		m := map[string]jsonTensor{}
-		var buf [16]float32
 		for i, name := range names(n) {
-			_, shape := smallTensor(i, buf[:])
-			m[name] = jsonTensor{"F32", shape, [2]int64{64 * int64(i), 64 * int64(i+1)}}
+			m[name] = jsonTensor{"F32", smallShape(i), [2]int64{64 * int64(i), 64 * int64(i+1)}}
 		}
 		text, err := json.Marshal(m)
 		if err != nil {

@@ -12,9 +12,9 @@ func smallCases(e *Env) []Case {
 	name := func(op, impl string) string { return fmt.Sprintf("tensors=%d/op=%s/impl=%s", e.Small, op, impl) }
 	return []Case{
 		once("small", name("write", "tensorfile"), func(b *testing.B) {
-			path, list := e.path("small-out.tensor"), names(e.Small)
+			path, list, data := e.path("small-out.tensor"), names(e.Small), smallData(e.Small)
 			for b.Loop() {
-				check(b, writeMany(path, list))
+				check(b, writeMany(path, list, data))
 				b.StopTimer()
 				check(b, os.Remove(path))
 				b.StartTimer()

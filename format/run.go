@@ -285,8 +285,9 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 	return append(dst, head...), Ref{uint64(offset), uint32(length), Checksum(head)}, nil
 }
 
-// SortRecords returns copies of the records as AppendRun wants them: tensors by
-// name, storages by id. Of records with one key the last stays.
+// SortRecords returns the records as AppendRun wants them: tensors by name,
+// storages by id. Of records with one key the last stays. A list that is in
+// order comes back as it is, else in memory of its own.
 func SortRecords(tensors []TensorRecord, storages []StorageRecord) ([]TensorRecord, []StorageRecord) {
 	ts := lastOf(tensors, func(a, b *TensorRecord) int { return strings.Compare(a.Name, b.Name) })
 	ss := lastOf(storages, func(a, b *StorageRecord) int { return cmp.Compare(a.ID, b.ID) })
@@ -294,6 +295,13 @@ func SortRecords(tensors []TensorRecord, storages []StorageRecord) ([]TensorReco
 }
 
 func lastOf[T any](list []T, compare func(a, b *T) int) []T {
+	sorted := true
+	for i := 1; i < len(list) && sorted; i++ {
+		sorted = compare(&list[i-1], &list[i]) < 0
+	}
+	if sorted {
+		return list
+	}
 	order := make([]int, len(list)) // records are large to move about
 	for i := range order {
 		order[i] = i
