@@ -315,6 +315,14 @@ func (w *Writer) rollback() error {
 	return nil
 }
 
+// current is the catalog that changes are made to.
+func (w *Writer) current() *format.Catalog {
+	if w.revertTo != nil {
+		return w.revertTo
+	}
+	return w.base.cat
+}
+
 // find looks for the live record of key among what was changed and in the base.
 func (w *Writer) find(key string) (*format.TensorRecord, error) {
 	if rec, ok := w.changes[key]; ok {
@@ -324,7 +332,7 @@ func (w *Writer) find(key string) (*format.TensorRecord, error) {
 		return rec, nil
 	}
 	var rec format.TensorRecord
-	found, err := w.base.cat.Tensor(key, &rec)
+	found, err := w.current().Tensor(key, &rec)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -355,7 +363,7 @@ func (w *Writer) editable() error {
 
 // parts returns the keys of the parts of a composite as they stand now.
 func (w *Writer) parts(name string) ([]string, error) {
-	keys, err := w.base.cat.Parts(name)
+	keys, err := w.current().Parts(name)
 	if err != nil {
 		return nil, err
 	}
@@ -494,43 +502,24 @@ func (w *Writer) Revert(generation uint64) error {
 	}
 	w.revertTo = cat
 	w.live = int64(root.Live)
-	return nil
+	return located(w.journalRevert(), w.path, "")
 }
 
-// findGeneration walks the history from newest to the root of a generation.
-func findGeneration(src format.Source, newest *format.Root, generation uint64) (*format.Root, error) {
-	for root := newest; ; {
-		if root.Generation == generation {
-			return root, nil
-		}
-		prev, err := previousRoot(src, root)
-		if err != nil {
-			return nil, err
-		}
-		if prev == nil || prev.Generation < generation {
-			return nil, &Error{Kind: ErrNotFound, Format: format.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(generation), Want: "one that the file holds"}
-		}
-		root = prev
-	}
-}
-
-// previousRoot reads the root of the generation before, nil if there is none.
-func previousRoot(src format.Source, root *format.Root) (*format.Root, error) {
-	if root.Previous == 0 {
-		return nil, nil
-	}
-	b := make([]byte, format.RootSize)
-	if _, err := src.ReadAt(b, root.Previous); err != nil {
-		return nil, err
-	}
-	prev, err := format.ParseTrailer(b, root.Previous, root.UUID)
+// journalRevert notes what a revert changes for the journal, since the commit's
+// run alone says it by pointing to older ones.
+func (w *Writer) journalRevert() error {
+	changed, err := differences(context.Background(), w.base.cat, w.revertTo)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if prev.Generation >= root.Generation {
-		return nil, &Error{Kind: ErrCorrupt, Format: format.Name, Offset: root.Previous, Field: "generation", Got: fmt.Sprint(prev.Generation), Want: fmt.Sprintf("below %d", root.Generation), Rule: format.RuleRootPrevious}
+	for _, key := range slices.Sorted(maps.Keys(changed)) {
+		rec := format.TensorRecord{Name: key, Kind: format.KindDeleted, Generation: w.base.root.Generation + 1}
+		if _, err := w.revertTo.Tensor(key, &rec); err != nil {
+			return err
+		}
+		w.tensors = append(w.tensors, rec)
 	}
-	return &prev, nil
+	return nil
 }
 
 // commitEdit is Commit for a file that is there (spec, "Appending", steps 6 to
@@ -610,10 +599,7 @@ func (w *Writer) commitEdit() error {
 // newest runs as long as they hold fewer than four times as many (spec,
 // "Merging").
 func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []format.Ref, error) {
-	cat := w.base.cat
-	if w.revertTo != nil {
-		cat = w.revertTo
-	}
+	cat := w.current()
 	runs, err := cat.Runs()
 	if err != nil {
 		return nil, nil, nil, err

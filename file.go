@@ -43,6 +43,9 @@ type OpenOptions struct {
 	// broadcast or aliased tensor can be far larger than its file. Default: 4
 	// GiB or eight times the file, whichever is more. Negative: no limit.
 	MaxBytes int64
+	// Generation opens an older generation of the file; ErrNotFound if the file
+	// does not hold it. Default: 0, the newest.
+	Generation uint64
 	// TailFirst looks at the end of the file before its head, for sources where
 	// each read is a request and that keep what they have read, as
 	// remote/httprange does: a file that was never appended to opens from its
@@ -64,8 +67,8 @@ type File struct {
 
 	// Native files.
 	uuid     format.UUID
-	choice   format.Choice
-	headless bool // header and slots have not been looked at: see chooseTail
+	choice   format.Choice // of the newest generation; cat may be of an older one
+	headless bool          // header and slots have not been looked at: see chooseTail
 	cat      *format.Catalog
 
 	// Foreign files.
@@ -150,9 +153,15 @@ func (f *File) open() error {
 		return err
 	}
 	f.mapped, f.reason = f.m.Mapped(), f.m.Reason()
-	f.cat, err = format.OpenCatalog(f.m, &f.choice.Root)
+	root := &f.choice.Root
+	if g := f.opts.Generation; g != 0 {
+		if root, err = findGeneration(f.m, root, g); err != nil {
+			return err
+		}
+	}
+	f.cat, err = format.OpenCatalog(f.m, root)
 	if err != nil {
-		return f.damagedCatalog(err)
+		return f.damagedCatalog(root, err)
 	}
 	return nil
 }
@@ -200,6 +209,13 @@ func (f *File) chooseRoot() error {
 			b = head[format.SlotB:]
 		}
 		f.choice, err = format.ChooseRoot(f.uuid, a, b, size, end)
+		if errors.Is(err, ErrTruncated) {
+			// A commit since the file was opened? Then its bytes came before its slot.
+			if grown, e := f.m.Renew(); e == nil && grown {
+				size = f.m.Size()
+				f.choice, err = format.ChooseRoot(f.uuid, a, b, size, end)
+			}
+		}
 		if try == slotTries || err == nil && f.choice.Slots == [2]error{} || len(head) < format.SlotB+format.RootSize {
 			break
 		}
@@ -212,8 +228,7 @@ func (f *File) chooseRoot() error {
 
 // damagedCatalog says which generation's catalog failed and whether the one
 // before it is intact, which a caller may open on purpose.
-func (f *File) damagedCatalog(err error) error {
-	r := &f.choice.Root
+func (f *File) damagedCatalog(r *format.Root, err error) error {
 	advice := "there is no generation before it"
 	if r.Previous != 0 {
 		b := make([]byte, format.RootSize)
@@ -287,12 +302,12 @@ func (f *File) Info() Info {
 		i.Format, i.Version, i.Notes = f.layout.Format, f.layout.Version, f.layout.Notes
 		return i
 	}
-	r := &f.choice.Root
+	r := f.cat.Root()
 	i.Format, i.Version = format.Name, fmt.Sprintf("%d.%d", format.Major, r.Minor)
 	i.UUID, i.Generation, i.Time, i.Writer = f.uuid.String(), r.Generation, r.Time, r.Writer
 	i.Length, i.Live, i.AlignExp = r.Length, int64(r.Live), int(r.AlignExp)
-	i.ReadOnly, i.Leftover = r.ReadOnly(), f.m.Size()-r.Length
-	if f.choice.Place == format.InTrailer && r.Created && f.choice.Slots[0] != nil && f.choice.Slots[1] != nil {
+	i.ReadOnly, i.Leftover = r.ReadOnly(), f.m.Size()-f.choice.Root.Length
+	if f.choice.Place == format.InTrailer && f.choice.Root.Created && f.choice.Slots[0] != nil && f.choice.Slots[1] != nil {
 		i.Streamed = true
 		return i
 	}

@@ -78,6 +78,23 @@ func (m *Map) changes() (c Change, now fs.FileInfo, err error) {
 	return c, now, nil
 }
 
+// Renew takes what the file is now for what was opened: its size and time. It
+// reports whether the file has grown. A reader that opens a file while another
+// process appends to it may learn of bytes that came after Open. Renew must not
+// run beside other calls.
+func (m *Map) Renew() (grown bool, err error) {
+	if m.file == nil {
+		return false, nil
+	}
+	fi, err := m.file.Stat()
+	if err != nil {
+		return false, m.readError(-1, err)
+	}
+	grown = fi.Size() > m.size
+	m.size, m.info = fi.Size(), fi
+	return grown, nil
+}
+
 // Check returns ErrChanged if the file lost bytes, was written to, or if its
 // path leads to another file than the one that was opened. Bytes that were read
 // before a Check without error were those of the file as opened, as far as size,

@@ -212,6 +212,9 @@ func (m *Map) Path() string { return m.path }
 // Size returns the number of bytes that the source had when it was opened.
 func (m *Map) Size() int64 { return m.size }
 
+// Local reports whether the source is a file that was opened by its path.
+func (m *Map) Local() bool { return m.file != nil }
+
 // Mapped reports whether the file is mapped.
 func (m *Map) Mapped() bool { return m.region.Load() != nil }
 
