@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestMain(m *testing.M) {
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
 //	cut FILE N               leave the first N bytes
+//	same A B                 equal but for UUIDs
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -42,7 +44,7 @@ func TestScript(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut,
+			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "same": scriptSame,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "npy" {
@@ -110,4 +112,14 @@ func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
+}
+
+var uuidText = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
+
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	a := uuidText.ReplaceAllString(ts.ReadFile(args[0]), "UUID")
+	b := uuidText.ReplaceAllString(ts.ReadFile(args[1]), "UUID")
+	if (a == b) == neg {
+		ts.Fatalf("%s:\n%s\n%s:\n%s", args[0], a, args[1], b)
+	}
 }

@@ -17,6 +17,7 @@ type table struct {
 	spans  []int // first cells, ascending, that take the rest of their row
 	order  []int // in which to print the rows; nil: as they came
 	n      int   // cells so far
+	col    int   // of the next cell
 }
 
 type column struct {
@@ -61,28 +62,32 @@ func (t *table) end() { t.add(-1) }
 
 // add ends a cell; a negative width is its length.
 func (t *table) add(width int) {
-	col := t.n % len(t.cols)
-	if col == 0 && t.n%(len(t.cols)*blockRows) == 0 {
+	if t.col == 0 && (len(t.blocks) == 0 || len(t.last().ends) == len(t.cols)*blockRows) {
 		t.grow()
 	}
-	last := &t.blocks[len(t.blocks)-1]
+	last := t.last()
 	if width < 0 {
 		width = len(t.cells)
 		if n := len(last.ends); n > 0 {
 			width -= int(last.ends[n-1].at)
 		}
 	}
-	c := &t.cols[col]
+	c := &t.cols[t.col]
 	c.width = max(c.width, width)
 	last.ends = append(last.ends, cellEnd{uint32(len(t.cells)), uint32(width)})
 	t.n++
+	if t.col++; t.col == len(t.cols) {
+		t.col = 0
+	}
 }
+
+func (t *table) last() *block { return &t.blocks[len(t.blocks)-1] }
 
 // grow begins a block with the cell that was just appended.
 func (t *table) grow() {
 	rest, rows := t.cells, 16
-	if n := len(t.blocks); n > 0 {
-		last := &t.blocks[n-1]
+	if len(t.blocks) > 0 {
+		last := t.last()
 		end := last.ends[len(last.ends)-1].at
 		last.cells, rest, rows = t.cells[:end], t.cells[end:], blockRows
 		t.cells = append(make([]byte, 0, int(end)+int(end)/4), rest...)
@@ -92,12 +97,12 @@ func (t *table) grow() {
 
 // span adds a cell that takes the rest of its row.
 func (t *table) span(s string) {
-	c := &t.cols[t.n%len(t.cols)]
+	c := &t.cols[t.col]
 	width := c.width
 	t.spans = append(t.spans, t.n)
 	t.cell(s)
 	c.width = width
-	for t.n%len(t.cols) > 0 {
+	for t.col > 0 {
 		t.end()
 	}
 }
