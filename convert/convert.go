@@ -187,6 +187,10 @@ func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File
 	if native {
 		return tensorfile.OpenMap(m, &o.OpenOptions)
 	}
+	if o.Generation != 0 {
+		m.Close()
+		return nil, &Error{Kind: tensorfile.ErrUnsupported, Path: m.Path(), Format: f.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(o.Generation), Want: "none: only .tensor files keep older ones"}
+	}
 	l, err := f.Open(ctx, m, &o.ReadOptions)
 	if err != nil {
 		m.Close()

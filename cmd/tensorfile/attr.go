@@ -81,6 +81,7 @@ func newAttrLsCmd(t *tool) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	t.atFlag(cmd)
 	return cmd
 }
 
@@ -117,6 +118,7 @@ func newAttrGetCmd(t *tool) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
+	t.atFlag(cmd)
 	return cmd
 }
 

@@ -174,7 +174,7 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 	case errors.Is(err, tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "output format":
 		return &hinted{err, "--to FORMAT says what to write; 'tensorfile formats' lists what there is"}
 	}
-	return err
+	return noGeneration(err)
 }
 
 func (t *tool) printPlan(r *convert.Result, out string) {

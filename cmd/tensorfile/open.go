@@ -24,7 +24,7 @@ type input struct {
 // list what is bad in a foreign file and go on with the rest.
 func (t *tool) openOptions() *convert.OpenOptions {
 	o := &convert.OpenOptions{Format: t.from}
-	o.NoMmap, o.MaxBytes, o.SkipBad = t.noMmap, int64(t.mem), true
+	o.NoMmap, o.MaxBytes, o.SkipBad, o.Generation = t.noMmap, int64(t.mem), true, uint64(t.at)
 	return o
 }
 
@@ -52,7 +52,7 @@ func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions
 	}
 	f, err := convert.Open(ctx, path, o)
 	if err != nil {
-		return nil, err
+		return nil, noGeneration(err)
 	}
 	return &input{f}, nil
 }

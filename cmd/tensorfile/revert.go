@@ -1,11 +1,9 @@
 package main
 
 import (
-	"errors"
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"github.com/tensorfile/tensorfile"
 )
 
 func init() { commands = append(commands, newRevertCmd) }
@@ -20,8 +18,9 @@ attributes. Nothing is lost: the generations between stay in the file, and one o
 them can be reverted to in turn. 'tensorfile log' lists them.`,
 		Example: `  tensorfile log model.tensor
   tensorfile revert model.tensor 3`,
-		Annotations: editStatus(),
-		Args:        nArgs(2, 2),
+		Annotations:       editStatus(),
+		Args:              nArgs(2, 2),
+		ValidArgsFunction: t.completeGenerations,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			gen, err := strconv.ParseUint(args[1], 10, 64)
 			if err != nil || gen == 0 {
@@ -32,11 +31,7 @@ them can be reverted to in turn. 'tensorfile log' lists them.`,
 					t.note("%s: generation %d is the newest already, and nothing is done", e.path, gen)
 					return errNothing
 				}
-				err := e.Revert(gen)
-				if errors.Is(err, tensorfile.ErrNotFound) {
-					return &hinted{err, "'tensorfile log " + e.path + "' lists the generations"}
-				}
-				return err
+				return noGeneration(e.Revert(gen))
 			}, func(e *edit) error {
 				if o.json {
 					return t.writeJSON(struct {

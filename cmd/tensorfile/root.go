@@ -37,6 +37,7 @@ type tool struct {
 	color    choice
 	progress choice
 	from     string
+	at       generation // 0: the newest
 }
 
 // run is the program. It returns the exit status.
@@ -169,7 +170,11 @@ in place.`,
 	}
 
 	for _, make := range commands {
-		root.AddCommand(make(t))
+		cmd := make(t)
+		if slices.Contains(atCommands, cmd.Name()) {
+			t.atFlag(cmd)
+		}
+		root.AddCommand(cmd)
 	}
 	return root
 }
