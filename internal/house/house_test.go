@@ -72,6 +72,7 @@ var layers = []struct {
 	{"compare", 40},
 	{"loader", 40},
 	{"gpu", 40},
+	{"remote", 45}, // registers with convert
 	{"cmd", 50},
 	{"bench", 50},
 	{"examples", 50},
@@ -140,11 +141,18 @@ func TestPackagesAreNamedAndDocumented(t *testing.T) {
 
 // Formats do not link each other, and the library links none of the tool.
 func TestEngineStaysSmall(t *testing.T) {
-	out, err := exec.Command("go", "list", "-deps", module).Output()
-	if err != nil {
-		t.Fatal(err)
+	deps := func(pattern string) []string {
+		out, err := exec.Command("go", "list", "-deps", pattern).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Fields(string(out))
 	}
-	for _, dep := range strings.Fields(string(out)) {
+	// Only who asks for a network links one.
+	if slices.Contains(deps(module+"/convert/..."), "net/http") {
+		t.Error("convert links net/http")
+	}
+	for _, dep := range deps(module) {
 		for _, heavy := range []string{module + "/convert", module + "/cmd", "github.com/spf13", "net/http", "github.com/ebitengine/purego"} {
 			if strings.HasPrefix(dep, heavy) {
 				t.Errorf("the engine links %s", dep)
