@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
@@ -14,16 +15,19 @@ import (
 // lowReader notes the lowest offset that is read.
 type lowReader struct {
 	*bytes.Reader
+	mu  sync.Mutex
 	low int64
 }
 
 func (r *lowReader) ReadAt(p []byte, off int64) (int, error) {
+	r.mu.Lock()
 	r.low = min(r.low, off)
+	r.mu.Unlock()
 	return r.Reader.ReadAt(p, off)
 }
 
 func openTail(b []byte) (*tensorfile.File, *lowReader, error) {
-	r := &lowReader{bytes.NewReader(b), int64(len(b))}
+	r := &lowReader{Reader: bytes.NewReader(b), low: int64(len(b))}
 	f, err := tensorfile.OpenReaderAt(r, int64(len(b)), &tensorfile.OpenOptions{TailFirst: true})
 	return f, r, err
 }

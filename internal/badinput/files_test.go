@@ -235,7 +235,7 @@ func TestN22Aliases(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(dir, "out.npz")
-	wants(t, run(in, out, convert.Options{}), tensorfile.ErrLimit, out, fmt.Sprint(count<<20))
+	wants(t, run(in, out, convert.Options{}), tensorfile.ErrLimit, out, fmt.Sprint(int64(count)<<20))
 	if l := list(t, dir); len(l) != 1 {
 		t.Errorf("left behind: %v", l)
 	}
