@@ -365,7 +365,7 @@ func scanComplex[C uint32 | uint64](s *scan, x, y []C, value func(C) float64, si
 		a, b := complex(value(cr), value(ci)), complex(value(dr), value(di))
 		abs := math.Hypot(real(a)-real(b), imag(a)-imag(b))
 		large := math.Max(magnitude(a), magnitude(b))
-		nan := a != a || b != b
+		nan := cmplxNaN(a) || cmplxNaN(b)
 		if s.nearComplex(a, b, abs, large) ||
 			(cr == dr || s.near(real(a), real(b), uint64(cr), uint64(dr), sign)) && (ci == di || s.near(imag(a), imag(b), uint64(ci), uint64(di), sign)) {
 			continue
@@ -394,3 +394,6 @@ func magnitude(z complex128) float64 { return math.Hypot(real(z), imag(z)) }
 func (s *scan) nearComplex(a, b complex128, abs, large float64) bool {
 	return s.tol != nil && !math.IsInf(large, 0) && !math.IsNaN(abs) && abs <= s.tol.Abs+s.tol.Rel*large
 }
+
+// cmplxNaN reports whether a part of x is NaN, whatever the other one is.
+func cmplxNaN(x complex128) bool { return math.IsNaN(real(x)) || math.IsNaN(imag(x)) }

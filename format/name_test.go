@@ -38,7 +38,7 @@ func TestCheckName(t *testing.T) {
 	} {
 		err := format.CheckName(c.s)
 		wantError(t, err, tensor.ErrFormat, c.rule, -1)
-		if err != nil && (!strings.Contains(err.Error(), c.says) || strings.ContainsAny(err.Error(), "\x1b\n\x00\xff")) {
+		if err != nil && (!strings.Contains(err.Error(), c.says) || strings.ContainsAny(err.Error(), "\x1b\n\x00") || strings.Contains(err.Error(), "\xff")) {
 			t.Errorf("%q: %q, want %q and nothing raw", c.s, err, c.says)
 		}
 	}

@@ -85,10 +85,11 @@ func (t *table) last() *block { return &t.blocks[len(t.blocks)-1] }
 
 // grow begins a block with the cell that was just appended.
 func (t *table) grow() {
-	rest, rows := t.cells, 16
+	rows := 16
 	if len(t.blocks) > 0 {
 		last := t.last()
 		end := last.ends[len(last.ends)-1].at
+		var rest []byte
 		last.cells, rest, rows = t.cells[:end], t.cells[end:], blockRows
 		t.cells = append(make([]byte, 0, int(end)+int(end)/4), rest...)
 	}

@@ -157,7 +157,7 @@ func (r *Row) read(t *testing.T, path string) {
 			}
 		}
 		v := verdict{way: way}
-		r.bounded(t, way, size, func() { v.stage, v.err, v.good = r.use(t, open) })
+		r.bounded(t, way, size, func() { v.stage, v.good, v.err = r.use(t, open) })
 		all = append(all, v)
 		r.judge(t, v, path)
 	}
@@ -197,7 +197,7 @@ func (r *Row) bounded(t *testing.T, what string, size int64, fn func()) {
 }
 
 // use does what there is to do with a file, up to the first error.
-func (r *Row) use(t *testing.T, open func() (*tensorfile.File, error)) (at Stage, first error, good []string) {
+func (r *Row) use(t *testing.T, open func() (*tensorfile.File, error)) (at Stage, good []string, first error) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.Errorf("panic: %v", p)
@@ -206,7 +206,7 @@ func (r *Row) use(t *testing.T, open func() (*tensorfile.File, error)) (at Stage
 	ctx := context.Background()
 	f, err := open()
 	if err != nil {
-		return Open, err, nil
+		return Open, nil, err
 	}
 	defer func() {
 		if err := f.Close(); err != nil {
@@ -244,10 +244,10 @@ func (r *Row) use(t *testing.T, open func() (*tensorfile.File, error)) (at Stage
 		}
 	}
 	if first != nil {
-		return Use, first, good
+		return Use, good, first
 	}
 	if r.Slow {
-		return Verify, nil, good
+		return Verify, good, nil
 	}
 	rep, err := f.Verify(ctx, nil)
 	if err == nil && !rep.OK() {
@@ -260,7 +260,7 @@ func (r *Row) use(t *testing.T, open func() (*tensorfile.File, error)) (at Stage
 			}
 		}
 	}
-	return Verify, err, good
+	return Verify, good, err
 }
 
 // judge compares a verdict with the row.
