@@ -75,7 +75,7 @@ type File struct {
 	layout *Layout
 	byName map[string]int
 
-	checked sync.Map // storage key -> error or nil, for VerifyOnFirstUse
+	checked sync.Map // storage id -> *check
 	summary struct {
 		sync.Once
 		n   int

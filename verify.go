@@ -562,38 +562,6 @@ func (f *File) checksum(l mmap.Lease, off, n int64) (sum uint32, err error) {
 	return sum, nil
 }
 
-// verifyOnce checks the payload of t's storage when it is first used.
-func (f *File) verifyOnce(t *Tensor) error {
-	if f.layout != nil || t.st.Kind != StorageRaw {
-		return nil // nothing to check, or checked while decoding
-	}
-	type result struct {
-		sync.Once
-		err error
-	}
-	x, _ := f.checked.LoadOrStore(t.st.ID, &result{})
-	r := x.(*result)
-	r.Do(func() {
-		l, err := f.m.Acquire()
-		if err != nil {
-			r.err = err
-			return
-		}
-		defer l.Release()
-		sums, err := f.blockSums(t.st.Size, t.st.block, t.st.sums)
-		for i := 0; err == nil && i < len(sums); i++ {
-			at := int64(i) << t.st.block
-			b := block{off: t.st.Offset + at, n: min(t.st.Size-at, 1<<t.st.block), sum: sums[i], index: int64(i)}
-			var got uint32
-			if got, err = f.checksum(l, b.off, b.n); err == nil && got != b.sum {
-				err = badBlock(t.name, b, got)
-			}
-		}
-		r.err = located(err, f.Path(), t.name)
-	})
-	return r.err
-}
-
 // foreign checks what checksums a foreign file has: those of plain extents, and
 // those that decoders look at.
 func (v *verifier) foreign() error {
