@@ -454,3 +454,17 @@ func (r *run) seek(key string) (int64, error) {
 	}
 	return lo, nil
 }
+
+// EachStorage calls fn with every storage record of the run, ascending by id.
+func (r *Run) EachStorage(fn func(*StorageRecord) error) error {
+	for i := range r.Storages {
+		var s StorageRecord
+		if err := r.r.storage(i, &s); err != nil {
+			return err
+		}
+		if err := fn(&s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/remote/httprange" // and http and https addresses with it
+)
+
+// shown is a path as it is printed: an address without the credentials in it.
+func shown(path string) string { return httprange.Redact(path) }
+
+// remoteHint adds to the error of opening an address what to try.
+func remoteHint(path string, err error) error {
+	var status *httprange.StatusError
+	var e *tensorfile.Error
+	switch {
+	case errors.As(err, &status) && errors.Is(err, fs.ErrPermission):
+		return &hinted{err, "credentials can stand in the address: https://USER:PASSWORD@HOST/PATH"}
+	case errors.As(err, &e) && e.Kind == tensorfile.ErrUnsupported && shown(path) != path && e.Field == "address":
+		return &hinted{err, "in a user name or password, write / as %2F, @ as %40, : as %3A and # as %23"}
+	case errors.As(err, &e) && e.Kind == tensorfile.ErrUnsupported && (e.Field == "ranges" || e.Field == "Content-Encoding"):
+		return &hinted{err, "download the file and read it from disk"}
+	}
+	return err
+}
