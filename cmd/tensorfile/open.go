@@ -28,8 +28,8 @@ func (t *tool) openOptions() *convert.OpenOptions {
 	return o
 }
 
-// open opens the file that an argument names: a path, or "-" for standard
-// input.
+// open opens the file that an argument names: a path, an http or https address,
+// or "-" for standard input.
 func (t *tool) open(ctx context.Context, path string) (*input, error) {
 	return t.openWith(ctx, path, t.openOptions())
 }
@@ -42,17 +42,9 @@ func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions
 		}
 		return &input{f}, nil
 	}
-	if strings.HasPrefix(path, "http://") || strings.HasPrefix(path, "https://") {
-		if _, err := os.Lstat(path); err != nil {
-			return nil, &hinted{
-				&tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: path, Offset: -1, Field: "address", Got: "one of a server", Want: "a file"},
-				"download it first: curl -O " + path,
-			}
-		}
-	}
 	f, err := convert.Open(ctx, path, o)
 	if err != nil {
-		return nil, noGeneration(err)
+		return nil, noGeneration(remoteHint(path, err))
 	}
 	return &input{f}, nil
 }

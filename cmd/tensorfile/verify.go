@@ -96,7 +96,7 @@ type verified struct {
 
 // verifyFile checks one file. The error is that of the context only.
 func (t *tool) verifyFile(ctx context.Context, path string, o *tensorfile.VerifyOptions) (*verified, error) {
-	v := &verified{path: path}
+	v := &verified{path: shown(path)}
 	note := func(err error) (*verified, error) {
 		switch {
 		case ctx.Err() != nil:
