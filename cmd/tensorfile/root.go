@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,6 +189,8 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	cmd.SuggestionsMinimumDistance = 2
 	switch near := cmd.SuggestionsFor(args[0]); {
 	case len(near) > 0:
+		far := func(name string) int { return distance(args[0], name, 3) }
+		slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(far(a), far(b)) })
 		e.hint = "did you mean 'tensorfile " + near[0] + "'?"
 	default:
 		if fi, err := os.Stat(args[0]); err == nil && fi.Mode().IsRegular() {

@@ -68,6 +68,7 @@ var layers = []struct {
 	{"internal/atomicfile", 25},
 	{"", 30}, // the module root
 	{"internal", 35},
+	{"internal/badinput", 45}, // whole programs under test
 	{"convert", 40},
 	{"compare", 40},
 	{"loader", 40},
