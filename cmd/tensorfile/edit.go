@@ -25,9 +25,15 @@ func (t *tool) editFlagSet(cmd *cobra.Command, o *editFlags) {
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "say what would be done, and do nothing")
-	f.DurationVar(&o.wait, "wait", 0, "wait for another writer as long as `TIME` (30s, 5m)")
-	f.BoolVar(&o.unlocked, "unlocked", false, "go on where the file system has no locks: nobody else may write the file")
+	t.lockFlags(cmd, &o.wait, &o.unlocked)
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
+}
+
+// lockFlags are those of commands that keep writers from a file.
+func (t *tool) lockFlags(cmd *cobra.Command, wait *time.Duration, unlocked *bool) {
+	f := cmd.Flags()
+	f.DurationVar(wait, "wait", 0, "wait for another writer as long as `TIME` (30s, 5m)")
+	f.BoolVar(unlocked, "unlocked", false, "go on where the file system has no locks: nobody else may write the file")
 }
 
 // editStatus is the section on exit statuses of a command that edits.
@@ -122,17 +128,27 @@ func (t *tool) openEdited(path string) (*input, error) {
 const lockSlice = 200 * time.Millisecond
 
 // openAppend opens path for its one writer, after another if --wait allows it.
-func (t *tool) openAppend(ctx context.Context, path string, o tensorfile.AppendOptions, wait time.Duration) (*tensorfile.Writer, error) {
+func (t *tool) openAppend(ctx context.Context, path string, o tensorfile.AppendOptions, wait time.Duration) (w *tensorfile.Writer, err error) {
+	err = t.waiting(ctx, path, wait, func(wait time.Duration) error {
+		o.Wait = wait
+		w, err = tensorfile.OpenAppend(path, &o)
+		return err
+	})
+	return w, err
+}
+
+// waiting calls fn, which tries for the lock of path, until it has it or the
+// time to wait is over.
+func (t *tool) waiting(ctx context.Context, path string, wait time.Duration, fn func(wait time.Duration) error) error {
 	deadline := time.Now().Add(wait)
 	for said := false; ; {
 		left := max(0, time.Until(deadline))
-		o.Wait = min(left, lockSlice)
-		w, err := tensorfile.OpenAppend(path, &o)
+		err := fn(min(left, lockSlice))
 		switch {
 		case !errors.Is(err, tensorfile.ErrLocked) || left <= lockSlice:
-			return w, err
+			return err
 		case ctx.Err() != nil:
-			return nil, ctx.Err()
+			return ctx.Err()
 		case !said:
 			said = true
 			var e *tensorfile.Error
