@@ -121,17 +121,26 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 	case t.access().err == nil:
 		m := t.f.m.Bytes()
 		src := &mapSource{bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, t.f.m, lease, t.st.Offset}
-		id, err := w.storage(ctx, t.st.Size, src)
+		id, err := w.blocks(ctx, t.st.Size, src, t.blockExp())
 		if err == nil {
 			err = w.poison(w.compareSums(t, id), "payload")
 		}
 		return id, err
 	}
-	id, err := w.storage(ctx, t.st.Size, readerSource{io.NewSectionReader(t.f.m, t.st.Offset, t.st.Size)})
+	id, err := w.blocks(ctx, t.st.Size, readerSource{io.NewSectionReader(t.f.m, t.st.Offset, t.st.Size)}, t.blockExp())
 	if err == nil {
 		err = w.poison(w.compareSums(t, id), "payload")
 	}
 	return id, err
+}
+
+// blockExp is the block exponent of a copy of t's storage: that of the source,
+// so that sums can be compared.
+func (t *Tensor) blockExp() uint8 {
+	if t.st.block != 0 {
+		return t.st.block
+	}
+	return format.BlockExp(t.st.Size)
 }
 
 // compareSums compares the sums of a storage just written with those that its

@@ -97,29 +97,36 @@ func OpenAppend(path string, o *AppendOptions) (*Writer, error) {
 	return w, nil
 }
 
-// lock opens the file for writing and takes its lock. A file that was replaced
-// meanwhile is opened again.
+// lock opens the file for writing and takes its lock.
 func (w *Writer) lock() error {
-	fsy := w.append.fs
-	target, err := fsy.Resolve(w.path)
-	if err != nil {
-		return atomicfile.Fail(err, w.path, "path", -1)
+	f, err := lockFile(w.append.fs, w.path, w.append.Wait, w.append.Unlocked)
+	if err == nil {
+		w.base = &base{file: f, src: fileSource{f}}
 	}
-	deadline := time.Now().Add(w.append.Wait)
+	return err
+}
+
+// lockFile opens the file at path for writing and takes its lock, which closing
+// it gives back. A file that was replaced meanwhile is opened again.
+func lockFile(fsy fsys.FS, path string, wait time.Duration, unlocked bool) (fsys.File, error) {
+	target, err := fsy.Resolve(path)
+	if err != nil {
+		return nil, atomicfile.Fail(err, path, "path", -1)
+	}
+	deadline := time.Now().Add(wait)
 	for {
 		f, err := fsy.OpenWrite(target)
 		if err != nil {
-			return atomicfile.Fail(err, w.path, "open for writing", -1)
+			return nil, atomicfile.Fail(err, path, "open for writing", -1)
 		}
 		err = f.Lock()
-		if errors.Is(err, fsys.ErrNoLocks) && w.append.Unlocked {
+		if errors.Is(err, fsys.ErrNoLocks) && unlocked {
 			err = nil
 		}
 		if err == nil {
 			var same bool
 			if same, err = sameFile(fsy, f, target); err == nil && same {
-				w.base = &base{file: f, src: fileSource{f}}
-				return nil
+				return f, nil
 			}
 		}
 		f.Close()
@@ -127,11 +134,11 @@ func (w *Writer) lock() error {
 		case errors.Is(err, fsys.ErrLocked) && time.Now().Before(deadline):
 			time.Sleep(min(10*time.Millisecond, time.Until(deadline)))
 		case errors.Is(err, fsys.ErrLocked):
-			return &Error{Kind: ErrLocked, Path: w.path, Offset: -1, Field: "lock", Got: "another writer" + holder(target), Want: "a file that nobody else writes"}
+			return nil, &Error{Kind: ErrLocked, Path: path, Offset: -1, Field: "lock", Got: "another writer" + holder(target), Want: "a file that nobody else writes"}
 		case errors.Is(err, fsys.ErrNoLocks):
-			return &Error{Kind: ErrUnsupported, Path: w.path, Offset: -1, Field: "lock", Got: "a file system without locks", Want: "AppendOptions.Unlocked, if nobody else writes"}
+			return nil, &Error{Kind: ErrUnsupported, Path: path, Offset: -1, Field: "lock", Got: "a file system without locks", Want: "the option Unlocked, if nobody else writes"}
 		case err != nil:
-			return atomicfile.Fail(err, w.path, "lock", -1)
+			return nil, atomicfile.Fail(err, path, "lock", -1)
 		}
 	}
 }
@@ -186,22 +193,26 @@ func (w *Writer) openBase() error {
 	return w.rebase(c)
 }
 
-// choose reads the slots and decides which root counts. Nobody else writes, so
-// one reading is enough.
+// choose reads the slots and decides which root counts.
 func (w *Writer) choose(size int64) (format.Choice, error) {
-	b := w.base
+	return chooseLocked(w.base.src, w.uuid, size)
+}
+
+// chooseLocked decides which root of a file counts that nobody else writes, so
+// that one reading is enough.
+func chooseLocked(src fileSource, uuid format.UUID, size int64) (format.Choice, error) {
 	var slots [2][]byte
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
 		if size >= at+format.RootSize {
 			slots[i] = make([]byte, format.RootSize)
-			if _, err := b.src.ReadAt(slots[i], at); err != nil {
+			if _, err := src.ReadAt(slots[i], at); err != nil {
 				return format.Choice{}, err
 			}
 		}
 	}
-	return format.ChooseRoot(w.uuid, slots[0], slots[1], size, func() ([]byte, error) {
+	return format.ChooseRoot(uuid, slots[0], slots[1], size, func() ([]byte, error) {
 		t := make([]byte, format.RootSize)
-		_, err := b.src.ReadAt(t, size-format.RootSize)
+		_, err := src.ReadAt(t, size-format.RootSize)
 		return t, err
 	})
 }
@@ -553,21 +564,11 @@ func (w *Writer) commitEdit() error {
 	if when.IsZero() {
 		when = time.Now()
 	}
-	root := format.Root{
-		UUID: w.uuid, Generation: b.root.Generation + 1, Length: format.AlignUp(w.out.off+format.RootSize, format.PageSize),
-		Time: when, Previous: b.root.TrailerAt(), Catalog: ref, Live: uint64(max(w.live, 0)), MustRead: b.root.MustRead,
-		MustWrite: b.root.MustWrite, Info: b.root.Info, Minor: format.Minor, AlignExp: w.alignExp, Writer: writerName,
-	}
-	rec := root.AppendTo(nil)
-	err = w.out.zeros(root.TrailerAt() - w.out.off)
-	if err == nil {
-		_, err = w.out.Write(rec)
-	}
-	if err == nil {
-		err = w.out.flush()
-	}
+	root, rec, err := w.trailer(format.Root{
+		Time: when, Previous: b.root.TrailerAt(), Catalog: ref, MustRead: b.root.MustRead, MustWrite: b.root.MustWrite, Info: b.root.Info,
+	})
 	if err != nil {
-		return w.failed(err, "trailer")
+		return err
 	}
 	if err := b.file.Datasync(); err != nil {
 		return w.poison(err, "sync of the data (the commit failed)")
@@ -595,9 +596,14 @@ func (w *Writer) commitEdit() error {
 	return w.poison(w.rebase(c), "catalog")
 }
 
-// merge returns the records of the commit's run: what was changed, and the
-// newest runs as long as they hold fewer than four times as many (spec,
-// "Merging").
+// olderRun is a run of the generation before a commit.
+type olderRun struct {
+	records int64
+	ref     format.Ref
+	each    func(tensor func(format.TensorRecord) error, storage func(format.StorageRecord) error) error
+}
+
+// merge returns the records of the commit's run, and the runs that stay.
 func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []format.Ref, error) {
 	cat := w.current()
 	runs, err := cat.Runs()
@@ -605,22 +611,37 @@ func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []forma
 		return nil, nil, nil, err
 	}
 	refs := cat.Refs()
-	tensors := make(map[string]format.TensorRecord, len(w.changes))
-	for k, rec := range w.changes {
-		tensors[k] = *rec
+	older := make([]olderRun, len(runs))
+	for i, r := range runs {
+		older[i] = olderRun{r.Tensors + r.RunHead.Storages, refs[i], r.Each}
 	}
-	storages := make(map[uint64]format.StorageRecord, len(w.storages))
-	for _, s := range w.storages {
+	changes := make([]format.TensorRecord, 0, len(w.changes))
+	for _, rec := range w.changes {
+		changes = append(changes, *rec)
+	}
+	tensors, storages, merged, err := mergeRuns(changes, w.storages, older)
+	return tensors, storages, refs[merged:], err
+}
+
+// mergeRuns merges what was changed, each key once, with the newest runs as
+// long as they hold fewer than four times as many records (spec, "Merging"),
+// and says how many of them that were.
+func mergeRuns(changes []format.TensorRecord, added []format.StorageRecord, runs []olderRun) ([]format.TensorRecord, []format.StorageRecord, int, error) {
+	tensors := make(map[string]format.TensorRecord, len(changes))
+	for _, rec := range changes {
+		tensors[rec.Name] = rec
+	}
+	storages := make(map[uint64]format.StorageRecord, len(added))
+	for _, s := range added {
 		storages[s.ID] = s
 	}
 	merged := 0
 	for merged < len(runs) {
 		r := runs[merged]
-		n := int64(len(tensors) + len(storages))
-		if r.Tensors+r.RunHead.Storages >= 4*n && len(runs)-merged < format.MaxRuns {
+		if n := int64(len(tensors) + len(storages)); r.records >= 4*n && len(runs)-merged < format.MaxRuns {
 			break
 		}
-		err := r.Each(func(rec format.TensorRecord) error {
+		err := r.each(func(rec format.TensorRecord) error {
 			if _, ok := tensors[rec.Name]; !ok {
 				tensors[rec.Name] = rec
 			}
@@ -632,7 +653,7 @@ func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []forma
 			return nil
 		})
 		if err != nil {
-			return nil, nil, nil, err
+			return nil, nil, 0, err
 		}
 		merged++
 	}
@@ -653,7 +674,7 @@ func (w *Writer) merge() ([]format.TensorRecord, []format.StorageRecord, []forma
 			}
 		}
 	}
-	return slices.Collect(maps.Values(tensors)), slices.Collect(maps.Values(storages)), refs[merged:], nil
+	return slices.Collect(maps.Values(tensors)), slices.Collect(maps.Values(storages)), merged, nil
 }
 
 // failed takes an error in the middle of an edit. Where space ran out the edit

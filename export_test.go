@@ -18,3 +18,8 @@ func (o AppendOptions) On(fs fsys.FS) *AppendOptions {
 	o.fs = fs
 	return &o
 }
+
+func (o RepackOptions) On(fs fsys.FS) *RepackOptions {
+	o.fs = fs
+	return &o
+}

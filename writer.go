@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/tensorfile/tensorfile/format"
@@ -88,6 +89,11 @@ type Writer struct {
 	append   AppendOptions
 	changes  map[string]*format.TensorRecord // since the last commit, by key
 	revertTo *format.Catalog
+
+	// New files with several generations: what the ones before hold.
+	number   uint64 // of the generation being written, 0 means 1
+	previous int64  // the trailer before
+	before   []olderRun
 
 	out      *stream
 	uuid     format.UUID
@@ -230,6 +236,11 @@ func (w *Writer) AddStorage(ctx context.Context, size int64, r io.Reader) (Stora
 }
 
 func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID, error) {
+	return w.blocks(ctx, size, src, format.BlockExp(size))
+}
+
+// blocks is storage with the size of checksummed blocks given.
+func (w *Writer) blocks(ctx context.Context, size int64, src source, exp uint8) (StorageID, error) {
 	if err := w.ready(ctx); err != nil {
 		return StorageID{}, err
 	}
@@ -242,7 +253,7 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 	if err := w.prepare(); err != nil {
 		return StorageID{}, err
 	}
-	rec := format.StorageRecord{ID: w.nextID, Kind: format.StorageRaw, Size: size, Stored: size, Block: format.BlockExp(size)}
+	rec := format.StorageRecord{ID: w.nextID, Kind: format.StorageRaw, Size: size, Stored: size, Block: exp}
 	if size > 0 {
 		align := int64(format.Align)
 		if size >= format.LargePayload {
@@ -255,7 +266,7 @@ func (w *Writer) storage(ctx context.Context, size int64, src source) (StorageID
 			return StorageID{}, w.failed(err, "padding")
 		}
 		rec.Payload = w.out.off
-		list, err := payload(ctx, w.out, src, size, rec.Block)
+		list, err := payload(ctx, w.out, src, size, exp)
 		if err != nil {
 			return StorageID{}, w.failed(err, "payload")
 		}
@@ -442,19 +453,23 @@ func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, sha
 	return w.add(rec)
 }
 
+// generation is the number of the commit being written.
+func (w *Writer) generation() uint64 {
+	if w.base != nil {
+		return w.base.root.Generation + 1
+	}
+	return max(w.number, 1)
+}
+
 // run appends a run with the given records to the file. Of records with one
 // key the last counts.
 func (w *Writer) run(tensors []format.TensorRecord, storages []format.StorageRecord, older []format.Ref, journal bool) (format.Ref, error) {
 	tensors, storages = format.SortRecords(tensors, storages)
-	generation := uint64(1)
-	if w.base != nil {
-		generation = w.base.root.Generation + 1
-	}
 	if err := w.out.align(format.Align); err != nil {
 		return format.Ref{}, w.failed(err, "padding")
 	}
 	b, ref, err := format.AppendRun(nil, tensors, storages, format.RunParams{
-		UUID: w.uuid, Generation: generation, Begin: w.out.off, Older: older, NextID: w.nextID, Journal: journal,
+		UUID: w.uuid, Generation: w.generation(), Begin: w.out.off, Older: older, NextID: w.nextID, Journal: journal,
 	})
 	if err == nil {
 		_, err = w.out.Write(b)
@@ -501,28 +516,9 @@ func (w *Writer) Commit(ctx context.Context) error {
 		w.tensors = append(w.tensors, format.TensorRecord{Kind: format.KindFile, Attrs: w.attrs, Generation: 1})
 		w.attrs = nil
 	}
-	if err := w.journal(); err != nil {
-		return err
-	}
-	ref, err := w.run(w.tensors, w.storages, nil, false)
+	rec, err := w.finish(true)
 	if err != nil {
 		return err
-	}
-	length := format.AlignUp(w.out.off+format.RootSize, format.PageSize)
-	root := format.Root{
-		UUID: w.uuid, Generation: 1, Length: length, Time: w.opts.Time, Catalog: ref, Live: uint64(w.live),
-		Minor: format.Minor, Created: true, AlignExp: w.alignExp, Writer: writerName,
-	}
-	rec := root.AppendTo(nil)
-	err = w.out.zeros(root.TrailerAt() - w.out.off)
-	if err == nil {
-		_, err = w.out.Write(rec)
-	}
-	if err == nil {
-		err = w.out.flush()
-	}
-	if err != nil {
-		return w.poison(err, "trailer")
 	}
 	if w.file != nil {
 		if err := w.publish(rec); err != nil {
@@ -531,6 +527,68 @@ func (w *Writer) Commit(ctx context.Context) error {
 	}
 	w.done = true
 	return nil
+}
+
+// finish writes the catalog and the trailer of a generation of a new file; the
+// last is the one that says so.
+func (w *Writer) finish(last bool) ([]byte, error) {
+	if err := w.journal(); err != nil {
+		return nil, err
+	}
+	tensors, storages, older := w.tensors, w.storages, []format.Ref(nil)
+	if len(w.before) > 0 {
+		tensors, storages = format.SortRecords(tensors, storages)
+		var merged int
+		var err error
+		if tensors, storages, merged, err = mergeRuns(tensors, storages, w.before); err != nil {
+			return nil, w.poison(err, "catalog")
+		}
+		w.before = w.before[merged:]
+		for _, r := range w.before {
+			older = append(older, r.ref)
+		}
+	}
+	ref, err := w.run(tensors, storages, older, false)
+	if err != nil {
+		return nil, err
+	}
+	root, rec, err := w.trailer(format.Root{Time: w.opts.Time, Previous: w.previous, Catalog: ref, Created: last})
+	if err != nil || last {
+		return rec, err
+	}
+	w.before = slices.Insert(w.before, 0, olderRun{int64(len(tensors) + len(storages)), ref, func(tensor func(format.TensorRecord) error, storage func(format.StorageRecord) error) error {
+		return errors.Join(each(tensors, tensor), each(storages, storage))
+	}})
+	w.tensors, w.storages, w.previous = nil, nil, root.TrailerAt()
+	w.since.tensors, w.since.storages, w.since.bytes = 0, 0, 0
+	return rec, nil
+}
+
+func each[T any](list []T, fn func(T) error) error {
+	for _, x := range list {
+		if err := fn(x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// trailer completes the root record of the commit and ends the commit with it.
+func (w *Writer) trailer(root format.Root) (format.Root, []byte, error) {
+	root.UUID, root.Generation, root.Length = w.uuid, w.generation(), format.AlignUp(w.out.off+format.RootSize, format.PageSize)
+	root.Live, root.Minor, root.AlignExp, root.Writer = uint64(max(w.live, 0)), format.Minor, w.alignExp, writerName
+	rec := root.AppendTo(nil)
+	err := w.out.zeros(root.TrailerAt() - w.out.off)
+	if err == nil {
+		_, err = w.out.Write(rec)
+	}
+	if err == nil {
+		err = w.out.flush()
+	}
+	if err != nil {
+		return root, nil, w.failed(err, "trailer")
+	}
+	return root, rec, nil
 }
 
 // publish fills the slots and gives the file its name.

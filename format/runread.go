@@ -425,16 +425,7 @@ func (r *Run) Each(tensor func(TensorRecord) error, storage func(StorageRecord) 
 			return err
 		}
 	}
-	for i := range r.Storages {
-		var s StorageRecord
-		if err := r.r.storage(i, &s); err != nil {
-			return err
-		}
-		if err := storage(s); err != nil {
-			return err
-		}
-	}
-	return nil
+	return r.EachStorage(func(s *StorageRecord) error { return storage(*s) })
 }
 
 // seek returns the first name of the run that is not below key.

@@ -1,0 +1,168 @@
+package tensorfile
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// content is what one generation reaches: its live records and the storages
+// that they name.
+type content struct {
+	tensors  []format.TensorRecord // ascending by name, parts and the file's own included
+	storages map[uint64]*format.StorageRecord
+	names    map[uint64]string // of a tensor on a storage
+}
+
+// contentOf reads a whole catalog. Parts without a composite are left out, as
+// by any reader. A record that is damaged is an error that names it.
+func contentOf(ctx context.Context, f *File, cat *format.Catalog) (*content, error) {
+	c := &content{storages: map[uint64]*format.StorageRecord{}, names: map[uint64]string{}}
+	s, err := cat.Scanner()
+	if err != nil {
+		return nil, err
+	}
+	parent := ""
+	for {
+		rec, _, err := s.Next()
+		if err != nil || rec == nil {
+			return c, err
+		}
+		switch {
+		case format.IsPart(rec.Name):
+			if p, _, _ := strings.Cut(rec.Name, "\x00"); p != parent {
+				continue
+			}
+		case rec.Kind == format.KindComposite:
+			parent = rec.Name
+		default:
+			parent = ""
+		}
+		if rec.Kind == format.KindDense {
+			st, err := f.bind(cat, rec)
+			if err != nil {
+				return nil, located(err, "", rec.Name)
+			}
+			if rec.Storage != 0 && c.storages[rec.Storage] == nil {
+				c.storages[rec.Storage], c.names[rec.Storage] = &st, rec.Name
+			}
+		}
+		own := *rec
+		own.Shape, own.Strides, own.Attrs = rec.Shape.Clone(), rec.Strides.Clone(), bytes.Clone(rec.Attrs)
+		c.tensors = append(c.tensors, own)
+		if len(c.tensors)%1024 == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// tables is the number of bytes that lead to the payload of s.
+func tables(s *format.StorageRecord) int64 {
+	if s.Size > s.BlockSize() {
+		return int64(s.Ref.Length)
+	}
+	return 0
+}
+
+// live is what root records say under that name.
+func (c *content) live() (n int64) {
+	for _, s := range c.storages {
+		n += s.Stored + tables(s)
+	}
+	return n
+}
+
+// replica copies generations of one file into a Writer, each storage once.
+type replica struct {
+	w   *Writer
+	f   *File
+	ids map[uint64]StorageID // by the id in f
+	now map[string]*format.TensorRecord
+
+	count int
+	bytes int64
+}
+
+func newReplica(w *Writer, f *File) *replica {
+	return &replica{w: w, f: f, ids: map[uint64]StorageID{}, now: map[string]*format.TensorRecord{}}
+}
+
+// add writes what c has and the generation before it has not. Storages follow
+// each other as in the source, each with the records on it right behind, so
+// that a file that is cut loses little.
+func (r *replica) add(ctx context.Context, c *content) error {
+	on := map[uint64][]*format.TensorRecord{}
+	next := make(map[string]*format.TensorRecord, len(c.tensors))
+	for i := range c.tensors {
+		rec := &c.tensors[i]
+		next[rec.Name] = rec
+		if old := r.now[rec.Name]; old != nil && old.Generation == rec.Generation && sameElements(old, rec) && bytes.Equal(old.Attrs, rec.Attrs) {
+			continue
+		}
+		on[rec.Storage] = append(on[rec.Storage], rec)
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.now)) {
+		if next[key] == nil {
+			on[0] = append(on[0], &format.TensorRecord{Name: key, Kind: format.KindDeleted, Generation: r.w.generation()})
+		}
+	}
+	r.now = next
+	order := slices.Collect(maps.Keys(on))
+	place := func(id uint64) int64 {
+		if s := c.storages[id]; s != nil && r.ids[id].w == nil {
+			return s.Payload
+		}
+		return 0
+	}
+	slices.SortFunc(order, func(a, b uint64) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
+	for _, id := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if s := c.storages[id]; s != nil && r.ids[id].w == nil {
+			own, err := r.storage(ctx, s, c.names[id])
+			if err != nil {
+				return err
+			}
+			r.ids[id] = own
+		}
+		for _, rec := range on[id] {
+			own := *rec
+			own.Storage = r.ids[id].id
+			r.w.tensors = append(r.w.tensors, own)
+		}
+	}
+	r.w.live = c.live()
+	return nil
+}
+
+// storage copies the bytes of a storage and compares their checksums.
+func (r *replica) storage(ctx context.Context, s *format.StorageRecord, name string) (StorageID, error) {
+	if s.Kind != format.StorageRaw {
+		return StorageID{}, &Error{Kind: ErrUnsupported, Path: r.f.Path(), Format: format.Name, Tensor: name, Offset: s.At, Field: "storage kind", Got: StorageKind(s.Kind).String(), Want: "raw"}
+	}
+	r.count++
+	r.bytes += s.Stored
+	id, err := r.w.copyStorage(ctx, bareTensor(r.f, s, name))
+	return id, located(err, r.f.Path(), name)
+}
+
+// bareTensor shows a storage as the bytes that it is.
+func bareTensor(f *File, s *format.StorageRecord, name string) *Tensor {
+	return &Tensor{
+		f: f, name: name, dtype: tensor.U8, shape: tensor.Shape{s.Size}, strides: tensor.Strides{1}, kind: format.KindDense,
+		st: storage{ID: s.ID, Kind: StorageRaw, Offset: s.Payload, Size: s.Size, sums: s.Ref, block: s.Block},
+	}
+}
+
+// seedOf makes a UUID of a deterministic file depend on what it is made of.
+func seedOf(what string, uuid format.UUID, generations []uint64, align uint8) []byte {
+	return fmt.Appendf(nil, "%s %v %v %d", what, uuid, generations, align)
+}
