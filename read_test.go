@@ -145,10 +145,10 @@ func intoView(rng *rand.Rand, d tensor.DType, shape tensor.Shape) tensor.View {
 
 // Regions larger than a piece are cut along any axis.
 func TestReadLarge(t *testing.T) {
-	if testing.Short() {
-		t.Skip("20 MiB a case")
+	if testing.Short() || raceBuild {
+		t.Skip("12 MiB a case")
 	}
-	const n = 5 << 20
+	const n = 3 << 20
 	data := make([]byte, 4*n)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range data {
@@ -163,12 +163,12 @@ func TestReadLarge(t *testing.T) {
 	}
 	cases := []kase{
 		{"c", tensor.F32, tensor.Shape{n}, tensor.Strides{4}, 0},
-		{"rows", tensor.F32, tensor.Shape{5, 1 << 20}, tensor.Strides{4 << 20, 4}, 0},
-		{"fortran", tensor.F32, tensor.Shape{5, 1 << 20}, tensor.Strides{4, 20}, 0},
-		{"fortran 3d", tensor.F32, tensor.Shape{1024, 5, 1024}, tensor.Strides{4, 4096, 20480}, 0},
+		{"rows", tensor.F32, tensor.Shape{3, 1 << 20}, tensor.Strides{4 << 20, 4}, 0},
+		{"fortran", tensor.F32, tensor.Shape{3, 1 << 20}, tensor.Strides{4, 12}, 0},
+		{"fortran 3d", tensor.F32, tensor.Shape{1024, 3, 1024}, tensor.Strides{4, 4096, 12288}, 0},
 		{"backward", tensor.I16, tensor.Shape{2 * n}, tensor.Strides{-2}, 4*n - 2},
 		{"every tenth", tensor.U8, tensor.Shape{n / 4}, tensor.Strides{16}, 3},
-		{"far apart", tensor.U8, tensor.Shape{4, 5}, tensor.Strides{1, 4 << 20}, 0},
+		{"far apart", tensor.U8, tensor.Shape{4, 3}, tensor.Strides{1, 4 << 20}, 0},
 		{"window", tensor.F32, tensor.Shape{3, n - 2}, tensor.Strides{4, 4}, 0},
 		{"repeated", tensor.F32, tensor.Shape{3, 1 << 20}, tensor.Strides{0, 4}, 0},
 		{"packed", tensor.I4, tensor.Shape{8*n - 1}, tensor.Strides{1}, 0},
