@@ -169,7 +169,7 @@ The second argument is NAME if there is a tensor of that name.`,
 					}
 					return nil
 				})
-			}, func(e *edit) error { return t.attrsChanged(e, "attr set", target, keys, "set") })
+			}, func(e *edit) error { return t.attrsChanged(e, "attr-set", target, keys, "set") })
 		},
 	}
 	t.editFlagSet(cmd, &o)
@@ -198,7 +198,7 @@ func newAttrRmCmd(t *tool) *cobra.Command {
 					delete(a, key)
 					return nil
 				})
-			}, func(e *edit) error { return t.attrsChanged(e, "attr rm", target, []string{key}, "removed") })
+			}, func(e *edit) error { return t.attrsChanged(e, "attr-rm", target, []string{key}, "removed") })
 		},
 	}
 	t.editFlagSet(cmd, &o)

@@ -42,6 +42,9 @@ func TestDocuments(t *testing.T) {
 		{"info", file}, {"info", file, damaged, filepath.Join(dir, "none")}, {"ls", file}, {"ls", damaged, "w"}, {"ls", file, "nothing*"},
 		{"ls", "--sort", "size", file}, {"stats", file}, {"stats", file, "--hist", "3", "w[0]", "f", "w[9]"}, {"stats", file, "--quantiles", ""},
 		{"formats"}, {"version"},
+		{"append", "-n", file, damaged, "--only", "f", "--name", "new"}, {"rm", "-n", file, "w"}, {"mv", "-n", file, "w", "x"}, {"cp", "-n", file, "w", "x"},
+		{"attr", "ls", file}, {"attr", "get", file, "w", "unit"}, {"cp", file, "w", "x"}, {"revert", "-n", file, "1"}, {"log", file},
+		{"repack", "-n", file, "-i"}, {"repack", file, "-i"},
 	}
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {
 		runs = append(runs, []string{"show", file, name})

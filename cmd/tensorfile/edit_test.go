@@ -92,6 +92,10 @@ func TestSecondWriter(t *testing.T) {
 			}
 		}
 	}
+	stdout, stderr, code := runTool(t, nil, "repack", "-i", file)
+	if code != exitBad || stdout != "" || !strings.Contains(stderr, "lock: got another writer") {
+		t.Errorf("repack: %d\n%s%s", code, stdout, stderr)
+	}
 	// Readers are not disturbed.
 	if _, stderr, code := runTool(t, nil, "verify", file); code != 0 {
 		t.Error(stderr)
