@@ -184,10 +184,15 @@ func (f *File) chooseTail() (ok bool, err error) {
 	return ok, nil
 }
 
+// control keeps memory for the control pages, of which nothing stays.
+var control = sync.Pool{New: func() any { return new([format.SlotB + format.RootSize]byte) }}
+
 // chooseRoot reads header and slots and takes the root that they name.
 func (f *File) chooseRoot() error {
 	size := f.m.Size()
-	head := make([]byte, min(size, format.SlotB+format.RootSize))
+	pages := control.Get().(*[format.SlotB + format.RootSize]byte)
+	defer control.Put(pages)
+	head := pages[:min(size, int64(len(pages)))]
 	if err := f.readAt(head, 0); err != nil {
 		return err
 	}
@@ -452,6 +457,14 @@ func (f *File) Tensors() iter.Seq2[*Tensor, error] {
 	}
 }
 
+// foundRecord is memory for a search, found where it is kept for the next.
+type foundRecord struct {
+	rec  format.TensorRecord
+	heap []byte
+}
+
+var found = sync.Pool{New: func() any { return new(foundRecord) }}
+
 // Tensor opens the tensor called name. An unknown name is ErrNotFound.
 func (f *File) Tensor(name string) (t *Tensor, err error) {
 	if f.layout != nil {
@@ -469,15 +482,16 @@ func (f *File) Tensor(name string) (t *Tensor, err error) {
 		return nil, err
 	}
 	defer fence.Leave(&err)
-	var rec format.TensorRecord
-	found, err := f.cat.Tensor(name, &rec)
+	x := found.Get().(*foundRecord)
+	defer found.Put(x)
+	ok, err := f.cat.Find(name, &x.rec, &x.heap)
 	if err != nil {
 		return nil, located(err, f.Path(), name)
 	}
-	if !found {
+	if !ok {
 		return nil, f.notFound(name)
 	}
-	t, err = f.nativeTensor(&rec, nil)
+	t, err = f.nativeTensor(&x.rec, nil)
 	return t, located(err, f.Path(), name)
 }
 

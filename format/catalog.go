@@ -121,6 +121,13 @@ func (c *Catalog) Runs() ([]*Run, error) {
 // they are large enough; rec shares no memory with the file. It reports false
 // if there is none or the name was deleted.
 func (c *Catalog) Tensor(key string, rec *TensorRecord) (found bool, err error) {
+	return c.Find(key, rec, nil)
+}
+
+// Find is Tensor for callers that search often: what rec takes from the file
+// beyond its fields, attributes among it, goes to *heap, which grows if it is
+// too small.
+func (c *Catalog) Find(key string, rec *TensorRecord, heap *[]byte) (found bool, err error) {
 	err = c.each(func(r *run) (bool, error) {
 		i, ok, err := r.find(key)
 		if err != nil || !ok {
@@ -128,7 +135,7 @@ func (c *Catalog) Tensor(key string, rec *TensorRecord) (found bool, err error) 
 		}
 		found = true
 		rec.Name = key
-		return false, r.tensor(i, rec, nil)
+		return false, r.tensor(i, rec, heap)
 	})
 	if err != nil {
 		return false, err
