@@ -224,6 +224,22 @@ func TestRedirectExpires(t *testing.T) {
 	if len(origin.since(0)) != 2 || src.Stats().Retries != 0 {
 		t.Error(len(origin.since(0)), src.Stats())
 	}
+	// Where it only fails in passing it is asked again itself.
+	store.set(func() {
+		hook, bad := store.hook, true
+		store.hook = func(n int, w http.ResponseWriter, r *http.Request) bool {
+			if bad {
+				bad = false
+				w.WriteHeader(http.StatusTooManyRequests)
+				return true
+			}
+			return hook(n, w, r)
+		}
+	})
+	store.read(t, src, 12_000, 10)
+	if len(origin.since(0)) != 2 || src.Stats().Retries != 1 {
+		t.Error(len(origin.since(0)), src.Stats())
+	}
 	store.set(func() { valid = "none" })
 	var status *StatusError
 	if _, err := src.ReadAt(make([]byte, 1), 20_000); !errors.As(err, &status) || status.Code != 403 {

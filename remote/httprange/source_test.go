@@ -47,8 +47,8 @@ func TestRead(t *testing.T) {
 			if _, err := src.ReadAt(make([]byte, 1), -1); !errors.Is(err, tensor.ErrIndex) {
 				t.Fatal(err)
 			}
-			if src.cache.bytes > max(cache, 0) {
-				t.Fatalf("%d bytes are kept, limit %d", src.cache.bytes, cache)
+			if n, _ := src.cache.kept(); n > max(cache, 0) {
+				t.Fatalf("%d bytes are kept, limit %d", n, cache)
 			}
 		}
 	}
@@ -105,9 +105,15 @@ func TestEviction(t *testing.T) {
 	if n := len(srv.since(0)); n != 13 {
 		t.Errorf("%d requests", n)
 	}
-	if src.cache.bytes != 4*1024 || len(src.cache.blocks) != 4 || src.cache.order.Len() != 4 {
-		t.Errorf("%d bytes in %d blocks", src.cache.bytes, len(src.cache.blocks))
+	if n, blocks := src.cache.kept(); n != 4*1024 || blocks != 4 {
+		t.Errorf("%d bytes in %d blocks", n, blocks)
 	}
+}
+
+func (c *cache) kept() (bytes int64, blocks int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes, max(len(c.blocks), c.order.Len())
 }
 
 // Many readers of one block make one request, and many requests wait for their
