@@ -55,6 +55,7 @@ func TestHTTP(t *testing.T) {
 			e.Setenv("WEB", srv.URL)
 			e.Setenv("USER_WEB", strings.Replace(srv.URL, "://", "://user:word@", 1))
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", noSleep)
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": scriptRC},

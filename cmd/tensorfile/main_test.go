@@ -17,7 +17,12 @@ import (
 
 var update = flag.Bool("update", false, "write what the tool prints into the scripts")
 
+// noSleep keeps processes that are built with the race detector from sleeping
+// a second when they end; each script runs dozens.
+const noSleep = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	os.Setenv("GORACE", noSleep)
 	testscript.Main(m, map[string]func(){
 		"tensorfile": main,
 		"mkfile":     mkfile,
@@ -41,6 +46,7 @@ func TestScript(t *testing.T) {
 			npy, err := filepath.Abs("../../testdata/npy")
 			e.Setenv("NPY", npy)
 			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GORACE", noSleep)
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
