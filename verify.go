@@ -16,7 +16,6 @@ import (
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/mmap"
-	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // VerifyOptions says what Verify looks at. The zero value, and nil, mean every
@@ -35,7 +34,7 @@ type VerifyOptions struct {
 // Report is what Verify found.
 type Report struct {
 	Generations int
-	Tensors     int   // names, in all generations
+	Tensors     int   // names in the newest generation, parts included
 	Storages    int   // payloads, each counted once
 	Blocks      int64 // checksummed pieces of payload that were read
 	Bytes       int64 // of payload that were read
@@ -63,6 +62,9 @@ type verifier struct {
 	owners []owner
 	sums   map[int64]*format.StorageRecord // payload offset -> record
 	runs   map[int64]struct{}              // heads that were checked
+	newer  visited                         // the generation looked at before this one
+	told   map[uint64]told                 // by storage id
+	again  map[int64]format.Root           // generations to be looked at whole, by trailer
 }
 
 // owner is an extent of the file that belongs to something.
@@ -76,7 +78,7 @@ type owner struct {
 // what checksums it has. Damage is in the report; the error is for what could
 // not be read, and for ctx.
 func (f *File) Verify(ctx context.Context, o *VerifyOptions) (*Report, error) {
-	v := &verifier{ctx: ctx, f: f, rep: &Report{}, seen: map[string]struct{}{}, sums: map[int64]*format.StorageRecord{}, runs: map[int64]struct{}{}}
+	v := &verifier{ctx: ctx, f: f, rep: &Report{}, seen: map[string]struct{}{}, sums: map[int64]*format.StorageRecord{}, runs: map[int64]struct{}{}, told: map[uint64]told{}, again: map[int64]format.Root{}}
 	if o != nil {
 		v.o = *o
 	}
@@ -163,6 +165,9 @@ func (v *verifier) native() error {
 		if err := v.ctx.Err(); err != nil {
 			return err
 		}
+	}
+	if err := v.lookAgain(); err != nil {
+		return err
 	}
 	if err := v.gaps(); err != nil {
 		return err
@@ -258,91 +263,6 @@ func (v *verifier) trailerOf(rec []byte, p format.Place) {
 			return
 		}
 	}
-}
-
-// generation checks the catalog of one generation and notes what it owns.
-func (v *verifier) generation(cat *format.Catalog) {
-	err := v.lease.Guard(func() error {
-		runs, err := cat.Runs()
-		if err != nil {
-			return err
-		}
-		for _, r := range runs {
-			v.run(r)
-		}
-		return v.records(cat)
-	})
-	if err != nil {
-		v.find(err)
-	}
-}
-
-func (v *verifier) run(r *format.Run) {
-	if _, ok := v.runs[r.Offset]; ok {
-		return
-	}
-	v.runs[r.Offset] = struct{}{}
-	v.own(r.Begin(), r.Body+r.Length(), fmt.Sprintf("run of generation %d", r.Generation))
-	r.Verify(v.find)
-}
-
-func (v *verifier) records(cat *format.Catalog) error {
-	s, err := cat.Scanner()
-	if err != nil {
-		return err
-	}
-	parent := ""
-	for {
-		rec, more, err := s.Next()
-		if err != nil {
-			v.find(err)
-			if !more {
-				return nil
-			}
-			continue
-		}
-		if rec == nil {
-			break
-		}
-		switch {
-		case rec.Kind == format.KindFile:
-			continue
-		case format.IsPart(rec.Name):
-			if i := len(parent); i == 0 || len(rec.Name) <= i || rec.Name[:i] != parent || rec.Name[i] != 0 {
-				v.find(named(finding(format.RuleOrphanPart, rec.At, "part", tensor.Quote(rec.Name), "a composite tensor that it belongs to"), rec.Name))
-			}
-		case rec.Kind == format.KindComposite:
-			parent = rec.Name
-		default:
-			parent = ""
-		}
-		v.rep.Tensors++
-		if rec.Kind == format.KindDense {
-			if _, err := v.f.bind(cat, rec); err != nil {
-				v.find(named(err, rec.Name))
-			}
-		}
-	}
-	return cat.ScanStorages(func(s *format.StorageRecord) error {
-		if s.Kind != format.StorageRaw {
-			v.find(&Error{Kind: ErrUnsupported, Format: format.Name, Offset: s.At, Field: "storage kind", Got: fmt.Sprint(s.Kind), Want: "raw"})
-			return nil
-		}
-		if s.Size == 0 {
-			return nil
-		}
-		if old, ok := v.sums[s.Payload]; ok && old.Size == s.Size && old.ID == s.ID {
-			return nil // the same bytes in another generation
-		}
-		copied := *s
-		v.sums[s.Payload] = &copied
-		v.rep.Storages++
-		v.own(s.Payload, s.Stored, fmt.Sprintf("storage %d", s.ID))
-		if s.Size > s.BlockSize() {
-			v.own(int64(s.Ref.Offset), int64(s.Ref.Length), fmt.Sprintf("block sums of storage %d", s.ID))
-		}
-		return nil
-	})
 }
 
 func named(err error, name string) error { return located(err, "", name) }

@@ -355,6 +355,30 @@ func (r *Run) Verify(bad func(error)) {
 	used.gaps(r.r, bad)
 }
 
+// EachTensor calls fn with the tensor records of this run alone, deletions
+// included, ascending by key. The record, but for its Name, is valid until fn
+// returns. Records that break a rule are left out: Verify tells them.
+func (r *Run) EachTensor(fn func(*TensorRecord) error) error {
+	cur := newCursor(r.r)
+	var rec TensorRecord
+	var heap []byte
+	for {
+		if err := cur.next(); err != nil {
+			return err
+		}
+		if cur.done {
+			return nil
+		}
+		rec.Name = cur.key
+		if cur.tensor(&rec, &heap) != nil {
+			continue
+		}
+		if err := fn(&rec); err != nil {
+			return err
+		}
+	}
+}
+
 // owned collects which bytes of a body belong to something.
 type owned struct {
 	h     *RunHead
