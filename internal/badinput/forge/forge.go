@@ -105,8 +105,9 @@ type Storage struct {
 type Gen struct {
 	Tensors  []Tensor // ascending by name, unless the test wants otherwise
 	Storages []Storage
-	Alone    bool // list no older runs
-	Journal  bool // a journal run with the same records before the run
+	Alone    bool  // list no older runs
+	Older    []int // list these generations' runs, by index, newest first; default: all
+	Journal  bool  // a journal run with the same records before the run
 
 	PageExp                 byte   // 12 unless set
 	TensorSize, StorageSize int    // 64 and 96 unless set
@@ -362,7 +363,12 @@ func (im *Image) run(gen int, g Gen, p Pos, journal bool) Run {
 	body := r.Head - r.Body
 	r.pages = (body + 1<<g.PageExp - 1) >> g.PageExp
 	var older []Run
-	if !g.Alone && !journal {
+	for _, j := range g.Older {
+		if !journal {
+			older = append(older, im.Gens[j].Run)
+		}
+	}
+	if !g.Alone && g.Older == nil && !journal {
 		for j := len(im.Gens) - 1; j >= 0; j-- {
 			older = append(older, im.Gens[j].Run)
 			if im.Gens[j].spec.Alone {
