@@ -1,6 +1,11 @@
 package tensorfile
 
-import "github.com/tensorfile/tensorfile/internal/fsys"
+import (
+	"context"
+
+	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/mmap"
+)
 
 // On makes a writer work on another file system.
 func (o CreateOptions) On(fs fsys.FS) *CreateOptions {
@@ -22,4 +27,9 @@ func (o AppendOptions) On(fs fsys.FS) *AppendOptions {
 func (o RepackOptions) On(fs fsys.FS) *RepackOptions {
 	o.fs = fs
 	return &o
+}
+
+// RecoverMap is Recover of a source on another file system.
+func RecoverMap(ctx context.Context, m *mmap.Map, dst string, fs fsys.FS) (*RecoverReport, error) {
+	return recoverMap(ctx, m, dst, &RecoverOptions{fs: fs, Overwrite: true})
 }
