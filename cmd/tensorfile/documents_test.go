@@ -44,7 +44,7 @@ func TestDocuments(t *testing.T) {
 		{"formats"}, {"version"},
 		{"append", "-n", file, damaged, "--only", "f", "--name", "new"}, {"rm", "-n", file, "w"}, {"mv", "-n", file, "w", "x"}, {"cp", "-n", file, "w", "x"},
 		{"attr", "ls", file}, {"attr", "get", file, "w", "unit"}, {"cp", file, "w", "x"}, {"revert", "-n", file, "1"}, {"log", file},
-		{"repack", "-n", file, "-i"}, {"repack", file, "-i"},
+		{"repack", "-n", file, "-i"}, {"repack", file, "-i"}, {"recover", "-n", damaged}, {"recover", file, "-o", file + ".saved"},
 	}
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {
 		runs = append(runs, []string{"show", file, name})

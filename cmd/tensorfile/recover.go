@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+func init() { commands = append(commands, newRecoverCmd) }
+
+type recoverFlags struct {
+	out   string
+	json  bool
+	align size
+	tensorfile.RecoverOptions
+}
+
+func newRecoverCmd(t *tool) *cobra.Command {
+	var o recoverFlags
+	cmd := &cobra.Command{
+		Use:   "recover FILE -o OUT",
+		Short: "Save what is intact of a damaged .tensor file",
+		Long: `Save every tensor of a damaged .tensor file whose checksums hold, and say what is
+damaged and what is lost. It needs neither header nor root records nor catalog:
+every record stands twice in a file, and each copy is found by itself.
+
+FILE is only read. OUT holds the content of the last commit, without the
+generations before it. It is no more to be trusted than FILE: whoever could write
+the bytes could forge what is found in them.`,
+		Example: `  tensorfile recover -n broken.tensor
+  tensorfile recover broken.tensor -o saved.tensor`,
+		Annotations: map[string]string{exitStatus: exitText("0  done, and nothing is lost", "2  nothing was found, or something could not be read or written", "3  done, and something is lost, or may be")},
+		Args:        nArgs(1, 1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.out == "" && !o.DryRun {
+				return usage(cmd, "-o OUT is missing: where to write what is saved")
+			}
+			return t.recover(cmd.Context(), args[0], &o)
+		},
+	}
+	f := cmd.Flags()
+	f.SortFlags = false
+	f.StringVarP(&o.out, "output", "o", "", "write to `OUT`")
+	f.BoolVar(&o.Unacknowledged, "unacknowledged", false, "take what belongs to commits that never ended, too")
+	f.Var(&o.align, "align", "place large tensors at multiples of `SIZE` (4KiB to 2MiB)")
+	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
+	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what could be saved, and write nothing")
+	f.BoolVar(&o.json, "json", false, "print one JSON document")
+	return cmd
+}
+
+// recover saves what is intact of the file at path.
+func (t *tool) recover(ctx context.Context, path string, o *recoverFlags) error {
+	for _, p := range []string{path, o.out} {
+		if err := editable(p); err != nil {
+			return err
+		}
+	}
+	o.Align = int(o.align)
+	rep, err := tensorfile.Recover(ctx, path, o.out, &o.RecoverOptions)
+	if err != nil {
+		return recoverError(err)
+	}
+	if len(rep.Lost) > 0 || rep.Entries > 0 {
+		t.raise(exitPartly)
+	}
+	if o.json {
+		return t.writeJSON(newRecoverJSON(rep, path, o))
+	}
+	t.recovered(rep, path, o)
+	return nil
+}
+
+func recoverError(err error) error {
+	var e *tensorfile.Error
+	if errors.Is(err, tensorfile.ErrCorrupt) && errors.As(err, &e) && e.Field == "structures" {
+		return &hinted{err, "nothing of a .tensor file was found in it"}
+	}
+	return err
+}
+
+// recovered prints the report: what is damaged, what is lost, what is saved.
+func (t *tool) recovered(rep *tensorfile.RecoverReport, path string, o *recoverFlags) {
+	state := "its catalog is whole"
+	if !rep.Whole {
+		state = "its catalog was put together from " + counted(int64(rep.Runs), "piece")
+	}
+	fmt.Fprintf(t.out, "%s: generation %d, %s\n", clean(path), rep.Generation, state)
+	for _, err := range rep.Damage {
+		fmt.Fprintf(t.out, "  damaged: %s\n", clean(err.Error()))
+	}
+	if rep.Unreadable > 0 {
+		fmt.Fprintf(t.out, "  the disk does not give %s\n", counted(rep.Unreadable, "byte"))
+	}
+	for _, l := range rep.Lost {
+		fmt.Fprintf(t.out, "  lost: %s: %s\n", tensor.Quote(l.Name), clean(reason(l)))
+	}
+	if rep.Entries > 0 {
+		fmt.Fprintf(t.out, "  perhaps lost: %s of the catalog without a name\n", strings.Replace(counted(rep.Entries, "entry"), "entrys", "entries", 1))
+	}
+	for _, name := range rep.Unacknowledged {
+		fmt.Fprintf(t.out, "  never acknowledged: %s\n", tensor.Quote(name))
+	}
+	out := clean(o.out) + ": "
+	if o.DryRun {
+		out = "would save: "
+	}
+	fmt.Fprintf(t.out, "%s%s, %s", out, counted(int64(rep.Tensors), "tensor"), sizeText(rep.Bytes))
+	if n := len(rep.Lost); n > 0 {
+		fmt.Fprintf(t.out, "; %d lost", n)
+	}
+	fmt.Fprintln(t.out)
+}
+
+// reason is why a tensor is lost, without the names that stand beside it.
+func reason(l tensorfile.LostTensor) string {
+	var e *tensorfile.Error
+	if !errors.As(l.Err, &e) {
+		return l.Err.Error()
+	}
+	own := *e
+	own.Path, own.Tensor, own.Format = "", "", ""
+	return own.Error()
+}
+
+type recoverJSON struct {
+	Schema string `json:"schema"`
+	jsonPath
+	Output         *jsonPath     `json:"output"` // null: none is written
+	DryRun         bool          `json:"dry_run"`
+	UUID           string        `json:"uuid"`
+	Generation     uint64        `json:"generation"`
+	Whole          bool          `json:"catalog_whole"`
+	Tensors        int           `json:"tensors"`
+	Storages       int           `json:"storages"`
+	Bytes          int64         `json:"bytes"`
+	Damage         []findingJSON `json:"damage"`
+	Lost           []lostJSON    `json:"lost"`
+	Entries        int64         `json:"unnamed_entries"`
+	Unacknowledged []string      `json:"unacknowledged"`
+	Unreadable     int64         `json:"unreadable"`
+}
+
+type lostJSON struct {
+	Name  string      `json:"name"`
+	Error findingJSON `json:"error"`
+}
+
+func newRecoverJSON(rep *tensorfile.RecoverReport, path string, o *recoverFlags) recoverJSON {
+	j := recoverJSON{
+		Schema: schema("recover"), jsonPath: pathJSON(path), DryRun: o.DryRun, UUID: rep.UUID, Generation: rep.Generation, Whole: rep.Whole,
+		Tensors: rep.Tensors, Storages: rep.Storages, Bytes: rep.Bytes, Damage: []findingJSON{}, Lost: []lostJSON{},
+		Entries: rep.Entries, Unacknowledged: append([]string{}, rep.Unacknowledged...), Unreadable: rep.Unreadable,
+	}
+	if !o.DryRun {
+		out := pathJSON(o.out)
+		j.Output = &out
+	}
+	for _, err := range rep.Damage {
+		j.Damage = append(j.Damage, newFindingJSON(err))
+	}
+	for _, l := range rep.Lost {
+		j.Lost = append(j.Lost, lostJSON{l.Name, newFindingJSON(l.Err)})
+	}
+	return j
+}
