@@ -1,0 +1,142 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Whatever the pieces that a stream comes in, the views that a feeder makes of
+// them are the tensor, in order.
+func TestFeeder(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, c := range []struct {
+		d     tensor.DType
+		shape tensor.Shape
+	}{
+		{tensor.F32, tensor.Shape{1000, 333}}, {tensor.U8, tensor.Shape{600_001}}, {tensor.C128, tensor.Shape{}}, {tensor.Text(7), tensor.Shape{50_000, 3}},
+		{tensor.I4, tensor.Shape{3000, 301}}, {tensor.I4, tensor.Shape{3, 1_000_001}}, {tensor.F6E2M3, tensor.Shape{5, 7, 999}}, {tensor.Bool1, tensor.Shape{2, 9_000_003}},
+		{tensor.Opaque(300_000), tensor.Shape{4}},
+	} {
+		v, err := tensor.Make(c.d, c.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		image, _ := v.Bytes()
+		for i := range image {
+			image[i] = byte(i * 7)
+		}
+		var got bytes.Buffer
+		elements := int64(0)
+		f := &feeder{dtype: c.d, shape: c.shape, fn: func(v tensor.View) error {
+			elements += v.NumElements()
+			b, err := v.Bytes()
+			got.Write(b)
+			return err
+		}}
+		if err := f.begin(); err != nil {
+			t.Fatal(err)
+		}
+		for rest := image; len(rest) > 0; {
+			n := min(1+r.IntN(1<<r.IntN(20)), len(rest))
+			if m, err := f.Write(rest[:n]); m != n || err != nil {
+				t.Fatal(m, err)
+			}
+			rest = rest[n:]
+		}
+		if err := f.flush(); err != nil {
+			t.Fatal(err)
+		}
+		if want, _ := c.shape.NumElements(); elements != want || !bytes.Equal(got.Bytes(), image) {
+			t.Errorf("%v %v: %d elements of %d, bytes equal: %v", c.d, c.shape, elements, want, bytes.Equal(got.Bytes(), image))
+		}
+	}
+}
+
+// The blocks of a plan are everything, once: in C order if that is asked for,
+// and by any number of workers.
+func TestPlan(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.tensor")
+	err := makeFile(path, []string{
+		"a=i64(200,60,90)", "t=@a.T", "s=@a[::-3, 5:50:2, ::-1]", "wide=i64(9,600,300)~:5", "p=u4(3000,3001)", "small=i64(3)", "zero=i64()", "none=i64(4,0,2)",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, noMmap := range []bool{false, true} {
+		f, err := tensorfile.Open(path, &tensorfile.OpenOptions{NoMmap: noMmap})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		in := &input{f}
+		for _, arg := range []string{"a", "t", "s", "wide", "p", "small", "zero", "none", "a[1]", "t[::2, None, ..., 7:50]", "wide[:, 0]", "p[::7]"} {
+			found, err := in.find(arg, true, func(p pick, err error) error {
+				if err == nil {
+					checkPlan(t, p)
+				}
+				return err
+			})
+			if !found || err != nil {
+				t.Fatal(arg, found, err)
+			}
+		}
+	}
+}
+
+func checkPlan(t *testing.T, p pick) {
+	t.Helper()
+	ctx := context.Background()
+	all, err := p.readAll(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	if err := all.WriteCOrder(&want, tensor.LittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	for _, jobs := range []int{1, 3} {
+		tl := &tool{jobs: jobs}
+		var got bytes.Buffer
+		if err := tl.writeBytes(ctx, &got, p); err != nil || !bytes.Equal(got.Bytes(), want.Bytes()) {
+			t.Errorf("%s in C order: %v", p.label(), err)
+		}
+		var sums, counts []int64
+		repeat, err := tl.eachBlock(ctx, p, func(parts int) { sums, counts = make([]int64, parts), make([]int64, parts) }, func(part int, v tensor.View) error {
+			counts[part] += v.NumElements()
+			sums[part] += sumOf(t, v)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sum, count int64
+		for i := range sums {
+			sum, count = sum+sums[i]*repeat, count+counts[i]*repeat
+		}
+		if count != all.NumElements() || sum != sumOf(t, all) {
+			t.Errorf("%s: %d elements of %d, sum %d of %d", p.label(), count, all.NumElements(), sum, sumOf(t, all))
+		}
+	}
+}
+
+func sumOf(t *testing.T, v tensor.View) (sum int64) {
+	wide, err := v.Cast(tensor.I64)
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	s, err := tensor.Data[int64](wide)
+	if err != nil {
+		t.Error(err)
+	}
+	for _, x := range s {
+		sum += x
+	}
+	return sum
+}

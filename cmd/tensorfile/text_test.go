@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"math"
+	"os"
+	"strings"
+	"testing"
+)
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{"1": 1, "4096": 4096, "4k": 4096, "4KiB": 4096, "1.5MB": 3 << 19, "2G": 2 << 30, "1 TiB": 1 << 40, "7B": 7} {
+		if got, err := parseSize(text); got != want || err != nil {
+			t.Errorf("parseSize(%q) = %d, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "x", "-1", "0", "1Q", "1e9", "9999999T", "1.2.3"} {
+		if got, err := parseSize(text); err == nil {
+			t.Errorf("parseSize(%q) = %d", text, got)
+		}
+	}
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 1<<20 - 1: "1.0 MiB", 1<<20 - 60: "1023.9 KiB", 5 << 30: "5.0 GiB", math.MaxInt64: "8.0 EiB"} {
+		if got := sizeText(n); got != want {
+			t.Errorf("sizeText(%d) = %q, want %q", n, got, want)
+		}
+	}
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
+		if got := countText(n); got != want {
+			t.Errorf("countText(%d) = %q, want %q", n, got, want)
+		}
+	}
+}
+
+func TestClean(t *testing.T) {
+	for s, want := range map[string]string{
+		"plain": "plain", "é€😀": "é€😀", "a\x1b[31m": `a\x1b[31m`, "a\nb": `a\nb`, "\xff": `\xff`, "\u009b": `\u009b`, "\u202e": `\u202e`, "\u200b": `\u200b`, "\U000e0001": `\U000e0001`, `back\slash`: `back\slash`,
+	} {
+		if got := clean(s); got != want {
+			t.Errorf("clean(%q) = %q, want %q", s, got, want)
+		}
+	}
+	for _, s := range []string{"\u009b", "\u202e", "\U000e0001", "é"} {
+		b, err := marshal(s)
+		if err != nil || s != "é" && strings.ContainsFunc(string(b), hidden) {
+			t.Errorf("marshal(%q) = %s, %v", s, b, err)
+		}
+	}
+}
+
+// A table with more rows than a block, wide characters, long rows and an order
+// of its own.
+func TestTable(t *testing.T) {
+	tab := newTable("A", ">NUMBER", "C")
+	const n = 3*blockRows + 5
+	for i := range n {
+		if i == 7 {
+			tab.cell("seven")
+			tab.span("takes the rest, however long it is")
+			continue
+		}
+		tab.cells = append(tab.cells, "row "...)
+		tab.cells = append(tab.cells, itoa(i)...)
+		tab.end()
+		tab.cell(itoa(i * 10))
+		tab.cell(strings.Repeat("é", i%3))
+	}
+	for i := range n {
+		tab.order = append(tab.order, n-1-i)
+	}
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := newOutput(context.Background(), f)
+	tab.write(w, true, false)
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	if len(lines) != n+1 || lines[0] != "A         NUMBER  C" {
+		t.Fatalf("%d lines, the first %q", len(lines), lines[0])
+	}
+	for i, want := range map[int]string{n: "row 0          0", n - 1: "row 1         10  é", n - 7: "seven     takes the rest, however long it is", 1: "row 3076   30760  é"} {
+		if lines[i] != want {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 1}, {"weight", "wieght", 1}, {"bias", "bais", 1}, {"layers.0", "layer.0", 1}, {"abc", "xyz", 3}} {
+		if got := distance(c.a, c.b, 8); got != c.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", c.a, c.b, got, c.want)
+		}
+	}
+	if got := distance("completely", "different!", 2); got <= 2 {
+		t.Errorf("far apart: %d", got)
+	}
+}
