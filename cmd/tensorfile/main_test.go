@@ -22,10 +22,6 @@ var update = flag.Bool("update", false, "write what the tool prints into the scr
 const noSleep = "atexit_sleep_ms=0"
 
 func TestMain(m *testing.M) {
-	// The race detector makes every program sleep for a second at its end.
-	if os.Getenv("GORACE") == "" {
-		os.Setenv("GORACE", "atexit_sleep_ms=0")
-	}
 	os.Setenv("GORACE", noSleep)
 	testscript.Main(m, map[string]func(){
 		"tensorfile": main,
@@ -50,7 +46,6 @@ func TestScript(t *testing.T) {
 			npy, err := filepath.Abs("../../testdata/npy")
 			e.Setenv("NPY", npy)
 			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("GORACE", os.Getenv("GORACE"))
 			e.Setenv("GORACE", noSleep)
 			return err
 		},
