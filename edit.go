@@ -44,10 +44,10 @@ type base struct {
 	root  format.Root
 	bytes [format.RootSize]byte
 	cat   *format.Catalog
-	slot  int  // that holds the newest record
-	dirty bool // bytes of the file past the committed length are ours
-	ready bool // both slots are sound and nothing lies past the committed length
-	refs  map[uint64]int
+	slot  int            // that holds the newest record
+	dirty bool           // bytes of the file past the committed length are ours
+	ready bool           // both slots are sound and nothing lies past the committed length
+	refs  map[uint64]int // names on a storage, once something was taken off one
 }
 
 // fileSource reads a catalog through the writer's own descriptor.
@@ -316,6 +316,7 @@ func (w *Writer) dropTail() error {
 // rollback takes back what was written since the last commit.
 func (w *Writer) rollback() error {
 	b := w.base
+	b.refs = nil
 	if b.dirty {
 		b.dirty = false
 		if err := b.file.Truncate(b.root.Length); err != nil {
@@ -548,6 +549,9 @@ func (w *Writer) commitEdit() error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
+	if err := w.account(); err != nil {
+		return located(err, w.path, "")
+	}
 	b.dirty = true
 	if err := w.journal(); err != nil {
 		return err
@@ -593,7 +597,84 @@ func (w *Writer) commitEdit() error {
 	b.dirty = false
 	c = format.Choice{Root: root, Place: format.Place(older1)}
 	copy(c.Bytes[:], rec)
-	return w.poison(w.rebase(c), "catalog")
+	refs := b.refs
+	err = w.poison(w.rebase(c), "catalog")
+	b.refs = refs
+	return err
+}
+
+// account computes the live bytes of the generation being committed: those of
+// the one that it starts from, and what gains or loses its last name.
+func (w *Writer) account() error {
+	b, cat := w.base, w.current()
+	live := int64(cat.Root().Live)
+	named, taken := map[uint64]int{}, map[uint64]int{}
+	for key, rec := range w.changes {
+		var old format.TensorRecord
+		found, err := cat.Tensor(key, &old)
+		if err != nil {
+			return err
+		}
+		if found && old.Storage != 0 {
+			taken[old.Storage]++
+		}
+		if rec.Storage != 0 {
+			named[rec.Storage]++
+		}
+	}
+	for i := range w.storages {
+		if s := &w.storages[i]; named[s.ID] > 0 {
+			live += s.Stored + tables(s)
+		}
+	}
+	if w.revertTo != nil {
+		b.refs = nil
+	}
+	for id, n := range taken {
+		if n > named[id] && b.refs == nil {
+			if err := w.countNames(); err != nil {
+				return err
+			}
+		}
+	}
+	if b.refs != nil {
+		for id, n := range named {
+			b.refs[id] += n
+		}
+		for id, n := range taken {
+			if b.refs[id] -= n; b.refs[id] > 0 {
+				continue
+			}
+			var s format.StorageRecord
+			found, err := cat.Storage(id, &s)
+			if err != nil {
+				return err
+			}
+			if found {
+				live -= s.Stored + tables(&s)
+			}
+		}
+	}
+	w.live = live
+	return nil
+}
+
+// countNames counts the names on each storage.
+func (w *Writer) countNames() error {
+	s, err := w.current().Scanner()
+	if err != nil {
+		return err
+	}
+	w.base.refs = map[uint64]int{}
+	for {
+		rec, _, err := s.Next()
+		if err != nil || rec == nil {
+			return err
+		}
+		if rec.Storage != 0 {
+			w.base.refs[rec.Storage]++
+		}
+	}
 }
 
 // olderRun is a run of the generation before a commit.
@@ -659,8 +740,11 @@ func mergeRuns(changes []format.TensorRecord, added []format.StorageRecord, runs
 	}
 	if merged == len(runs) {
 		// Nothing older is left for deletions to hide, and what no name reaches
-		// is dead.
+		// is dead. Bytes that this commit wrote itself keep their owner.
 		named := map[uint64]struct{}{}
+		for _, s := range added {
+			named[s.ID] = struct{}{}
+		}
 		for k, rec := range tensors {
 			if rec.Kind == format.KindDeleted {
 				delete(tensors, k)
