@@ -222,7 +222,7 @@ func TestE06Directory(t *testing.T) {
 // writing them out is refused before a byte is written.
 func TestN22Aliases(t *testing.T) {
 	count := 100_000
-	if testing.Short() {
+	if testing.Short() || raceBuild {
 		count = 10_000
 	}
 	var ts []forge.Tensor
