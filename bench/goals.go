@@ -71,5 +71,6 @@ func (e *Env) Goals() []Goal {
 		Goal{"open and read a slice of it", "sparse/size=100GB/op=open+read-slice", "sparse/size=8000000B/op=open+read-slice", 0.9, 0, true},
 		Goal{"open and view the last element of it", "sparse/size=100GB/op=open+view-last", "sparse/size=8000000B/op=open+view-last", 0.9, 0, true},
 		Goal{"sum in runs of 64 beside one piece", "tensor/op=sum/run=64/form=rows", "tensor/op=sum/run=64/form=contiguous", 0.8, 0, true},
+		Goal{"copy in runs of 64 beside one piece", "tensor/op=copy/run=64/form=rows", "tensor/op=copy/run=64/form=contiguous", 0.8, 0, false},
 	)
 }

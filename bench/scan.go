@@ -12,23 +12,35 @@ import (
 
 // sum adds x in eight lanes, so that memory and not the adder is the limit.
 func sum(x []float32) float32 {
-	var a [8]float32
+	var a lanes
+	a.add(x)
+	return a.total()
+}
+
+// lanes are eight sums, of which each takes every eighth element of a row.
+type lanes [8]float32
+
+func (a *lanes) total() float32 {
+	return (a[0] + a[1]) + (a[2] + a[3]) + (a[4] + a[5]) + (a[6] + a[7])
+}
+
+func (a *lanes) add(x []float32) {
+	a0, a1, a2, a3, a4, a5, a6, a7 := a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7]
 	for ; len(x) >= 8; x = x[8:] {
 		y := (*[8]float32)(x)
-		a[0] += y[0]
-		a[1] += y[1]
-		a[2] += y[2]
-		a[3] += y[3]
-		a[4] += y[4]
-		a[5] += y[5]
-		a[6] += y[6]
-		a[7] += y[7]
+		a0 += y[0]
+		a1 += y[1]
+		a2 += y[2]
+		a3 += y[3]
+		a4 += y[4]
+		a5 += y[5]
+		a6 += y[6]
+		a7 += y[7]
 	}
-	s := (a[0] + a[1]) + (a[2] + a[3]) + (a[4] + a[5]) + (a[6] + a[7])
-	for _, v := range x {
-		s += v
+	*a = lanes{a0, a1, a2, a3, a4, a5, a6, a7}
+	for i, v := range x {
+		a[i] += v
 	}
-	return s
 }
 
 func scanCases(e *Env) []Case {

@@ -112,8 +112,8 @@ func tensorCases(e *Env) []Case {
 	return append(list, iterCases(e)...)
 }
 
-// iterCases sum rows that lie apart: the price of a row of n elements beside
-// the same elements in one piece.
+// iterCases sum and copy rows that lie apart: the price of a row of n elements
+// beside the same elements in one piece.
 func iterCases(e *Env) []Case {
 	var list []Case
 	const total = 1 << 18 // elements, which stay in the second-level cache
@@ -133,10 +133,20 @@ func iterCases(e *Env) []Case {
 					var x float32
 					for r := range s.Runs() {
 						if row, ok := r.Slice(); ok {
-							x += sum(row)
+							for _, v := range row { // what a caller would write
+								x += v
+							}
 						}
 					}
 					sink = x
+				}
+			}}, Case{Group: "tensor", Name: fmt.Sprintf("op=copy/run=%d/form=%s", n, form), Bytes: 4 * total, Run: func(b *testing.B) {
+				b.SetBytes(4 * total)
+				v, err := made(b, e, "rows", tensor.F32, total/n, n+gap).Slice(1, 0, n, 1)
+				check(b, err)
+				dst := made(b, e, "out", tensor.F32, total/n, n)
+				for b.Loop() {
+					check(b, tensor.Copy(dst, v))
 				}
 			}})
 		}
