@@ -1,5 +1,0 @@
-//go:build race
-
-package npy_test
-
-const raceDetector = true
