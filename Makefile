@@ -36,6 +36,8 @@ interop: $(VENV)/ok
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/npy/gen_npy.py
+	$(VENV)/bin/python testdata/tour/gen_tour.py
+	for script in views floats cast print; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 
 bench: $(VENV)/ok
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) ./bench/run.sh
