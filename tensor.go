@@ -107,6 +107,7 @@ type slab struct {
 
 	dtype  tensor.DType // the last that was looked up
 	goType uintptr
+	record format.StorageRecord // of the tensor being made
 }
 
 // slabTensors is the number of tensors in a piece of memory. A tensor that is
@@ -164,8 +165,12 @@ func (f *File) nativeTensor(rec *format.TensorRecord, m *slab) (*Tensor, error) 
 	if rec.Kind != format.KindDense {
 		return t, nil
 	}
-	s, err := f.bind(f.cat, rec)
-	if err != nil {
+	var one format.StorageRecord
+	s := &one
+	if m != nil {
+		s = &m.record
+	}
+	if err := f.bindIn(f.cat, rec, s); err != nil {
 		return nil, err
 	}
 	t.st = storage{ID: s.ID, Kind: StorageKind(s.Kind), Offset: s.Payload, Size: s.Size, sums: s.Ref, block: s.Block}
@@ -179,31 +184,40 @@ func (f *File) nativeTensor(rec *format.TensorRecord, m *slab) (*Tensor, error) 
 // bind finds the storage of a dense record and checks that the record's view
 // stays inside it.
 func (f *File) bind(cat *format.Catalog, rec *format.TensorRecord) (s format.StorageRecord, err error) {
+	err = f.bindIn(cat, rec, &s)
+	return s, err
+}
+
+// bindIn is bind into memory of the caller.
+func (f *File) bindIn(cat *format.Catalog, rec *format.TensorRecord, s *format.StorageRecord) error {
 	bad := func(rule, got, want string) error {
 		return &Error{Kind: ErrCorrupt, Format: format.Name, Offset: rec.At, Field: "storage id", Got: got, Want: want, Rule: rule}
 	}
 	if rec.Storage != 0 {
-		found, err := cat.Storage(rec.Storage, &s)
+		found, err := cat.Storage(rec.Storage, s)
 		if err != nil {
-			return s, err
+			return err
 		}
 		if !found {
-			return s, bad(format.RuleTensorStorage, fmt.Sprint(rec.Storage), "a storage of this generation")
+			return bad(format.RuleTensorStorage, fmt.Sprint(rec.Storage), "a storage of this generation")
 		}
-	} else if n, _ := rec.Shape.NumElements(); n != 0 {
-		return s, bad(format.RuleViewNoBytes, "0", "a storage for a tensor with elements")
+	} else {
+		*s = format.StorageRecord{}
+		if n, _ := rec.Shape.NumElements(); n != 0 {
+			return bad(format.RuleViewNoBytes, "0", "a storage for a tensor with elements")
+		}
 	}
 	if plainView(rec, s.Size) {
-		return s, nil
+		return nil
 	}
 	if err := tensor.CheckView(rec.DType, rec.Shape, rec.Strides, rec.Offset, s.Size); err != nil {
 		var e *Error
 		if errors.As(err, &e) {
 			e.Format, e.Offset = format.Name, rec.At
 		}
-		return s, err
+		return err
 	}
-	return s, nil
+	return nil
 }
 
 // plainView reports whether rec is a tensor in C order without gaps inside size

@@ -224,20 +224,22 @@ func (r *TensorRecord) parse(b []byte, strict bool, generation uint64, heapLen u
 	if err != nil {
 		return named(err)
 	}
+	shape, strides := r.Shape, r.Strides
 	for i := range rank {
 		n := le.Uint64(h[8*i:])
 		if n > math.MaxInt64 {
 			return e(tensor.ErrOverflow, RuleShapeExtent, trHeap, fmt.Sprintf("extent of axis %d", i), u(n), "at most 2^63-1")
 		}
-		r.Shape = append(r.Shape, int64(n))
+		shape = append(shape, int64(n))
 	}
 	for i := range rank {
 		s := int64(le.Uint64(h[8*(rank+i):]))
 		if r.Kind == KindComposite && s != 0 {
 			return e(tensor.ErrCorrupt, RuleViewComposed, trHeap, fmt.Sprintf("stride of axis %d", i), fmt.Sprint(s), "0 for a composite tensor")
 		}
-		r.Strides = append(r.Strides, s)
+		strides = append(strides, s)
 	}
+	r.Shape, r.Strides = shape, strides
 	if _, err := r.Shape.NumElements(); err != nil {
 		return e(tensor.ErrOverflow, RuleShapeCount, trHeap, "shape", r.Shape.String(), "at most 2^63-1 elements (element count overflows)")
 	}
