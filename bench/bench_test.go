@@ -44,10 +44,11 @@ func BenchmarkNpy(b *testing.B)     { group(b, "npy") }
 func BenchmarkVerify(b *testing.B)  { group(b, "verify") }
 func BenchmarkSparse(b *testing.B)  { group(b, "sparse") }
 func BenchmarkTensor(b *testing.B)  { group(b, "tensor") }
+func BenchmarkTool(b *testing.B)    { group(b, "tool") }
 
 // Every case must belong to a benchmark, under a name of its own.
 func TestCases(t *testing.T) {
-	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "convert": true, "npy": true, "verify": true, "sparse": true, "tensor": true}
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "convert": true, "npy": true, "verify": true, "sparse": true, "tensor": true, "tool": true}
 	seen := map[string]bool{}
 	for _, c := range env.Cases() {
 		if !groups[c.Group] || seen[c.Key()] {

@@ -11,4 +11,5 @@
 //	TENSORFILE_BENCH_DIR=dir   where the data goes (default: a temporary folder)
 //	TENSORFILE_PYTHON=python   an interpreter with NumPy for the peers in Python;
 //	                           without it they are skipped
+//	TENSORFILE_TOOL=path       the tool as a program, else its cases are skipped
 package bench

@@ -41,6 +41,11 @@ func (e *Env) Goals() []Goal {
 	for _, n := range e.Tensors {
 		g = append(g, Goal{fmt.Sprintf("all shapes of %d tensors beside encoding/json", n), at(n, "open+shapes", "tensorfile"), at(n, "open+shapes", "encoding-json"), 60, 0, false})
 	}
+	for i, d := range []time.Duration{6 * ms, 15 * ms} {
+		if i < len(e.Tensors) {
+			g = append(g, Goal{fmt.Sprintf("the tool lists %d tensors", e.Tensors[i]), fmt.Sprintf("tool/tensors=%d/op=ls/impl=tensorfile", e.Tensors[i]), "", 0, d, false})
+		}
+	}
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
 	npy := "/" + big + "/impl="
@@ -66,10 +71,12 @@ func (e *Env) Goals() []Goal {
 		Goal{"read .npy into warm memory", "npy/op=read/memory=warm" + npy + "tensorfile", M, 0.95, 0, false},
 		Goal{"verify, one worker", "verify/op=verify/workers=1/" + big, M, 1.1, 0, false},
 		Goal{"verify, two workers", "verify/op=verify/workers=2/" + big, M, 1.8, 0, false},
-		Goal{"open a sparse 100 GB file beside a small one", "sparse/size=100GB/op=open", "sparse/size=8000000B/op=open", 0.9, 0, true},
-		Goal{"open and list it", "sparse/size=100GB/op=open+list", "sparse/size=8000000B/op=open+list", 0.9, 0, true},
-		Goal{"open and read a slice of it", "sparse/size=100GB/op=open+read-slice", "sparse/size=8000000B/op=open+read-slice", 0.9, 0, true},
-		Goal{"open and view the last element of it", "sparse/size=100GB/op=open+view-last", "sparse/size=8000000B/op=open+view-last", 0.9, 0, true},
+		Goal{"open a sparse 100 GB file beside a small one", "sparse/size=100GB/op=open", "sparse/size=8000000B/op=open", 0.5, 0, true},
+		Goal{"open and list it", "sparse/size=100GB/op=open+list", "sparse/size=8000000B/op=open+list", 0.5, 0, true},
+		Goal{"open and read a slice of it", "sparse/size=100GB/op=open+read-slice", "sparse/size=8000000B/op=open+read-slice", 0.5, 0, true},
+		Goal{"open and view the last element of it", "sparse/size=100GB/op=open+view-last", "sparse/size=8000000B/op=open+view-last", 0.5, 0, true},
+		Goal{"the tool lists it beside a small one", "tool/op=sparse-ls/impl=tensorfile", "tool/op=small-ls/impl=tensorfile", 0.8, 0, true},
+		Goal{"the tool shows a slice of it beside a small one", "tool/op=sparse-show/impl=tensorfile", "tool/op=small-show/impl=tensorfile", 0.8, 0, true},
 		Goal{"sum in runs of 64 beside one piece", "tensor/op=sum/run=64/form=rows", "tensor/op=sum/run=64/form=contiguous", 0.8, 0, true},
 		Goal{"copy in runs of 64 beside one piece", "tensor/op=copy/run=64/form=rows", "tensor/op=copy/run=64/form=contiguous", 0.8, 0, false},
 	)

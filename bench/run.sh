@@ -9,10 +9,11 @@ cd "$(dirname "$0")"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 go build -o "$dir/report" ./cmd/report
+(cd .. && go build -o "$dir/tensorfile" ./cmd/tensorfile)
 go version
 uname -sr
 if [ -n "$TENSORFILE_PYTHON" ]; then
 	"$TENSORFILE_PYTHON" -c 'import sys, numpy; print("Python", sys.version.split()[0] + ", NumPy", numpy.__version__)'
 fi
 echo
-TENSORFILE_BENCH=full TENSORFILE_PYTHON="$TENSORFILE_PYTHON" "$dir/report" "$@"
+TENSORFILE_BENCH=full TENSORFILE_PYTHON="$TENSORFILE_PYTHON" TENSORFILE_TOOL="$dir/tensorfile" "$dir/report" "$@"

@@ -20,7 +20,10 @@ func (e *Env) sparseFile(b *testing.B, bytes int64) string {
 	})
 }
 
-const sparseRow = 4000 // bytes
+const (
+	sparseRow   = 4000 // bytes
+	sparseSmall = 8_000_000
+)
 
 func writeSparse(path string, bytes int64) error {
 	f, err := os.Create(path)
@@ -68,7 +71,7 @@ func writeSparse(path string, bytes int64) error {
 
 func sparseCases(e *Env) []Case {
 	var list []Case
-	for _, bytes := range []int64{8_000_000, e.Sparse} {
+	for _, bytes := range []int64{sparseSmall, e.Sparse} {
 		add := func(op string, fn func(b *testing.B, path string)) {
 			list = append(list, run("sparse", "size="+size(bytes)+"/op="+op, func(b *testing.B) { fn(b, e.sparseFile(b, bytes)) }))
 		}
