@@ -115,7 +115,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 		defer in.Close()
 		id, err := w.storage(ctx, t.st.Size, readerSource{in})
 		if err == nil {
-			err = w.poison(t.finish(in, t.st.Size), "payload")
+			err = w.failed(t.finish(in, t.st.Size), "payload")
 		}
 		return id, err
 	case t.access().err == nil:
@@ -123,13 +123,13 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 		src := &mapSource{bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, t.f.m, lease, t.st.Offset}
 		id, err := w.blocks(ctx, t.st.Size, src, t.blockExp())
 		if err == nil {
-			err = w.poison(w.compareSums(t, id), "payload")
+			err = w.failed(w.compareSums(t, id), "payload")
 		}
 		return id, err
 	}
 	id, err := w.blocks(ctx, t.st.Size, readerSource{io.NewSectionReader(t.f.m, t.st.Offset, t.st.Size)}, t.blockExp())
 	if err == nil {
-		err = w.poison(w.compareSums(t, id), "payload")
+		err = w.failed(w.compareSums(t, id), "payload")
 	}
 	return id, err
 }

@@ -761,14 +761,15 @@ func mergeRuns(changes []format.TensorRecord, added []format.StorageRecord, runs
 	return slices.Collect(maps.Values(tensors)), slices.Collect(maps.Values(storages)), merged, nil
 }
 
-// failed takes an error in the middle of an edit. Where space ran out the edit
-// is rolled back and the writer goes on; anything else poisons it.
+// failed takes an error from before the first barrier of a commit. What an edit
+// has written is taken back; where space ran out the writer goes on, anything
+// else poisons it.
 func (w *Writer) failed(err error, field string) error {
 	err = w.poison(err, field)
-	if w.base == nil || !errors.Is(err, ErrNoSpace) {
+	if err == nil || w.base == nil {
 		return err
 	}
-	if rerr := w.rollback(); rerr == nil {
+	if rerr := w.rollback(); rerr == nil && errors.Is(err, ErrNoSpace) {
 		w.err = nil
 	}
 	return err
