@@ -33,8 +33,9 @@ type OpenOptions struct {
 	// NoMmap reads the file with positioned reads and never maps it. Default:
 	// false.
 	NoMmap bool
-	// MapRemote maps files on network file systems, too, where another host can
-	// change them unseen; without it they are read. Default: false.
+	// MapRemote maps files on network file systems and FUSE, too, where another
+	// host or program can change them unseen; without it they are read.
+	// Default: false.
 	MapRemote bool
 	// Verify says when payload checksums are looked at. Default:
 	// VerifyOnDemand.

@@ -3,6 +3,7 @@ package mmap
 import (
 	"os"
 
+	"github.com/tensorfile/tensorfile/internal/fsys"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,17 +31,7 @@ func fsType(f *os.File) uint32 {
 }
 
 // remoteFS names the network file system that f is on; "": none known.
-func remoteFS(f *os.File) string { return remoteName(fsType(f)) }
-
-func remoteName(magic uint32) string {
-	switch magic {
-	case unix.NFS_SUPER_MAGIC:
-		return "nfs"
-	case unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC:
-		return "smb"
-	}
-	return ""
-}
+func remoteFS(f *os.File) string { return fsys.RemoteType(fsType(f)) }
 
 // pseudoFS names the file system of f if its files are made up by the kernel.
 func pseudoFS(f *os.File) string {

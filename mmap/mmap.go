@@ -21,11 +21,12 @@ type Options struct {
 	// Default: false.
 	NoMmap bool
 
-	// MapRemote maps files on network file systems too. A server may delete
-	// such a file, or drop the connection, under a mapping, and another
+	// MapRemote maps files on network file systems and FUSE too. A server may
+	// delete such a file, or drop the connection, under a mapping, and another
 	// client's writes show late; without it they are read with positioned
-	// reads. (NFS and SMB on Linux, what the system calls not local on macOS
-	// and the BSDs; elsewhere they are not told apart.) Default: false.
+	// reads. (NFS, SMB, FUSE, 9p, Ceph and their like on Linux, what the system
+	// calls not local on macOS and the BSDs; elsewhere they are not told
+	// apart.) Default: false.
 	MapRemote bool
 }
 
@@ -283,7 +284,7 @@ func (m *Map) tryMap(n int64) string {
 	}
 	if !m.opts.MapRemote {
 		if name := remoteFS(m.file); name != "" {
-			return "the file is on a network file system (" + name + ")"
+			return "the file is on a network file system or FUSE (" + name + ")"
 		}
 	}
 	b, err := mapFile(m.file, int(n))

@@ -22,6 +22,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tensorfile/tensorfile/internal/fsys"
@@ -96,6 +97,8 @@ type FS struct {
 	// error the operation fails with it; of a write, the first short bytes
 	// still happen.
 	Fault func(op Op) (short int, err error)
+	// Type is what Remote says: "" for a local file system.
+	Type string
 
 	log   []Op
 	names map[string]*inode
@@ -164,6 +167,21 @@ func (f *FS) CreateTemp(name string, perm fs.FileMode) (fsys.File, error) {
 	f.names[temp] = n
 	return &file{fs: f, n: n, name: temp}, nil
 }
+
+// Leftovers implements fsys.FS.
+func (f *FS) Leftovers(name string) []string {
+	var list []string
+	for temp := range f.names {
+		if path.Dir(temp) == path.Dir(name) && strings.HasPrefix(path.Base(temp), "."+path.Base(name)+".") && strings.HasSuffix(temp, fsys.TempSuffix) {
+			list = append(list, temp)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Remote implements fsys.FS.
+func (f *FS) Remote(string) string { return f.Type }
 
 // OpenWrite opens an existing file for reading and writing.
 func (f *FS) OpenWrite(name string) (fsys.File, error) {

@@ -42,8 +42,16 @@ var (
 // FS is the file system that a writer works on. It is safe for concurrent use.
 type FS interface {
 	// CreateTemp makes a new file with mode perm (before umask) beside path,
-	// under a name that nothing else has.
+	// under a name that nothing else has and Leftovers knows.
 	CreateTemp(path string, perm fs.FileMode) (File, error)
+	// Leftovers lists the files beside path that CreateTemp made for it and that
+	// are still there, in use or not.
+	Leftovers(path string) []string
+	// Remote names the file system of path if there is another machine or a
+	// program behind it, on which locks, order of writes and mappings cannot be
+	// relied (nfs, smb, fuse, 9p ...). A local one, and one that is not known,
+	// is "".
+	Remote(path string) string
 	// OpenWrite opens an existing file for reading and writing.
 	OpenWrite(path string) (File, error)
 	// SameFile reports whether two descriptions are of one file.
@@ -89,6 +97,7 @@ func (osFS) Remove(name string) error                  { return os.Remove(name) 
 func (osFS) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
 func (osFS) Lstat(name string) (fs.FileInfo, error)    { return os.Lstat(name) }
 func (osFS) SyncDir(dir string) error                  { return syncDir(dir) }
+func (osFS) Remote(path string) string                 { return remote(path) }
 
 func (osFS) Resolve(path string) (string, error) {
 	for range 40 { // as many links as Linux follows
