@@ -32,6 +32,7 @@ $(VENV)/ok: testdata/requirements.txt
 
 interop: $(VENV)/ok
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v ./convert/...
+	$(VENV)/bin/python spec/reader/check.py
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok

@@ -4,13 +4,13 @@ code of this repository's Go packages:
 
     python3 testdata/hash/content_hash.py > testdata/hash/hashes.json
 
-.tensor files are read by check_accept.py, .npy and .npz by what stands here."""
+.tensor files are read by spec/reader, .npy and .npz by what stands here."""
 import ast, glob, hashlib, json, os, re, struct, sys, zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TESTDATA = os.path.dirname(HERE)
-sys.path.insert(0, TESTDATA)
-import check_accept
+sys.path.insert(0, os.path.join(os.path.dirname(TESTDATA), "spec", "reader"))
+import tensorfile
 
 NPY = ["b1.npy", "c16_big.npy", "c8.npy", "datetime_ns.npy", "empty_0x3.npy", "f2_big.npy", "f4.npy", "f4_big.npy", "f8_big.npy", "i8_big.npy",
        "permuted.npy", "rank0_big.npy", "rank32.npy", "s5.npy", "struct.npy", "struct_big.npy", "struct_sub.npy", "u2_big.npy", "u5_big.npy", "u5_fortran.npy", "v8.npy",
@@ -27,8 +27,7 @@ def file_hash(tensors):
     return hashlib.sha256(b).hexdigest()
 
 def native(data):
-    r = check_accept.Reader(data)
-    return {key: tensor_hash(t["dtype"], t["shape"], r.elements(t)) for key, t in r.names.items() if t["kind"] == 1}
+    return {t.key: tensor_hash(t.dtype.raw(), t.shape, t.image()) for t in tensorfile.File(data).tensors(parts=True) if t.kind == 1}
 
 CLASSES = {"b": (1, 0), "i": (2, 0), "m": (2, 0), "M": (2, 0), "u": (3, 0), "f": (4, 0), "c": (5, 0), "V": (6, 0), "S": (6, 1), "U": (6, 2)}
 
