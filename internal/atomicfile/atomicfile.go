@@ -31,8 +31,9 @@ type Options struct {
 type File struct {
 	o      Options
 	file   fsys.File
-	path   string // as the caller named it
-	target string // links resolved
+	guard  fsys.File // another descriptor, whose lock says that file is in use; or nil
+	path   string    // as the caller named it
+	target string    // links resolved
 	mode   fs.FileMode
 	keep   bool // mode of the file that is replaced
 	off    int64
@@ -92,7 +93,8 @@ func Create(path string, o *Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.file, err = f.o.FS.CreateTemp(f.target, f.mode); err != nil {
+	Sweep(f.o.FS, f.target)
+	if err := f.create(); err != nil {
 		return nil, f.fail(err, "temporary file")
 	}
 	return f, nil
@@ -171,6 +173,7 @@ func (f *File) Commit() error {
 		return f.fail(err, "rename")
 	}
 	f.done = true
+	f.unguard()
 	if f.o.NoSync {
 		return nil
 	}
@@ -186,6 +189,7 @@ func (f *File) Close() error {
 		return nil
 	}
 	f.done = true
+	defer f.unguard()
 	f.file.Close() // may be closed already
 	return f.fail(f.o.FS.Remove(f.file.Name()), "temporary file")
 }
