@@ -45,6 +45,8 @@ type Map struct {
 	info fs.FileInfo
 	opts Options
 
+	direct direct
+
 	mu     sync.Mutex // orders Map calls; guards reason
 	reason string
 
@@ -419,6 +421,11 @@ func (m *Map) finish() {
 	}
 	if m.file != nil {
 		if err := m.file.Close(); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if f := m.direct.file; f != nil {
+		if err := f.Close(); err != nil {
 			errs = append(errs, err)
 		}
 	}
