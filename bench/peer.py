@@ -2,6 +2,7 @@
 this process as the answer. What an operation needs is made before, and kept."""
 
 import ctypes
+import itertools
 import json
 import os
 import sys
@@ -113,12 +114,112 @@ def step(n, k, dtype):
     return lambda: np.copyto(out, a[::k])
 
 
+# Codecs: data of a file, encoded and decoded in memory by two threads where the peer has them. What was
+# encoded stays for the decoder; its ratio goes with the answer.
+
+THREADS = 2
+CHUNK = 1 << 20
+extra = {}
+counter = itertools.count()
+
+
+def blosc(a, level, codec):
+    import blosc2
+
+    blosc2.set_nthreads(THREADS)
+    params = dict(typesize=a.itemsize, clevel=level, codec=getattr(blosc2.Codec, codec), filters=[blosc2.Filter.SHUFFLE], filters_meta=[0], nthreads=THREADS)
+    b = a.tobytes()
+
+    def decode(parts, out):
+        for i, p in enumerate(parts):
+            blosc2.decompress2(p, dst=out[i * CHUNK:(i + 1) * CHUNK], nthreads=THREADS)
+
+    return lambda: [blosc2.compress2(b[i:i + CHUNK], **params) for i in range(0, len(b), CHUNK)], decode
+
+
+def zstd(a, level):
+    import zstandard
+    from concurrent.futures import ThreadPoolExecutor
+
+    b, pool = memoryview(a.tobytes()), ThreadPoolExecutor(THREADS)
+
+    def decode(parts, out):
+        def one(i):
+            out[i * CHUNK:(i + 1) * CHUNK] = np.frombuffer(zstandard.ZstdDecompressor().decompress(parts[i]), np.uint8)
+
+        list(pool.map(one, range(len(parts))))
+
+    return lambda: list(pool.map(lambda i: zstandard.ZstdCompressor(level).compress(b[i:i + CHUNK]), range(0, len(b), CHUNK))), decode
+
+
+def zip_nn(a):
+    import zipnn
+
+    z = zipnn.ZipNN(input_format="byte", bytearray_dtype={"uint16": "bfloat16"}.get(str(a.dtype), str(a.dtype)), threads=THREADS)
+    b = a.tobytes()
+
+    def decode(parts, out):
+        out[:] = np.frombuffer(z.decompress(parts[0]), np.uint8)
+
+    return lambda: [z.compress(bytearray(b))], decode
+
+
+def hdf5(a):
+    import h5py
+
+    def encode():
+        f = h5py.File(f"bench{next(counter)}", "w", driver="core", backing_store=False)
+        f.create_dataset("x", data=a, chunks=True, compression="gzip", shuffle=True)
+        return f
+
+    def decode(f, out):
+        f["x"].read_direct(out.view(a.dtype).reshape(a.shape))
+
+    return encode, decode
+
+
+def zarr3(a):
+    import zarr
+
+    def encode():
+        z = zarr.create_array(zarr.storage.MemoryStore(), shape=a.shape, dtype=a.dtype)
+        z[:] = a
+        return z
+
+    def decode(z, out):
+        out[:] = z[:].reshape(-1).view(np.uint8)
+
+    return encode, decode
+
+
+def stored(x):
+    if isinstance(x, list):
+        return sum(map(len, x))
+    return x["x"].id.get_storage_size() if hasattr(x, "driver") else x.nbytes_stored()
+
+
+def codec(op, impl, path, dtype, shape, *args):
+    a = keep(("codec", path), lambda: np.fromfile(path, np.dtype(dtype)).reshape(shape))
+    encode, decode = keep(("codec", path, impl, *args), lambda: globals()[impl](a, *args))
+    parts = keep(("coded", path, impl, *args), encode)
+    extra["Ratio"] = a.nbytes / stored(parts)
+    if op == "encode":
+        return encode
+    out = warm((a.nbytes,), np.uint8, 6)
+    out[:] = 0
+    decode(parts, out)
+    if not np.array_equal(out, a.reshape(-1).view(np.uint8)):
+        raise ValueError(impl + " gave other bytes back")
+    return lambda: decode(parts, out)
+
+
 def version():
     sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
     return lambda: None
 
 
 for line in sys.stdin:
+    extra.clear()
     try:
         m = json.loads(line)
         run = globals()[m["op"]](*m["args"])
@@ -133,7 +234,7 @@ for line in sys.stdin:
             del r
         if clean:
             clean()
-        answer = {"NS": total}
+        answer = {"NS": total, **extra}
     except Exception as e:  # the other side reports it
         answer = {"Error": repr(e)}
     sys.stdout.write(json.dumps(answer) + "\n")
