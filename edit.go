@@ -85,7 +85,7 @@ func OpenAppend(path string, o *AppendOptions) (*Writer, error) {
 		w.append = *o
 	}
 	if w.append.fs == nil {
-		w.append.fs = fsys.OS
+		w.append.fs = fsys.Default()
 	}
 	if err := w.lock(); err != nil {
 		return nil, located(err, path, "")

@@ -98,7 +98,7 @@ func recoverMap(ctx context.Context, m *mmap.Map, dst string, o *RecoverOptions)
 		r.o = *o
 	}
 	if r.o.fs == nil {
-		r.o.fs = fsys.OS
+		r.o.fs = fsys.Default()
 	}
 	if err := r.destination(dst); err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func Repack(ctx context.Context, src *File, dst string, o *RepackOptions) (*Repa
 		p.o = *o
 	}
 	if p.o.fs == nil {
-		p.o.fs = fsys.OS
+		p.o.fs = fsys.Default()
 	}
 	if err := p.run(ctx); err != nil {
 		return nil, located(err, src.Path(), "")
@@ -118,7 +118,7 @@ func (p *repacker) run(ctx context.Context) error {
 // what is to be replaced.
 func (p *repacker) lockSource() error {
 	path := p.src.Path()
-	if !p.src.m.Local() && p.o.fs == fsys.OS {
+	if !p.src.m.Local() && p.o.fs == fsys.Default() {
 		return nil // no file
 	}
 	source, err := p.o.fs.Resolve(path)

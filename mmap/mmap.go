@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"github.com/tensorfile/tensorfile/tensor"
+	"github.com/tensorfile/tensorfile/internal/fsys"
 )
 
 // Options say how to open a file. The zero value maps what it can.
@@ -108,7 +109,7 @@ func Open(path string, o *Options) (*Map, error) {
 		m.file.Close()
 		return nil, m.openError(err)
 	}
-	m.src, m.size = m.file, m.info.Size()
+	m.src, m.size = fsys.Reader(path, m.file), m.info.Size()
 	if abs, err := filepath.Abs(path); err == nil {
 		m.abs = abs
 	}

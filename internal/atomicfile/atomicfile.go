@@ -23,7 +23,7 @@ type Options struct {
 	Overwrite bool
 	// NoSync leaves it to chance when the bytes reach the disk. Default: false.
 	NoSync bool
-	// FS is the file system. Default: fsys.OS.
+	// FS is the file system. Default: fsys.Default().
 	FS fsys.FS
 }
 
@@ -54,7 +54,7 @@ func plan(path string, o *Options) (*File, error) {
 		f.o = *o
 	}
 	if f.o.FS == nil {
-		f.o.FS = fsys.OS
+		f.o.FS = fsys.Default()
 	}
 	var err error
 	if f.target, err = f.o.FS.Resolve(path); err != nil {

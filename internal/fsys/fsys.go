@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // File is an open file of a writer.
@@ -73,7 +74,7 @@ type FS interface {
 }
 
 // OS is the file system of the machine.
-var OS FS = osFS{}
+var OS = Steady(osFS{})
 
 type osFS struct{}
 
@@ -101,9 +102,18 @@ func (osFS) Remote(path string) string                 { return remote(path) }
 
 func (osFS) Resolve(path string) (string, error) {
 	for range 40 { // as many links as Linux follows
+		fi, err := os.Lstat(path)
+		switch {
+		case missing(err):
+			return path, nil
+		case err != nil:
+			return "", err // what is not known to be no link must not be replaced
+		case fi.Mode()&fs.ModeSymlink == 0:
+			return path, nil
+		}
 		target, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link, or nothing there
+			return "", err
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
@@ -111,6 +121,11 @@ func (osFS) Resolve(path string) (string, error) {
 		path = target
 	}
 	return "", &fs.PathError{Op: "readlink", Path: path, Err: errLoop}
+}
+
+// missing reports whether err says that nothing is there.
+func missing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // linkNew is renameNew where the system has no such call: a link fails if the
