@@ -24,6 +24,12 @@ type AppendOptions struct {
 	Wait time.Duration
 	// Unlocked goes on where the file system has no locks. Default: false.
 	Unlocked bool
+	// RemoteFS goes on where another machine or a program stands behind the file
+	// system (NFS, SMB, FUSE and their like, found out by statfs): there locks
+	// may not keep other hosts out, a sync may not last, and a mapping of a
+	// reader elsewhere may show stale bytes. Default: false, such a file is
+	// ErrUnsupported.
+	RemoteFS bool
 	// Align is the alignment in bytes of new payloads of 64 KiB and more.
 	// Default: that of the file.
 	Align int
@@ -32,10 +38,6 @@ type AppendOptions struct {
 
 	fs fsys.FS
 }
-
-// ErrCommitUnknown says that a commit failed in its last step: the file holds
-// the generation before it or the new one, whole, and the next open decides.
-var ErrCommitUnknown = errors.New("commit unknown: the file holds the old generation or the new one")
 
 // base is the generation that an edit starts from.
 type base struct {
@@ -47,6 +49,7 @@ type base struct {
 	slot  int            // that holds the newest record
 	dirty bool           // bytes of the file past the committed length are ours
 	ready bool           // both slots are sound and nothing lies past the committed length
+	swept bool           // leftovers beside the file were looked for
 	refs  map[uint64]int // names on a storage, once something was taken off one
 }
 
@@ -99,11 +102,33 @@ func OpenAppend(path string, o *AppendOptions) (*Writer, error) {
 
 // lock opens the file for writing and takes its lock.
 func (w *Writer) lock() error {
+	if !w.append.RemoteFS {
+		if err := local(w.append.fs, w.path); err != nil {
+			return err
+		}
+	}
 	f, err := lockFile(w.append.fs, w.path, w.append.Wait, w.append.Unlocked)
 	if err == nil {
 		w.base = &base{file: f, src: fileSource{f}}
 	}
 	return err
+}
+
+// local refuses a file that is on a file system whose locks and syncs cannot be
+// relied on.
+func local(fsy fsys.FS, path string) error {
+	target, err := fsy.Resolve(path)
+	if err != nil {
+		return atomicfile.Fail(err, path, "path", -1)
+	}
+	name := fsy.Remote(target)
+	if name == "" {
+		return nil
+	}
+	if _, err := fsy.Stat(target); err != nil {
+		return atomicfile.Fail(err, path, "open for writing", -1)
+	}
+	return &Error{Kind: ErrUnsupported, Path: path, Offset: -1, Field: "file system", Got: name, Want: "a local one, or the option RemoteFS, if no other host writes the file"}
 }
 
 // lockFile opens the file at path for writing and takes its lock, which closing
@@ -267,7 +292,16 @@ func (o *offsetWriter) Write(p []byte) (int, error) {
 // "Appending", steps 4 and 5): both slots sound, nothing behind the end.
 func (w *Writer) prepare() error {
 	b := w.base
-	if b == nil || b.ready {
+	if b == nil {
+		return nil
+	}
+	if !b.swept {
+		b.swept = true
+		if target, err := w.append.fs.Resolve(w.path); err == nil {
+			atomicfile.Sweep(w.append.fs, target) // what a repack that was killed left
+		}
+	}
+	if b.ready {
 		return nil
 	}
 	page := make([]byte, format.PageSize)

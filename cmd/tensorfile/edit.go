@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,8 +17,8 @@ import (
 
 // editFlags are those of the commands that edit a file in place.
 type editFlags struct {
-	dryRun, unlocked, json bool
-	wait                   time.Duration
+	dryRun, unlocked, remoteFS, json bool
+	wait                             time.Duration
 }
 
 // editFlagSet adds them to a command, behind its own.
@@ -26,6 +27,7 @@ func (t *tool) editFlagSet(cmd *cobra.Command, o *editFlags) {
 	f.SortFlags = false
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "say what would be done, and do nothing")
 	t.lockFlags(cmd, &o.wait, &o.unlocked)
+	f.BoolVar(&o.remoteFS, "remote-fs", false, "edit a file on NFS, SMB, FUSE or the like: no other host may write it meanwhile")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 }
 
@@ -68,7 +70,7 @@ func (t *tool) edit(cmd *cobra.Command, path string, o *editFlags, fn func(*edit
 	if err != nil {
 		return err
 	}
-	w, err := t.openAppend(ctx, path, tensorfile.AppendOptions{Unlocked: o.unlocked, Time: when}, o.wait)
+	w, err := t.openAppend(ctx, path, tensorfile.AppendOptions{Unlocked: o.unlocked, RemoteFS: o.remoteFS, Time: when}, o.wait)
 	if err != nil {
 		return editError(path, err)
 	}
@@ -171,6 +173,10 @@ func editError(path string, err error) error {
 		return &hinted{err, "--wait 30s waits for it"}
 	case is(tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "lock":
 		return &hinted{err, "--unlocked goes on without; nobody else may write the file meanwhile"}
+	case is(tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "file system":
+		return &hinted{err, "--remote-fs goes on; or copy the file to a local disk, edit it there and copy it back"}
+	case is(fs.ErrPermission) || is(syscall.EROFS):
+		return &hinted{err, "'tensorfile repack " + path + " OUT' writes a copy that can be edited"}
 	case is(tensorfile.ErrFormat) && errors.As(err, &e) && e.Field == "magic":
 		return &hinted{err, "only .tensor files are edited in place; 'tensorfile convert' makes one of any format"}
 	case is(fs.ErrNotExist):

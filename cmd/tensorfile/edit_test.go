@@ -132,23 +132,6 @@ func holderText() string {
 	return "process " + strconv.Itoa(os.Getpid())
 }
 
-// A file that cannot be written is one error before any work.
-func TestReadOnlyFile(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("root may write everything")
-	}
-	file, in := editedFile(t)
-	if err := os.Chmod(file, 0o444); err != nil {
-		t.Fatal(err)
-	}
-	for _, args := range edits {
-		stdout, stderr, code := runTool(t, nil, editArgs(args, file, in)...)
-		if code != exitBad || stdout != "" || !strings.Contains(stderr, "permission denied") || strings.Count(stderr, "\n") != 2 {
-			t.Errorf("%v: %d\n%s%s", args, code, stdout, stderr)
-		}
-	}
-}
-
 // An append that is interrupted while it reads leaves the file as it was.
 func TestInterruptedAppend(t *testing.T) {
 	file, _ := editedFile(t)
