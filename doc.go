@@ -30,6 +30,20 @@
 // library that reads elements works that way. Files written by this library
 // are never changed in place: they are replaced or appended to.
 //
+// Some uses of mapped bytes no Go program can protect, inside Guard or not. They
+// arise only where a caller handles mapped bytes itself, that is, what View,
+// Data, AcquireData, Tensor.View, File.Map and the function given to Guard have
+// in hand:
+//
+//   - a value sent on a channel straight from the mapping (ch <- s[i]): assign it
+//     to a variable first;
+//   - a goroutine that the caller starts: each makes a Guard call of its own, or
+//     Lease.Guard under a lease of the one that started it;
+//   - foreign code (C, drivers, GPU libraries): hand it a copy, made by Read;
+//   - a lock that is released without defer stays locked.
+//
+// Read, ReadInto and the Write methods never need a thought about any of this.
+//
 // # Hostile files
 //
 // A file from a stranger can make a call fail with an Error that names path,

@@ -274,11 +274,48 @@ func (f *File) Shutdown(ctx context.Context) error { return f.m.Shutdown(ctx) }
 func (f *File) Path() string { return f.m.Path() }
 
 // Map is the source of the file's bytes, for advice on how they will be used.
+// What its Bytes and Fetch return is mapped memory, touched inside its Guard:
+// not sent on a channel, not in a goroutine without a Guard of its own, not
+// handed to foreign code.
 func (f *File) Map() *mmap.Map { return f.m }
 
 // Check reports an error of kind ErrChanged if the file on disk is no longer
-// the one that was opened: cut short, replaced or written in place.
-func (f *File) Check() error { return f.m.Check() }
+// the one that was opened: cut short, replaced or written in place. That a
+// native file is being appended to, or was, changes nothing of what f shows and
+// is no error.
+func (f *File) Check() error {
+	err := f.m.Check()
+	if err != nil && f.layout == nil && f.appended() {
+		return nil
+	}
+	return err
+}
+
+// appended reports whether all that has happened to the file since it was
+// opened is that bytes came behind the committed ones, as far as size, identity
+// and root records tell.
+func (f *File) appended() bool {
+	c, err := f.m.Changes()
+	if err != nil || c&(mmap.Shrunk|mmap.Replaced) != 0 || !f.m.Local() {
+		return false
+	}
+	b := make([]byte, format.RootSize)
+	if f.readAt(b, f.choice.Root.TrailerAt()) != nil || [format.RootSize]byte(b) != f.choice.Bytes {
+		return false
+	}
+	if c&mmap.Grown != 0 {
+		return true
+	}
+	for _, at := range [2]int64{format.SlotA, format.SlotB} {
+		if f.readAt(b, at) != nil {
+			return false
+		}
+		if r, err := format.ParseAnySlot(b, format.InSlotA); err == nil && r.UUID == f.uuid && r.Generation > f.choice.Root.Generation {
+			return true // into room that the file had when it was opened
+		}
+	}
+	return false
+}
 
 // Info is what a file says of itself.
 type Info struct {

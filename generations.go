@@ -190,7 +190,8 @@ func (f *File) newest() bool {
 	return err == nil && c.Slots == [2]error{} && c.Root.Generation == f.cat.Root().Generation
 }
 
-// replaced reports an error if the path of f leads to another file, or none.
+// replaced reports an error if the path of f leads to another file, or none, or
+// if the file has lost bytes that were committed.
 func (f *File) replaced() error {
 	c, err := f.m.Changes()
 	switch {
@@ -201,5 +202,6 @@ func (f *File) replaced() error {
 	case c&mmap.Removed != 0:
 		return &Error{Kind: ErrChanged, Path: f.Path(), Offset: -1, Field: "path", Got: "no file", Want: "the file that was opened"}
 	}
-	return nil
+	var last [1]byte
+	return f.readAt(last[:], f.choice.Root.Length-1)
 }

@@ -196,6 +196,9 @@ func guarded(fn func() error) (err error) {
 			if !ok {
 				panic(r)
 			}
+			if err = mmap.Caught(r); err != nil {
+				return
+			}
 			err = &Error{Kind: ErrChanged, Offset: -1, Field: "source memory", Got: fmt.Sprintf("a fault at %#x", a.Addr()), Want: "a file that stays as it is while it is mapped"}
 		}
 	}()

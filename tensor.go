@@ -424,9 +424,11 @@ func (t *Tensor) Dims() []string {
 
 // View returns a view on the mapping without a copy. It is borrowed: valid
 // until the file is closed, and if the file on disk is cut short meanwhile a
-// touch of what is gone faults, which Guard turns into an error. It fails with
-// ErrEncoded, ErrNotMapped or, where the file is verified on first use,
-// ErrCorrupt.
+// touch of what is gone faults, which ends the process unless it happens inside
+// Guard. Nothing protects mapped elements that are sent on a channel straight
+// from the view, touched in a goroutine without a Guard of its own or handed to
+// foreign code: see the package documentation. It fails with ErrEncoded,
+// ErrNotMapped or, where the file is verified on first use, ErrCorrupt.
 func (t *Tensor) View() (tensor.View, error) {
 	a := t.access()
 	if a.err != nil {
@@ -451,23 +453,34 @@ func (t *Tensor) ready(a *access) error {
 
 // Guard calls fn with the view of the tensor under a lease. If the file is cut
 // short or the disk fails while fn touches the mapping, Guard returns an error
-// of kind ErrChanged or ErrIO with tensor and offset instead of a crash. What
-// fn starts in other goroutines, sends on channels out of the mapping or hands
-// to foreign code is not protected.
+// of kind ErrChanged or ErrIO with tensor and offset instead of a crash; so it
+// does if fn returns the error of a system call that was given such a page.
+//
+// No Go program can protect a value that fn sends on a channel straight from
+// the mapping (assign it to a variable first), what fn does in a goroutine that
+// it starts (which makes a Guard call of its own), or foreign code that fn
+// hands mapped memory to (which gets a copy).
 func (t *Tensor) Guard(fn func(tensor.View) error) error {
 	v, err := t.View()
 	if err != nil {
 		return err
 	}
-	return located(t.f.m.Guard(func() error { return fn(v) }), t.f.Path(), t.name)
+	err = t.f.m.Guard(func() error { return fn(v) })
+	return located(t.f.m.FaultError(err, t.st.Offset), t.f.Path(), t.name)
 }
 
 // Lease keeps the file open and mapped until it is released; Close refuses
-// meanwhile and Shutdown waits.
+// meanwhile and Shutdown waits. It is no protection against a file that is cut
+// short: Guard is, as is the Guard of the Lease, which each goroutine calls for
+// itself. No Guard holds a channel send straight from the mapping or foreign
+// code.
 func (t *Tensor) Lease() (mmap.Lease, error) { return t.f.m.Acquire() }
 
 // Data returns the elements of t as a slice of the mapping, without a copy and
-// without an allocation. It is borrowed as View is. It fails with ErrDType,
+// without an allocation. It is borrowed as Tensor.View is: touch it inside Guard
+// if the file may be cut short. No Guard protects its elements when they are
+// sent on a channel straight from the slice, touched in a goroutine without a
+// Guard of its own, or handed to foreign code. It fails with ErrDType,
 // ErrByteOrder, ErrNotContiguous, ErrMisaligned, ErrEncoded or ErrNotMapped;
 // bools are checked to be 0 or 1.
 func Data[T tensor.Elem](t *Tensor) ([]T, error) {
@@ -517,7 +530,9 @@ func checkedData[T tensor.Elem](t *Tensor) (s []T, err error) {
 }
 
 // AcquireData is Data under a lease of its own: the slice stays valid until the
-// lease is released, and Close refuses until then.
+// lease is released, and Close refuses until then. The lease does not keep the
+// file on disk as it is: what Data says of Guard, channel, goroutine and foreign
+// code holds here.
 func AcquireData[T tensor.Elem](t *Tensor) ([]T, mmap.Lease, error) {
 	l, err := t.f.m.Acquire()
 	if err != nil {
@@ -532,8 +547,10 @@ func AcquireData[T tensor.Elem](t *Tensor) ([]T, mmap.Lease, error) {
 }
 
 // View returns the elements of t as a typed strided view on the mapping,
-// without a copy, borrowed as Tensor.View is. It fails as Data does, but takes
-// any strides.
+// without a copy, borrowed as Tensor.View is, with the same limits of what Guard
+// protects: no channel send straight from the mapping, no goroutine without a
+// Guard of its own, no foreign code. It fails as Data does, but takes any
+// strides.
 func View[T tensor.Elem](t *Tensor) (s tensor.Strided[T], err error) {
 	err = t.Guard(func(v tensor.View) error {
 		s, err = tensor.As[T](v)

@@ -202,11 +202,31 @@ func (v *verifier) control() error {
 		}
 		streamed = c.Slots[0] != nil && c.Slots[1] != nil
 	}
+	// What a writer has committed since the file was opened is none of f's.
+	later := func(p format.Place, at int64) bool {
+		var err error
+		for range slotTries { // it may be at work on the slot
+			var r format.Root
+			if r, err = format.ParseSlot(b[at:at+format.RootSize], p, v.f.uuid); err == nil {
+				return r.Generation > v.f.choice.Root.Generation
+			}
+			if v.f.readAt(b[at:at+format.PageSize], at) != nil {
+				break
+			}
+		}
+		return false
+	}
+	if streamed && (later(format.InSlotA, format.SlotA) || later(format.InSlotB, format.SlotB)) {
+		return nil
+	}
 	if streamed {
 		zero(format.SlotA, format.DataStart, "root slots of a streamed file")
 		return nil
 	}
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
+		if later(format.Place(i), at) {
+			continue
+		}
 		zero(at+format.RootSize, at+format.PageSize, fmt.Sprintf("%v beyond its record", format.Place(i)))
 		if err := c.Slots[i]; err != nil {
 			v.find(err)

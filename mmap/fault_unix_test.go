@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sort"
 	"strings"
@@ -531,5 +532,36 @@ func TestFaultError(t *testing.T) {
 	unmapped := openOnly(t, path, &Options{NoMmap: true})
 	if unmapped.FaultError(err, 0) != err {
 		t.Error("an unmapped file has no faults")
+	}
+}
+
+// TestCaught finds the Map of a fault on memory whose origin is not known.
+func TestCaught(t *testing.T) {
+	path := writeTemp(t, pattern(1<<20, 0))
+	openMapped(t, writeTemp(t, pattern(1<<20, 0)))
+	m := openMapped(t, path)
+	if err := os.Truncate(path, faultKeep); err != nil {
+		t.Fatal(err)
+	}
+	fault := func(b []byte) (r any) {
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		defer func() { r = recover() }()
+		sinkInt += int(b[300000])
+		return nil
+	}
+	r := fault(m.Bytes())
+	if e := wantError(t, Caught(r), tensor.ErrChanged, "got file of 65536 bytes"); e.Path != path || runtime.GOARCH != "s390x" && e.Offset != 300000 {
+		t.Errorf("path %q, offset %d", e.Path, e.Offset)
+	}
+	for _, other := range []any{nil, "text", errors.New("error")} {
+		if err := Caught(other); err != nil {
+			t.Errorf("%v is %v", other, err)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Caught(r); err != nil {
+		t.Errorf("after Close: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package mmap
 
 import (
+	"errors"
 	"runtime"
 	"runtime/debug"
 
@@ -13,7 +14,9 @@ import (
 // Other panics pass through. fn runs in the caller's goroutine; calls may nest.
 // It does not allocate, and the closure of the caller stays on the stack.
 //
-// What a fault cannot be caught in stands in the package documentation. After
+// A fault cannot be caught in a channel send straight from the mapping, in a
+// goroutine that fn starts, or in foreign code: see the package documentation.
+// After
 // Close or Shutdown has begun Guard returns ErrClosed without calling fn.
 func (m *Map) Guard(fn func() error) (err error) {
 	if !m.enter(1) {
@@ -103,11 +106,19 @@ func (f Fence) caught(r any, err *error) {
 
 // FaultError translates the error of a system call that was given mapped bytes
 // of the file starting at off: a bad address becomes a *tensor.Error of kind
-// ErrChanged (or ErrIO, as for Guard). Other errors, and nil, are returned as
-// they are.
+// ErrChanged (or ErrIO, as for Guard), with the offset of the first byte from
+// off on that the file has lost. Other errors, and nil, are returned as they
+// are.
 func (m *Map) FaultError(err error, off int64) error {
 	if err == nil || !isFault(err) || !m.Mapped() {
 		return err
+	}
+	var e *tensor.Error
+	if errors.As(err, &e) && (e.Kind == tensor.ErrChanged || e.Kind == tensor.ErrIO) {
+		return err // translated before
+	}
+	if size, e := m.currentSize(); e == nil && size < int64(len(m.Bytes())) {
+		off = max(off, size)
 	}
 	return m.faultError(off, err)
 }

@@ -11,9 +11,10 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"weak"
 
-	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // Options say how to open a file. The zero value maps what it can.
@@ -230,7 +231,9 @@ func (m *Map) Reason() string {
 }
 
 // Bytes returns the mapping, or nil if there is none. It is borrowed: see the
-// package documentation for how long it lives. Writing to it is a fault.
+// package documentation for how long it lives. Writing to it is a fault. Touch
+// it inside Guard, and not by a channel send straight from it, in a goroutine
+// without a Guard of its own or in foreign code, which no Guard protects.
 func (m *Map) Bytes() []byte {
 	if r := m.region.Load(); r != nil {
 		return r.data
@@ -297,7 +300,9 @@ func (m *Map) tryMap(n int64) string {
 	if err != nil {
 		return "mmap: " + err.Error()
 	}
-	m.region.Store(newRegion(b))
+	r := newRegion(b)
+	m.region.Store(r)
+	live.Store(r, weak.Make(m))
 	return ""
 }
 
@@ -368,7 +373,8 @@ func (m *Map) readAt(p []byte, off int64) (int, error) {
 
 // Fetch returns n bytes at off: a slice of the mapping where it covers them,
 // else private bytes, freshly read. The caller holds a lease or is inside a
-// guarded call for as long as it uses the result, and must not write to it.
+// guarded call for as long as it uses the result, and must not write to it. What
+// Bytes says of Guard, channel, goroutine and foreign code holds here.
 // No memory is allocated for bytes that the source does not have.
 func (m *Map) Fetch(off uint64, n int) ([]byte, error) {
 	if r := m.region.Load(); r != nil && n >= 0 {
@@ -416,6 +422,7 @@ func (m *Map) fetch(off uint64, n int) ([]byte, error) {
 func (m *Map) finish() {
 	var errs []error
 	if r := m.region.Swap(nil); r != nil {
+		live.Delete(r)
 		if err := retired.add(r.data); err != nil {
 			errs = append(errs, err)
 		}
