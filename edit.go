@@ -66,7 +66,7 @@ func (s fileSource) ReadAt(p []byte, off int64) (int, error) {
 	if err == io.EOF {
 		err = &Error{Kind: ErrTruncated, Offset: off + int64(n), Field: "file", Got: "its end", Want: fmt.Sprintf("%d bytes more", len(p)-n)}
 	}
-	return n, err
+	return n, atomicfile.Fail(err, "", "read", off+int64(n))
 }
 
 func (s fileSource) Fetch(off uint64, n int) ([]byte, error) {
@@ -284,6 +284,7 @@ type offsetWriter struct {
 
 func (o *offsetWriter) Write(p []byte) (int, error) {
 	n, err := o.f.WriteAt(p, o.off)
+	err = atomicfile.FailWrite(err, "", o.off, n, len(p))
 	o.off += int64(n)
 	return n, err
 }
@@ -308,21 +309,21 @@ func (w *Writer) prepare() error {
 	copy(page, b.bytes[:])
 	c, err := w.choose(b.root.Length)
 	if err != nil && !errors.Is(err, ErrCorrupt) {
-		return err
+		return located(err, w.path, "")
 	}
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
 		if c.Slots[i] == nil && err == nil {
 			continue
 		}
-		if _, err := b.file.WriteAt(page, at); err != nil {
-			return w.poison(err, "root slot")
+		if n, err := b.file.WriteAt(page, at); err != nil {
+			return w.failed(atomicfile.FailWrite(err, w.path, at, n, len(page)), "root slot")
 		}
 		if err := b.file.Datasync(); err != nil {
 			return w.poison(err, "sync of a root slot")
 		}
 	}
 	if err := w.dropTail(); err != nil {
-		return w.poison(err, "leftover past the committed length")
+		return w.failed(err, "leftover past the committed length")
 	}
 	b.ready = true
 	return nil
@@ -342,9 +343,9 @@ func (w *Writer) dropTail() error {
 	if b.file.Truncate(b.root.Length) == nil {
 		return nil
 	}
-	n := min(fi.Size()-b.root.Length, format.RootSize)
-	_, err = b.file.WriteAt(make([]byte, n), fi.Size()-n)
-	return err
+	size := min(fi.Size()-b.root.Length, format.RootSize)
+	n, err := b.file.WriteAt(make([]byte, size), fi.Size()-size)
+	return atomicfile.FailWrite(err, w.path, fi.Size()-size, n, int(size))
 }
 
 // rollback takes back what was written since the last commit.
@@ -584,7 +585,7 @@ func (w *Writer) commitEdit() error {
 		return err
 	}
 	if err := w.account(); err != nil {
-		return located(err, w.path, "")
+		return w.failed(err, "storages")
 	}
 	b.dirty = true
 	if err := w.journal(); err != nil {
@@ -592,7 +593,7 @@ func (w *Writer) commitEdit() error {
 	}
 	tensors, storages, older, err := w.merge()
 	if err != nil {
-		return located(err, w.path, "")
+		return w.failed(err, "catalog")
 	}
 	ref, err := w.run(tensors, storages, older, false)
 	if err != nil {
@@ -619,22 +620,23 @@ func (w *Writer) commitEdit() error {
 	page := make([]byte, format.PageSize)
 	copy(page, rec)
 	at := [2]int64{format.SlotA, format.SlotB}[older1]
-	_, err = b.file.WriteAt(page, at)
-	if err == nil {
-		err = b.file.Datasync()
+	n, err := b.file.WriteAt(page, at)
+	if err != nil {
+		err = atomicfile.FailWrite(err, w.path, at, n, len(page))
+	} else {
+		err = atomicfile.Fail(b.file.Datasync(), w.path, "sync of a root slot", at)
 	}
 	if err != nil {
-		w.poison(err, "root slot")
-		w.err = fmt.Errorf("%w: %w", ErrCommitUnknown, w.err)
+		w.err = fmt.Errorf("%w: %w", ErrCommitUnknown, err)
 		return w.err
 	}
 	b.dirty = false
 	c = format.Choice{Root: root, Place: format.Place(older1)}
 	copy(c.Bytes[:], rec)
 	refs := b.refs
-	err = w.poison(w.rebase(c), "catalog")
+	w.poison(w.rebase(c), "catalog after the commit") // which is done all the same
 	b.refs = refs
-	return err
+	return nil
 }
 
 // account computes the live bytes of the generation being committed: those of
@@ -803,7 +805,11 @@ func (w *Writer) failed(err error, field string) error {
 	if err == nil || w.base == nil {
 		return err
 	}
-	if rerr := w.rollback(); rerr == nil && errors.Is(err, ErrNoSpace) {
+	if rerr := w.rollback(); rerr != nil {
+		w.err = atomicfile.Also(err, atomicfile.Fail(rerr, w.path, "truncate", w.base.root.Length))
+		return w.err
+	}
+	if errors.Is(err, ErrNoSpace) {
 		w.err = nil
 	}
 	return err

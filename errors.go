@@ -26,6 +26,12 @@ var (
 	ErrNoSpace     = tensor.ErrNoSpace
 	ErrIO          = tensor.ErrIO
 
+	// ErrCommitUnknown says that a commit failed in its last step: the file holds
+	// the generation before it or the new one, whole, and the next open decides.
+	// Of a new file it says that the destination is as it was, or the new file,
+	// whole. The kind of what failed is in the error, too.
+	ErrCommitUnknown = tensor.ErrCommitUnknown
+
 	ErrNotFound = tensor.ErrNotFound
 	ErrClosed   = tensor.ErrClosed
 	ErrInUse    = tensor.ErrInUse

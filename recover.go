@@ -603,7 +603,7 @@ func (r *rescuer) payload(s *format.StorageRecord) error {
 }
 
 // write makes the new file.
-func (r *rescuer) write(dst string, c *content) error {
+func (r *rescuer) write(dst string, c *content) (err error) {
 	number, when := max(r.rep.Generation, 1), time.Unix(0, 0)
 	if r.root != nil {
 		when = r.root.Time
@@ -615,7 +615,7 @@ func (r *rescuer) write(dst string, c *content) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	w.number = number
 	if err := newReplica(w, r.f).add(r.ctx, c); err != nil {
 		return err

@@ -211,7 +211,7 @@ func (p *repacker) roots(ctx context.Context) ([]*format.Root, error) {
 }
 
 // write makes the new file.
-func (p *repacker) write(ctx context.Context, roots []*format.Root) error {
+func (p *repacker) write(ctx context.Context, roots []*format.Root) (err error) {
 	align := p.o.Align
 	if align == 0 {
 		align = 1 << p.src.cat.Root().AlignExp
@@ -223,7 +223,7 @@ func (p *repacker) write(ctx context.Context, roots []*format.Root) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	r := newReplica(w, p.src)
 	for i, root := range roots {
 		cat := p.src.cat

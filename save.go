@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -14,7 +15,7 @@ import (
 // type that is an element; slices become 1-D, single values 0-D.
 //
 //	err := tensorfile.Save("m.tensor", map[string]any{"bias": []float32{1, 2, 3}, "step": int64(7)})
-func Save(path string, tensors map[string]any) error {
+func Save(path string, tensors map[string]any) (err error) {
 	views := make(map[string]tensor.View, len(tensors))
 	for name, x := range tensors {
 		v, err := viewOf(x)
@@ -27,7 +28,7 @@ func Save(path string, tensors map[string]any) error {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	ctx := context.Background()
 	for _, name := range slices.Sorted(maps.Keys(views)) {
 		if err := w.Add(ctx, name, views[name], nil); err != nil {

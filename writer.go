@@ -153,8 +153,7 @@ func Create(path string, o *CreateOptions) (*Writer, error) {
 		return nil, err
 	}
 	if err := w.begin(w.file); err != nil {
-		w.Close()
-		return nil, err
+		return nil, atomicfile.Also(err, w.Close())
 	}
 	return w, nil
 }
@@ -615,9 +614,9 @@ func (w *Writer) Close() error {
 	case w.base != nil:
 		var err error
 		if w.err == nil {
-			err = w.rollback()
+			err = atomicfile.Fail(w.rollback(), w.path, "truncate", w.base.root.Length)
 		}
-		return atomicfile.Fail(errors.Join(err, w.base.file.Close()), w.path, "close", -1)
+		return atomicfile.Also(err, atomicfile.Fail(w.base.file.Close(), w.path, "close", -1))
 	}
 	return nil
 }

@@ -25,6 +25,10 @@ var (
 	ErrNoSpace     = errors.New("no space")           // disk, quota or file size limit
 	ErrIO          = errors.New("input/output error") // the system said no
 
+	// ErrCommitUnknown comes beside a kind of its own cause: the last step of a
+	// commit failed, and the file is the one before it or the new one, whole.
+	ErrCommitUnknown = errors.New("commit unknown: the file is the one before or the new one, whole")
+
 	ErrNotFound = errors.New("not found") // no tensor of that name
 	ErrClosed   = errors.New("closed")    // used after Close
 	ErrInUse    = errors.New("in use")    // Close while leases are held

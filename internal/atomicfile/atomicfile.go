@@ -4,6 +4,7 @@
 package atomicfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,21 +135,42 @@ func pathless(err error) error {
 	return err
 }
 
+// FailWrite is Fail for a write of want bytes at off of which n were written.
+func FailWrite(err error, path string, off int64, n, want int) error {
+	err = Fail(err, path, "write", off+int64(n))
+	if e, ok := err.(*tensor.Error); ok && e.Got == "" {
+		e.Got, e.Want = fmt.Sprintf("%d bytes written", n), fmt.Sprint(want)
+	}
+	return err
+}
+
+// Also is err with what failed next, while err was dealt with. Either may be
+// nil; the first one stays the one that counts.
+func Also(err, next error) error {
+	if err == nil || next == nil {
+		return cmp.Or(err, next)
+	}
+	return fmt.Errorf("%w (then %w)", err, next)
+}
+
 // Write appends p.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
+	err = FailWrite(err, f.path, f.off, n, len(p))
 	f.off += int64(n)
-	return n, Fail(err, f.path, "write", f.off)
+	return n, err
 }
 
 // WriteAt changes bytes that were written.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.file.WriteAt(p, off)
-	return n, Fail(err, f.path, "write", off+int64(n))
+	return n, FailWrite(err, f.path, off, n, len(p))
 }
 
 // Commit gives the file its name. When it returns nil the file is there and,
-// unless NoSync was asked for, durable.
+// unless NoSync was asked for, durable. If the error is ErrCommitUnknown the
+// target is what it was before, or the new file; after any other it is what it
+// was before.
 func (f *File) Commit() error {
 	temp := f.file.Name()
 	if f.keep {
@@ -162,6 +184,10 @@ func (f *File) Commit() error {
 			return f.fail(err, "sync")
 		}
 	}
+	made, err := f.file.Stat()
+	if err != nil {
+		return f.fail(err, "temporary file")
+	}
 	if err := f.file.Close(); err != nil {
 		return f.fail(err, "close")
 	}
@@ -170,7 +196,9 @@ func (f *File) Commit() error {
 		rename = f.o.FS.Rename
 	}
 	if err := rename(temp, f.target); err != nil {
-		return f.fail(err, "rename")
+		if err = f.renamed(made, err); err != nil {
+			return err
+		}
 	}
 	f.done = true
 	f.unguard()
@@ -178,10 +206,30 @@ func (f *File) Commit() error {
 		return nil
 	}
 	if err := f.o.FS.SyncDir(filepath.Dir(f.target)); err != nil {
-		return f.fail(err, "sync of the directory (the file is there, its name may not outlive a crash)")
+		return unknown(f.fail(err, "sync of the directory (the file is there, its name may not outlive a crash)"))
 	}
 	return nil
 }
+
+// renamed finds out what a rename did that failed with err: a server may have
+// done it whose answer was lost. It returns nil if the file has its name.
+func (f *File) renamed(made fs.FileInfo, err error) error {
+	fail := f.fail(err, "rename")
+	fi, err := f.o.FS.Stat(f.target)
+	switch {
+	case err == nil && f.o.FS.SameFile(fi, made):
+		return nil
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		return fail
+	}
+	// The temporary name may be another writer's by now, so it stays; if it is
+	// still that of our file, the next writer of this target removes it.
+	f.done = true
+	f.unguard()
+	return unknown(Also(fail, f.fail(err, "destination")))
+}
+
+func unknown(err error) error { return fmt.Errorf("%w: %w", tensor.ErrCommitUnknown, err) }
 
 // Close ends the file. Without Commit before, nothing of it stays.
 func (f *File) Close() error {
@@ -191,5 +239,6 @@ func (f *File) Close() error {
 	f.done = true
 	defer f.unguard()
 	f.file.Close() // may be closed already
-	return f.fail(f.o.FS.Remove(f.file.Name()), "temporary file")
+	name := f.file.Name()
+	return f.fail(f.o.FS.Remove(name), "removal of the temporary file "+tensor.Escape(filepath.Base(name)))
 }

@@ -133,7 +133,8 @@ func missing(err error) bool {
 func linkNew(oldname, newname string) error {
 	err := os.Link(oldname, newname)
 	if err == nil {
-		return os.Remove(oldname)
+		os.Remove(oldname) // newname is there: that is what counts
+		return nil
 	}
 	if os.IsExist(err) {
 		return err
