@@ -53,6 +53,12 @@ type OpenOptions struct {
 	// last 64 KiB alone. Its header and root slots are then looked at by Verify
 	// only. Default: false.
 	TailFirst bool
+	// ReadMode says which way Read and ReadInto take to the bytes of raw
+	// tensors. Default: ReadAuto.
+	ReadMode ReadMode
+	// ReadWorkers limits the goroutines that share one Read or ReadInto. Default:
+	// 0, as many as GOMAXPROCS for a file, one for another source.
+	ReadWorkers int
 }
 
 // A File is an open tensor file: a snapshot of one generation, or a foreign
@@ -77,6 +83,7 @@ type File struct {
 	byName map[string]int
 
 	checked sync.Map // storage id -> *check
+	reads   readCounts
 	summary struct {
 		sync.Once
 		n   int

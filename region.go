@@ -171,9 +171,12 @@ func (r region) widest() int {
 
 const (
 	// pieceBytes is how much is copied between two looks at the context.
-	pieceBytes = 8 << 20
+	pieceBytes = 4 << 20
 	// blockBytes bounds what a stream of a strided tensor holds in memory.
 	blockBytes = 4 << 20
+	// acrossBytes bounds it where elements lie across the order in which they
+	// are written: the more of them at a time, the longer the runs that are read.
+	acrossBytes = 16 << 20
 )
 
 // readRegion copies r to dst, which has its shape and dtype.
@@ -182,139 +185,12 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	if err := ctx.Err(); err != nil || r.empty() {
 		return err
 	}
-	if t.f.opts.Verify == VerifyOnFirstUse {
-		if err := t.f.verifyOnce(t); err != nil {
-			return err
-		}
-	}
-	switch {
-	case t.st.Kind == StorageEncoded:
+	switch t.st.Kind {
+	case StorageEncoded:
 		return t.decodeRegion(ctx, dst, r)
-	case t.access().err == nil:
-		lease, err := t.f.m.Acquire()
-		if err != nil {
-			return err
-		}
-		defer lease.Release()
-		data := t.f.m.Bytes()[t.st.Offset : t.st.Offset+t.st.Size]
-		err = eachPiece(ctx, dst, r, func(dst tensor.View, r region) error {
-			src, err := tensor.NewView(data, r.dtype, r.shape, r.strides, r.offset, t.order)
-			if err != nil {
-				return err
-			}
-			return lease.Guard(func() error { return tensor.Copy(dst, src) })
-		})
-		if err != nil {
-			return err
-		}
-		return t.stillThere(lease, r)
+	default:
+		return t.readRaw(ctx, dst, r)
 	}
-	var buf []byte
-	return t.preadRegion(ctx, dst, r, &buf)
-}
-
-// stillThere reports an error of kind ErrChanged if the file no longer has the
-// bytes of r: what a mapping holds past the end of a file that was cut inside a
-// page reads as zeros and faults nowhere.
-func (t *Tensor) stillThere(l mmap.Lease, r region) error {
-	_, hi := r.reach()
-	var last [1]byte
-	_, err := l.ReadAt(last[:], t.st.Offset+hi-1)
-	return err
-}
-
-// eachPiece cuts r along axes where both sides can be cut until the pieces are
-// small enough, and calls fn for each.
-func eachPiece(ctx context.Context, dst tensor.View, r region, fn func(tensor.View, region) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	axis := r.widest()
-	if r.bytes() <= pieceBytes || axis < 0 {
-		return fn(dst, r)
-	}
-	return halves(dst, r, axis, func(dst tensor.View, r region) error { return eachPiece(ctx, dst, r, fn) })
-}
-
-// halves calls fn for the two halves of r along an axis.
-func halves(dst tensor.View, r region, axis int, fn func(tensor.View, region) error) error {
-	n := r.shape[axis]
-	for _, cut := range [2][2]int64{{0, n / 2}, {n / 2, n}} {
-		d, err := dst.Slice(axis, cut[0], cut[1], 1)
-		if err != nil {
-			return err
-		}
-		if err := fn(d, r.rows(axis, cut[0], cut[1])); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// preadRegion reads r with positioned reads: straight into dst where both are
-// contiguous, else through the spans that hold the elements. It keeps the
-// memory for them in buf.
-func (t *Tensor) preadRegion(ctx context.Context, dst tensor.View, r region, buf *[]byte) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	lo, hi := r.reach()
-	if dst.Order() == t.order && r.contiguous() {
-		if b, err := dst.Bytes(); err == nil {
-			for at := int64(0); at < int64(len(b)); at += pieceBytes {
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				if err := t.f.readAt(b[at:min(at+pieceBytes, int64(len(b)))], t.st.Offset+lo+at); err != nil {
-					return err
-				}
-			}
-			clearTails(b, r)
-			return nil
-		}
-	}
-	axis := r.widest()
-	if span := hi - lo; axis >= 0 && (span > pieceBytes || span > 1<<16 && span/16 > r.bytes()) {
-		return halves(dst, r, axis, func(dst tensor.View, r region) error { return t.preadRegion(ctx, dst, r, buf) })
-	}
-	b := scratch(buf, hi-lo)
-	if err := t.f.readAt(b, t.st.Offset+lo); err != nil {
-		return err
-	}
-	src, err := tensor.NewView(b, r.dtype, r.shape, r.strides, r.offset-lo, t.order)
-	if err != nil {
-		return err
-	}
-	return tensor.Copy(dst, src)
-}
-
-// clearTails zeroes what a file may hold behind the last element of a row of a
-// packed dtype, in the C-order image b of r.
-func clearTails(b []byte, r region) {
-	e, unit := int64(r.dtype.UnitElems), int64(r.dtype.UnitBytes)
-	if e < 2 || e*int64(r.dtype.Bits) != 8*unit {
-		return // not packed, or its bits are not known
-	}
-	n := r.shape[len(r.shape)-1]
-	keep := int(n%e) * int(r.dtype.Bits)
-	if keep == 0 {
-		return
-	}
-	row := (n/e + 1) * unit
-	for end := row; end <= int64(len(b)); end += row {
-		for i := range b[end-unit : end] {
-			p := &b[end-unit+int64(i)]
-			*p &= byte(1<<min(max(keep-8*i, 0), 8) - 1)
-		}
-	}
-}
-
-// scratch returns n bytes of *buf, which grows to hold them.
-func scratch(buf *[]byte, n int64) []byte {
-	if int64(cap(*buf)) < n {
-		*buf = make([]byte, n)
-	}
-	return (*buf)[:n]
 }
 
 // decodeRegion decodes the storage up to the last byte of r, once.
@@ -486,14 +362,35 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 		}
 		return all.WriteCOrder(out, tensor.LittleEndian)
 	}
-	b := blockWriter{t: t, out: out}
+	lease, err := t.f.m.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	b := blockWriter{t: t, lease: lease, out: out, most: blockBytes}
+	if r.across() {
+		b.most = acrossBytes
+	}
 	return b.write(ctx, r)
+}
+
+// across reports whether the axis that changes least often in C order is not
+// the one with the longest steps.
+func (r region) across() bool {
+	for axis, n := range r.shape {
+		if n > 1 {
+			return axis != r.widest()
+		}
+	}
+	return false
 }
 
 // blockWriter writes a region that is not mapped block by block in C order.
 type blockWriter struct {
 	t          *Tensor
+	lease      mmap.Lease
 	out        io.Writer
+	most       int64 // bytes of a block
 	block, buf []byte
 }
 
@@ -503,7 +400,7 @@ func (w *blockWriter) write(ctx context.Context, r region) error {
 		axis++
 	}
 	size := r.bytes()
-	if size > blockBytes && axis < len(r.shape) {
+	if size > w.most && axis < len(r.shape) {
 		n, cut := r.shape[axis], r.shape[axis]/2
 		if axis == len(r.shape)-1 {
 			cut -= cut % int64(r.dtype.UnitElems)
@@ -524,7 +421,7 @@ func (w *blockWriter) write(ctx context.Context, r region) error {
 	if err != nil {
 		return err
 	}
-	if err := w.t.preadRegion(ctx, block, r, &w.buf); err != nil {
+	if err := w.t.preadRegion(ctx, w.lease, block, r, &w.buf); err != nil {
 		return err
 	}
 	return block.WriteCOrder(w.out, tensor.LittleEndian)
@@ -550,6 +447,7 @@ func (t *Tensor) streamRegion(ctx context.Context, out io.Writer, r region) erro
 		if _, err := io.ReadFull(in, b); err != nil {
 			return streamError(err)
 		}
+		clearTailsFrom(b, r, at-lo)
 		if t.order == tensor.LittleEndian {
 			_, err = out.Write(b)
 		} else {

@@ -571,16 +571,28 @@ func (t *Tensor) Read(ctx context.Context, sel ...tensor.Selection) (tensor.View
 	if err := t.f.allow(t, r); err != nil {
 		return tensor.View{}, err
 	}
-	dst, err := tensor.Make(r.dtype, r.shape)
+	fresh := tensor.Make
+	if t.st.Kind == StorageRaw {
+		fresh = t.f.newResult
+	}
+	dst, err := fresh(r.dtype, r.shape)
 	if err != nil {
 		return tensor.View{}, located(err, t.f.Path(), t.name)
 	}
-	return dst, t.readRegion(ctx, dst, r)
+	if err := t.readRegion(ctx, dst, r); err != nil {
+		return tensor.View{}, err
+	}
+	return dst, nil
 }
 
 // ReadInto is Read into memory of the caller: dst has the dtype of t and the
-// shape of the selection, in any strides and byte order. If it fails, dst holds
-// anything.
+// shape of the selection, in any strides and byte order, without repeating
+// memory. If it fails, dst holds anything.
+//
+// Reads of some megabytes are shared by up to OpenOptions.ReadWorkers
+// goroutines, which have ended when it returns; ctx is looked at between pieces
+// of at most 4 MiB. What lies in the file as it does in dst is read to its place
+// at once. PlanRead tells which way the bytes take.
 func (t *Tensor) ReadInto(ctx context.Context, dst tensor.View, sel ...tensor.Selection) error {
 	r, err := t.region(sel...)
 	if err != nil {

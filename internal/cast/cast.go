@@ -7,7 +7,10 @@
 // the machine.
 package cast
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Plain is the set of fixed-size types without pointers that tensor memory may
 // be seen as.
@@ -63,4 +66,22 @@ func TypeOf[T any]() uintptr {
 func SizeOf[T any]() int {
 	var z T
 	return int(unsafe.Sizeof(z))
+}
+
+// Skew is how many bytes of b lie before the next multiple of n, a power of
+// two.
+func Skew(b []byte, n int) int {
+	return int(-uintptr(unsafe.Pointer(unsafe.SliceData(b))) & uintptr(n-1))
+}
+
+// Fresh is make([]byte, n) without the zeros: the bytes are whatever lay there,
+// so the caller writes every one of them before anyone else sees them. It is
+// ordinary memory of the garbage collector, and pages that the system has just
+// given stay untouched. For large n, from a few hundred KiB on.
+func Fresh(n int) []byte {
+	// A Builder is the one way to memory that is not cleared.
+	var s strings.Builder
+	s.Grow(max(n, 1))
+	s.WriteByte(0)
+	return unsafe.Slice(unsafe.StringData(s.String()), n)
 }

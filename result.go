@@ -1,0 +1,55 @@
+package tensorfile
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+const (
+	// largeResult is the size from which a result gets huge pages.
+	largeResult = 4 << 20
+	// maxResult stays below what makes the runtime panic; tensor.Make refuses it.
+	maxResult = 1 << (30 + 16*(^uint(0)>>63))
+)
+
+// newResult is tensor.Make without the zeros: every byte of it must be written
+// before a caller sees it. A large one is memory of the garbage collector as any
+// other, for which the system is asked to use huge pages, so that the faults of
+// fresh memory are few and are taken by the goroutines that fill it.
+func (f *File) newResult(d tensor.DType, s tensor.Shape) (tensor.View, error) {
+	n, err := tensor.ByteSize(d, s)
+	if err != nil || n < largeResult || n > maxResult {
+		return tensor.Make(d, s)
+	}
+	b := cast.Fresh(int(n))
+	if !hugePages(b) {
+		populate(b, f.workers(n))
+	}
+	return tensor.NewView(b, d, s.Clone(), nil, 0, tensor.HostOrder)
+}
+
+// populate makes the system give the pages of b, whose bytes mean nothing, in
+// large pieces and on several goroutines: page by page, and on one, it takes
+// twice as long.
+func populate(b []byte, workers int) {
+	const piece = 4 << 20
+	var next atomic.Int64
+	work := func() {
+		for {
+			at := int(next.Add(1)-1) * piece
+			if at >= len(b) {
+				return
+			}
+			touch(b[at:min(at+piece, len(b))])
+		}
+	}
+	var wg sync.WaitGroup
+	for range workers - 1 {
+		wg.Go(work)
+	}
+	work()
+	wg.Wait()
+}
