@@ -36,59 +36,59 @@ var cutForms = func() map[string]form {
 
 // callForms are the calls of the library that reach mapped bytes by themselves.
 var callForms = map[string]form{
-	"Read": func(v *victim) error { _, err := v.bytes.Read(ctx); return err },
-	"Read selection": func(v *victim) error {
+	"Read": func(v *torn) error { _, err := v.bytes.Read(ctx); return err },
+	"Read selection": func(v *torn) error {
 		_, err := v.floats.Read(ctx, tensor.Selection{{Kind: tensor.SelectRange, Start: tensor.None, Stop: tensor.None, Step: -1000}})
 		return err
 	},
-	"Read one element": func(v *victim) error {
+	"Read one element": func(v *torn) error {
 		_, err := v.words.Read(ctx, tensor.Selection{{Kind: tensor.SelectIndex, Start: -1}})
 		return err
 	},
-	"Read strided tensor": func(v *victim) error { return readNamed(v, "back") },
-	"ReadInto": func(v *victim) error {
+	"Read strided tensor": func(v *torn) error { return readNamed(v, "back") },
+	"ReadInto": func(v *torn) error {
 		dst, err := tensor.Make(tensor.F32, v.floats.Shape())
 		return errors.Join(err, v.floats.ReadInto(ctx, dst))
 	},
-	"ReadInto backward": func(v *victim) error {
+	"ReadInto backward": func(v *torn) error {
 		dst, _ := tensor.Make(tensor.F32, v.floats.Shape())
 		dst, err := dst.Flip(0)
 		return errors.Join(err, v.floats.ReadInto(ctx, dst))
 	},
-	"ReadInto big-endian": func(v *victim) error {
+	"ReadInto big-endian": func(v *torn) error {
 		dst, err := tensor.NewView(make([]byte, cutSize), tensor.U64, v.words.Shape(), nil, 0, tensor.BigEndian)
 		return errors.Join(err, v.words.ReadInto(ctx, dst))
 	},
-	"WriteCOrder discard": func(v *victim) error { return v.bytes.WriteCOrder(ctx, io.Discard) },
-	"WriteCOrder buffer":  func(v *victim) error { return v.bytes.WriteCOrder(ctx, new(bytes.Buffer)) },
-	"WriteCOrder hash":    func(v *victim) error { return v.bytes.WriteCOrder(ctx, sha256.New()) },
-	"WriteCOrder gzip":    func(v *victim) error { return v.bytes.WriteCOrder(ctx, gzip.NewWriter(io.Discard)) },
-	"WriteCOrder file":    func(v *victim) error { return toFile(v, v.bytes.WriteCOrder) },
-	"WriteCOrder pipe":    func(v *victim) error { return toPipe(v, v.bytes.WriteCOrder) },
-	"WriteOrder":          func(v *victim) error { return v.words.WriteOrder(ctx, io.Discard, []int{0}) },
-	"Data of bools":       func(v *victim) error { _, err := tensorfile.Data[bool](v.flags); return err },
-	"AcquireData of bools": func(v *victim) error {
+	"WriteCOrder discard": func(v *torn) error { return v.bytes.WriteCOrder(ctx, io.Discard) },
+	"WriteCOrder buffer":  func(v *torn) error { return v.bytes.WriteCOrder(ctx, new(bytes.Buffer)) },
+	"WriteCOrder hash":    func(v *torn) error { return v.bytes.WriteCOrder(ctx, sha256.New()) },
+	"WriteCOrder gzip":    func(v *torn) error { return v.bytes.WriteCOrder(ctx, gzip.NewWriter(io.Discard)) },
+	"WriteCOrder file":    func(v *torn) error { return toFile(v, v.bytes.WriteCOrder) },
+	"WriteCOrder pipe":    func(v *torn) error { return toPipe(v, v.bytes.WriteCOrder) },
+	"WriteOrder":          func(v *torn) error { return v.words.WriteOrder(ctx, io.Discard, []int{0}) },
+	"Data of bools":       func(v *torn) error { _, err := tensorfile.Data[bool](v.flags); return err },
+	"AcquireData of bools": func(v *torn) error {
 		_, l, err := tensorfile.AcquireData[bool](v.flags)
 		l.Release()
 		return err
 	},
-	"View of bools": func(v *victim) error { _, err := tensorfile.View[bool](v.flags); return err },
-	"Verify": func(v *victim) error {
+	"View of bools": func(v *torn) error { _, err := tensorfile.View[bool](v.flags); return err },
+	"Verify": func(v *torn) error {
 		r, err := v.f.Verify(ctx, nil)
 		if err == nil {
 			err = errors.Join(r.Findings...)
 		}
 		return err
 	},
-	"Tensor.Hash": func(v *victim) error { _, err := v.bytes.Hash(ctx); return err },
-	"File.Hash":   func(v *victim) error { _, err := v.f.Hash(ctx, nil); return err },
-	"File.Hashes": func(v *victim) (last error) {
+	"Tensor.Hash": func(v *torn) error { _, err := v.bytes.Hash(ctx); return err },
+	"File.Hash":   func(v *torn) error { _, err := v.f.Hash(ctx, nil); return err },
+	"File.Hashes": func(v *torn) (last error) {
 		for _, err := range v.f.Hashes(ctx, nil) {
 			last = errors.Join(last, err)
 		}
 		return last
 	},
-	"Writer.Copy": func(v *victim) error {
+	"Writer.Copy": func(v *torn) error {
 		w, err := tensorfile.Create(filepath.Join(v.dir, "copy"), nil)
 		if err != nil {
 			return err
@@ -96,7 +96,7 @@ var callForms = map[string]form{
 		defer w.Close()
 		return w.Copy(ctx, tensorfile.Item{Tensor: v.bytes})
 	},
-	"Writer.Copy of a part": func(v *victim) error {
+	"Writer.Copy of a part": func(v *torn) error {
 		x, err := v.other.Tensor("second")
 		w, e := tensorfile.NewWriter(io.Discard, nil)
 		if err = errors.Join(err, e, w.Copy(ctx, tensorfile.Item{Tensor: x})); err != nil {
@@ -104,47 +104,47 @@ var callForms = map[string]form{
 		}
 		return w.Copy(ctx, tensorfile.Item{Tensor: v.floats, Name: "f"})
 	},
-	"Writer.Add": inside(func(v *victim, _ []byte) error {
+	"Writer.Add": inside(func(v *torn, _ []byte) error {
 		x, err := v.bytes.View()
 		w, e := tensorfile.NewWriter(io.Discard, nil)
 		return errors.Join(err, e, w.Add(ctx, "x", x, nil))
 	}),
-	"Writer.Add small": inside(func(v *victim, _ []byte) error {
+	"Writer.Add small": inside(func(v *torn, _ []byte) error {
 		x, err := v.bytes.View()
 		y, e := x.Slice(0, -100, tensor.None, 1)
 		w, e2 := tensorfile.NewWriter(io.Discard, nil)
 		return errors.Join(err, e, e2, w.Add(ctx, "x", y, nil))
 	}),
-	"Repack": func(v *victim) error {
+	"Repack": func(v *torn) error {
 		_, err := tensorfile.Repack(ctx, v.f, filepath.Join(v.dir, "repacked"), nil)
 		return err
 	},
-	"Repack in place": func(v *victim) error {
+	"Repack in place": func(v *torn) error {
 		_, err := tensorfile.Repack(ctx, v.f, v.path, nil)
 		return err
 	},
-	"Recover": func(v *victim) error {
+	"Recover": func(v *torn) error {
 		_, err := tensorfile.RecoverMap(ctx, v.byPread, filepath.Join(v.dir, "recovered"), fsys.OS)
 		return err
 	},
-	"Tensor":   func(v *victim) error { _, err := v.f.Tensor("second"); return err },
-	"Attrs":    func(v *victim) error { _, err := v.f.Attrs(); return err },
-	"Len":      func(v *victim) error { _, err := v.f.Len(); return err },
-	"Names":    func(v *victim) error { return lastOf(maps.Collect(v.f.Names())) },
-	"Tensors":  func(v *victim) error { return lastOf(maps.Collect(v.f.Tensors())) },
-	"Usage":    func(v *victim) error { _, err := v.f.Usage(ctx); return err },
-	"Changes":  func(v *victim) error { _, err := v.f.Changes(ctx, 1, 2); return err },
-	"Check":    func(v *victim) error { return v.f.Check() },
-	"Refresh":  func(v *victim) error { _, err := v.f.Refresh(); return err },
-	"Populate": func(v *victim) error { return v.f.Map().Advise(0, -1, mmap.Populate) },
-	"Map.ReadAt": func(v *victim) error {
+	"Tensor":   func(v *torn) error { _, err := v.f.Tensor("second"); return err },
+	"Attrs":    func(v *torn) error { _, err := v.f.Attrs(); return err },
+	"Len":      func(v *torn) error { _, err := v.f.Len(); return err },
+	"Names":    func(v *torn) error { return lastOf(maps.Collect(v.f.Names())) },
+	"Tensors":  func(v *torn) error { return lastOf(maps.Collect(v.f.Tensors())) },
+	"Usage":    func(v *torn) error { _, err := v.f.Usage(ctx); return err },
+	"Changes":  func(v *torn) error { _, err := v.f.Changes(ctx, 1, 2); return err },
+	"Check":    func(v *torn) error { return v.f.Check() },
+	"Refresh":  func(v *torn) error { _, err := v.f.Refresh(); return err },
+	"Populate": func(v *torn) error { return v.f.Map().Advise(0, -1, mmap.Populate) },
+	"Map.ReadAt": func(v *torn) error {
 		_, err := v.f.Map().ReadAt(make([]byte, 10), cutKeep+5000)
 		return err
 	},
-	"Map.Guard": func(v *victim) error {
+	"Map.Guard": func(v *torn) error {
 		return v.f.Map().Guard(func() error { touched += v.f.Map().Bytes()[cutKeep+5000]; return nil })
 	},
-	"Map.Enter": func(v *victim) (err error) {
+	"Map.Enter": func(v *torn) (err error) {
 		fence, err := v.f.Map().Enter()
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ var callForms = map[string]form{
 		touched += v.data[cutKeep+5000]
 		return nil
 	},
-	"Lease.Guard": func(v *victim) error {
+	"Lease.Guard": func(v *torn) error {
 		l, err := v.words.Lease()
 		if err != nil {
 			return err
@@ -161,15 +161,15 @@ var callForms = map[string]form{
 		defer l.Release()
 		return l.Guard(func() error { touched += byte(v.numbers[len(v.numbers)-1]); return nil })
 	},
-	"Generations": func(v *victim) (last error) {
+	"Generations": func(v *torn) (last error) {
 		for _, err := range v.f.Generations(ctx) {
 			last = err
 		}
 		return last
 	},
-	"compare.Files":   func(v *victim) error { return compared(v.f, v.other) },
-	"compare.Files 2": func(v *victim) error { return compared(v.other, v.f) },
-	"compare.Tensors": func(v *victim) error {
+	"compare.Files":   func(v *torn) error { return compared(v.f, v.other) },
+	"compare.Files 2": func(v *torn) error { return compared(v.other, v.f) },
+	"compare.Tensors": func(v *torn) error {
 		other, err := v.other.Tensor("floats")
 		if err != nil {
 			return err
@@ -180,21 +180,21 @@ var callForms = map[string]form{
 		}
 		return err
 	},
-	"convert to npz": func(v *victim) error {
+	"convert to npz": func(v *torn) error {
 		w, ok := convert.ByName("npz")
 		if !ok {
 			return errors.New("no npz")
 		}
 		return w.Write(ctx, io.Discard, []convert.Source{{As: "a", Tensor: v.floats}, {As: "b", Tensor: v.bytes}}, &convert.WriteOptions{})
 	},
-	"convert to npy": func(v *victim) error {
+	"convert to npy": func(v *torn) error {
 		w, ok := convert.ByName("npy")
 		if !ok {
 			return errors.New("no npy")
 		}
 		return w.Write(ctx, io.Discard, []convert.Source{{As: "a", Tensor: v.words}}, &convert.WriteOptions{})
 	},
-	"stats": func(v *victim) error {
+	"stats": func(v *torn) error {
 		return v.floats.Guard(func(x tensor.View) error {
 			a, err := stats.New(tensor.F32, nil)
 			if err != nil {
@@ -203,15 +203,15 @@ var callForms = map[string]form{
 			return a.Add(x)
 		})
 	},
-	"View on first use":   func(v *victim) error { _, err := v.first.View(); return err },
-	"Read on first use":   func(v *victim) error { _, err := v.first.Read(ctx); return err },
-	"Write on first use":  func(v *victim) error { return v.first.WriteCOrder(ctx, io.Discard) },
-	"Data on first use":   func(v *victim) error { _, err := tensorfile.Data[byte](v.first); return err },
-	"Guard on first use":  func(v *victim) error { return v.first.Guard(func(tensor.View) error { return nil }) },
-	"lookup on first use": func(v *victim) error { _, err := v.lazy.Tensor("second"); return err },
+	"View on first use":   func(v *torn) error { _, err := v.first.View(); return err },
+	"Read on first use":   func(v *torn) error { _, err := v.first.Read(ctx); return err },
+	"Write on first use":  func(v *torn) error { return v.first.WriteCOrder(ctx, io.Discard) },
+	"Data on first use":   func(v *torn) error { _, err := tensorfile.Data[byte](v.first); return err },
+	"Guard on first use":  func(v *torn) error { return v.first.Guard(func(tensor.View) error { return nil }) },
+	"lookup on first use": func(v *torn) error { _, err := v.lazy.Tensor("second"); return err },
 }
 
-func readNamed(v *victim, name string) error {
+func readNamed(v *torn, name string) error {
 	t, err := v.f.Tensor(name)
 	if err != nil {
 		return err
@@ -242,7 +242,7 @@ func compared(a, b *tensorfile.File) (last error) {
 }
 
 // toFile gives mapped bytes to write(2).
-func toFile(v *victim, write func(context.Context, io.Writer) error) error {
+func toFile(v *torn, write func(context.Context, io.Writer) error) error {
 	out, err := os.CreateTemp(v.dir, "")
 	if err != nil {
 		return err
@@ -252,7 +252,7 @@ func toFile(v *victim, write func(context.Context, io.Writer) error) error {
 }
 
 // toPipe is toFile with a pipe, which takes a little at a time.
-func toPipe(_ *victim, write func(context.Context, io.Writer) error) error {
+func toPipe(_ *torn, write func(context.Context, io.Writer) error) error {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return err

@@ -59,13 +59,13 @@ var insideForms = map[string]form{
 	"load big-endian":   touch(func(b []byte) { number += int(binary.BigEndian.Uint32(b[8:])) }),
 	"load array":        touch(func(b []byte) { anything = [200]byte(b[64:]) }),
 	"load through any":  touch(func(b []byte) { anything = any(b[5]) }),
-	"load complex":      inside(func(v *victim, _ []byte) error { anything = v.doubles[len(v.doubles)-1]; return nil }),
-	"load atomic":       inside(func(v *victim, _ []byte) error { number += int(atomic.LoadUint64(&v.numbers[cutKeep])); return nil }),
-	"sum of float32":    inside(func(v *victim, _ []byte) error { anything = total(v.reals); return nil }),
-	"sum of uint64":     inside(func(v *victim, _ []byte) error { anything = total(v.numbers); return nil }),
-	"sum under a lease": inside(func(v *victim, _ []byte) error { anything = total(v.leased); return nil }),
+	"load complex":      inside(func(v *torn, _ []byte) error { anything = v.doubles[len(v.doubles)-1]; return nil }),
+	"load atomic":       inside(func(v *torn, _ []byte) error { number += int(atomic.LoadUint64(&v.numbers[cutKeep])); return nil }),
+	"sum of float32":    inside(func(v *torn, _ []byte) error { anything = total(v.reals); return nil }),
+	"sum of uint64":     inside(func(v *torn, _ []byte) error { anything = total(v.numbers); return nil }),
+	"sum under a lease": inside(func(v *torn, _ []byte) error { anything = total(v.leased); return nil }),
 	"store":             touch(func(b []byte) { b[9] = 1 }),
-	"add atomic":        inside(func(v *victim, _ []byte) error { atomic.AddUint64(&v.numbers[cutKeep], 1); return nil }),
+	"add atomic":        inside(func(v *torn, _ []byte) error { atomic.AddUint64(&v.numbers[cutKeep], 1); return nil }),
 	"copy out":          touch(func(b []byte) { number += copy(make([]byte, 70000), b) }),
 	"copy in":           touch(func(b []byte) { number += copy(b, make([]byte, 70000)) }),
 	"copy inside":       touch(func(b []byte) { number += copy(b, b[5000:]) }),
@@ -121,10 +121,10 @@ var insideForms = map[string]form{
 	"sort.Search":      touch(func(b []byte) { number += sort.Search(len(b), func(i int) bool { return b[i] > 9 }) }),
 	"slices.Max":       touch(func(b []byte) { touched += slices.Max(b) }),
 	"slices.Sort":      touch(func(b []byte) { slices.Sort(b[:500]) }),
-	"slices.Index":     inside(func(v *victim, _ []byte) error { number += slices.Index(v.numbers, 9); return nil }),
+	"slices.Index":     inside(func(v *torn, _ []byte) error { number += slices.Index(v.numbers, 9); return nil }),
 	"json":             touch(func(b []byte) { anything = json.Unmarshal(b[:200], new(any)) }),
 	"json.Valid":       touch(func(b []byte) { anything = json.Valid(b[:200]) }),
-	"json.Marshal":     inside(func(v *victim, _ []byte) error { _, err := json.Marshal(v.numbers); return err }),
+	"json.Marshal":     inside(func(v *torn, _ []byte) error { _, err := json.Marshal(v.numbers); return err }),
 	"xml":              touch(func(b []byte) { anything = xml.Unmarshal(b[:200], new(struct{})) }),
 	"gob":              touch(func(b []byte) { gob.NewEncoder(io.Discard).Encode(b[:200]) }),
 	"binary.Read":      touch(func(b []byte) { binary.Read(bytes.NewReader(b), binary.LittleEndian, new([9]uint32)) }),
@@ -142,18 +142,18 @@ var insideForms = map[string]form{
 	"second panic":      touch(func(b []byte) { defer func() { touched += b[3] }(); panic("first") }),
 	"deep stack":        touch(func(b []byte) { number += deep(b, 5000) }),
 	"twice":             touch(touchTwice),
-	"nested": inside(func(v *victim, b []byte) error {
+	"nested": inside(func(v *torn, b []byte) error {
 		return v.words.Guard(func(tensor.View) error { touched += b[0]; return nil })
 	}),
 	"nested elsewhere": inside(nestedElsewhere),
-	"goroutine of its own Guard": inside(func(v *victim, b []byte) error {
+	"goroutine of its own Guard": inside(func(v *torn, b []byte) error {
 		done := make(chan error)
 		for range 2 {
 			go func() { done <- v.bytes.Guard(func(tensor.View) error { touchByte(b); return nil }) }()
 		}
 		return errors.Join(<-done, <-done)
 	}),
-	"goroutine under the lease": inside(func(v *victim, b []byte) error {
+	"goroutine under the lease": inside(func(v *torn, b []byte) error {
 		l, err := v.bytes.Lease()
 		if err != nil {
 			return err
@@ -165,13 +165,13 @@ var insideForms = map[string]form{
 	}),
 
 	// System calls, which do not fault.
-	"write to file": inside(func(v *victim, b []byte) error {
+	"write to file": inside(func(v *torn, b []byte) error {
 		return toFile(v, func(_ context.Context, w io.Writer) error { _, err := w.Write(b); return err })
 	}),
-	"write to pipe": inside(func(v *victim, b []byte) error {
+	"write to pipe": inside(func(v *torn, b []byte) error {
 		return toPipe(v, func(_ context.Context, w io.Writer) error { _, err := w.Write(b); return err })
 	}),
-	"read into": inside(func(v *victim, b []byte) error {
+	"read into": inside(func(v *torn, b []byte) error {
 		in, err := os.Open(os.DevNull)
 		if err == nil {
 			defer in.Close()
@@ -186,38 +186,38 @@ var insideForms = map[string]form{
 	}),
 
 	// The calls of package tensor.
-	"tensor.Copy": views(func(v *victim, x tensor.View) error { return tensor.Copy(must2(tensor.Make(x.DType(), x.Shape())), x) }),
-	"tensor.Copy turned": views(func(v *victim, x tensor.View) error {
+	"tensor.Copy": views(func(v *torn, x tensor.View) error { return tensor.Copy(must2(tensor.Make(x.DType(), x.Shape())), x) }),
+	"tensor.Copy turned": views(func(v *torn, x tensor.View) error {
 		return tensor.Copy(must2(must2(tensor.Make(x.DType(), x.Shape())).Flip(0)), x)
 	}),
-	"tensor.Copy into": views(func(v *victim, x tensor.View) error {
+	"tensor.Copy into": views(func(v *torn, x tensor.View) error {
 		x = must2(x.Slice(0, cutKeep, tensor.None, 1))
 		return tensor.Copy(x, must2(tensor.Make(x.DType(), x.Shape())))
 	}),
-	"tensor.Cast": views(func(v *victim, x tensor.View) error { return tensor.Cast(must2(tensor.Make(tensor.F64, x.Shape())), x) }),
-	"View.Cast":   views(func(v *victim, x tensor.View) error { _, err := x.Cast(tensor.F16); return err }),
-	"tensor.Equal": views(func(v *victim, x tensor.View) error {
+	"tensor.Cast": views(func(v *torn, x tensor.View) error { return tensor.Cast(must2(tensor.Make(tensor.F64, x.Shape())), x) }),
+	"View.Cast":   views(func(v *torn, x tensor.View) error { _, err := x.Cast(tensor.F16); return err }),
+	"tensor.Equal": views(func(v *torn, x tensor.View) error {
 		_, err := tensor.Equal(x, must2(must2(v.other.Tensor("floats")).View()))
 		return err
 	}),
-	"View.Clone":       views(func(v *victim, x tensor.View) error { _, err := x.Clone(); return err }),
-	"View.String":      views(func(v *victim, x tensor.View) error { anything = x.String(); return nil }),
-	"tensor.Fprint":    views(func(v *victim, x tensor.View) error { return tensor.Fprint(io.Discard, x, nil) }),
-	"View.WriteCOrder": views(func(v *victim, x tensor.View) error { return x.WriteCOrder(io.Discard, tensor.BigEndian) }),
-	"View.Float64At":   views(func(v *victim, x tensor.View) error { _, err := x.Float64At(x.Shape()[0] - 1); return err }),
-	"View.UnitAt": views(func(v *victim, x tensor.View) error {
+	"View.Clone":       views(func(v *torn, x tensor.View) error { _, err := x.Clone(); return err }),
+	"View.String":      views(func(v *torn, x tensor.View) error { anything = x.String(); return nil }),
+	"tensor.Fprint":    views(func(v *torn, x tensor.View) error { return tensor.Fprint(io.Discard, x, nil) }),
+	"View.WriteCOrder": views(func(v *torn, x tensor.View) error { return x.WriteCOrder(io.Discard, tensor.BigEndian) }),
+	"View.Float64At":   views(func(v *torn, x tensor.View) error { _, err := x.Float64At(x.Shape()[0] - 1); return err }),
+	"View.UnitAt": views(func(v *torn, x tensor.View) error {
 		b, err := x.UnitAt(x.Shape()[0] - 1)
 		touched += b[0]
 		return err
 	}),
-	"tensor.ReadElem": views(func(v *victim, x tensor.View) error {
+	"tensor.ReadElem": views(func(v *torn, x tensor.View) error {
 		_, err := tensor.ReadElem[float32](x, x.Shape()[0]-1)
 		return err
 	}),
-	"Strided.At":  inside(func(v *victim, _ []byte) error { anything = v.strided.At(cutSize/4 - 1); return nil }),
-	"Strided.All": inside(func(v *victim, _ []byte) error { return ranged(v.strided.All()) }),
-	"Span":        views(func(v *victim, x tensor.View) error { s := x.Span(); touched += s[len(s)-1]; return nil }),
-	"Data inside Guard": inside(func(v *victim, _ []byte) error {
+	"Strided.At":  inside(func(v *torn, _ []byte) error { anything = v.strided.At(cutSize/4 - 1); return nil }),
+	"Strided.All": inside(func(v *torn, _ []byte) error { return ranged(v.strided.All()) }),
+	"Span":        views(func(v *torn, x tensor.View) error { s := x.Span(); touched += s[len(s)-1]; return nil }),
+	"Data inside Guard": inside(func(v *torn, _ []byte) error {
 		s, err := tensorfile.Data[uint64](v.words)
 		number += int(s[len(s)-1])
 		return err
@@ -232,8 +232,8 @@ func must2[T any](v T, err error) T {
 }
 
 // views runs fn inside Guard on the whole tensor of floats.
-func views(fn func(v *victim, x tensor.View) error) form {
-	return func(v *victim) error {
+func views(fn func(v *torn, x tensor.View) error) form {
+	return func(v *torn) error {
 		return v.floats.Guard(func(x tensor.View) error { return fn(v, x) })
 	}
 }
@@ -334,7 +334,7 @@ func touchTwice(b []byte) {
 
 // nestedElsewhere faults inside a guarded call of another file: the error is
 // that of the file that was touched.
-func nestedElsewhere(v *victim, b []byte) error {
+func nestedElsewhere(v *torn, b []byte) error {
 	x, err := v.other.Tensor("bytes")
 	if err != nil {
 		return err

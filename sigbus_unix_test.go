@@ -29,8 +29,8 @@ const (
 	cutKeep = 64 << 10 // what is left of the file: whole pages everywhere
 )
 
-// victim is a file that another process has cut short since it was opened.
-type victim struct {
+// torn is a file that another process has cut short since it was opened.
+type torn struct {
 	path, dir string
 	size      int64 // before the cut
 	f         *tensorfile.File
@@ -50,11 +50,11 @@ type victim struct {
 }
 
 // form is a way to touch what the file has lost.
-type form func(v *victim) error
+type form func(v *torn) error
 
 // inside is a form of code that a caller runs inside Guard on lost bytes.
-func inside(fn func(v *victim, b []byte) error) form {
-	return func(v *victim) error {
+func inside(fn func(v *torn, b []byte) error) form {
+	return func(v *torn) error {
 		return v.bytes.Guard(func(x tensor.View) error {
 			b, err := x.Bytes()
 			if err != nil {
@@ -67,7 +67,7 @@ func inside(fn func(v *victim, b []byte) error) form {
 
 // touch is inside for code without errors.
 func touch(fn func(b []byte)) form {
-	return inside(func(_ *victim, b []byte) error { fn(b); return nil })
+	return inside(func(_ *torn, b []byte) error { fn(b); return nil })
 }
 
 // cutTemplate writes the file that all forms work on. The odd generation makes
@@ -90,9 +90,9 @@ func cutTemplate(t testing.TB, path string) {
 	edit(t, path, func(w *tensorfile.Writer) { put(t, w, "second", []byte("of another generation")) })
 }
 
-// openVictim opens everything that forms need, and touches every page.
-func openVictim(path, other string) (*victim, error) {
-	v := &victim{path: path, dir: path + ".d"}
+// openTorn opens everything that forms need, and touches every page.
+func openTorn(path, other string) (*torn, error) {
+	v := &torn{path: path, dir: path + ".d"}
 	var err error
 	keep := func(e error) {
 		if err == nil {
@@ -146,7 +146,7 @@ func openVictim(path, other string) (*victim, error) {
 }
 
 // bitten says what is wrong with the error of a form; "" if nothing is.
-func (v *victim) bitten(err error) string {
+func (v *torn) bitten(err error) string {
 	var e *tensorfile.Error
 	switch {
 	case err == nil:
@@ -169,7 +169,7 @@ func init() {
 func cutChild(arg string) int {
 	name, arg, _ := strings.Cut(arg, "|")
 	path, other, _ := strings.Cut(arg, "|")
-	v, err := openVictim(path, other)
+	v, err := openTorn(path, other)
 	if err != nil || !v.f.Info().Mapped {
 		fmt.Println("cannot map:", err)
 		return 4
@@ -268,12 +268,12 @@ func TestCutWhileMapped(t *testing.T) {
 // hands out such bytes tells them. (Foreign code is the third; there is none
 // here.)
 var unfenced = map[string]form{
-	"channel send": inside(func(v *victim, _ []byte) error {
+	"channel send": inside(func(v *torn, _ []byte) error {
 		ch := make(chan complex128, 1)
 		ch <- v.doubles[len(v.doubles)-1]
 		return nil
 	}),
-	"goroutine of the caller": inside(func(_ *victim, b []byte) error {
+	"goroutine of the caller": inside(func(_ *torn, b []byte) error {
 		done := make(chan bool)
 		go func() { touched += b[0]; close(done) }()
 		select {
@@ -287,7 +287,7 @@ var unfenced = map[string]form{
 func unfencedChild(arg string) int {
 	name, arg, _ := strings.Cut(arg, "|")
 	path, other, _ := strings.Cut(arg, "|")
-	v, err := openVictim(path, other)
+	v, err := openTorn(path, other)
 	if err != nil {
 		fmt.Println(err)
 		return 4
