@@ -440,57 +440,81 @@ func (w *Writer) put(rec format.TensorRecord) {
 // Delete removes the tensor called name, with its parts if it is a composite.
 // Its bytes stay in the file, for older generations, until a repack.
 func (w *Writer) Delete(name string) error {
-	if _, err := w.existing(name); err != nil {
+	recs, err := w.records(name)
+	if err != nil {
 		return err
 	}
-	return located(w.each(name, func(rec *format.TensorRecord) error {
-		w.put(format.TensorRecord{Name: rec.Name, Kind: format.KindDeleted})
-		return nil
-	}), w.path, name)
+	w.drop(recs)
+	return nil
 }
 
 // Rename gives the tensor called name, with its parts, another name, which must
 // be free.
 func (w *Writer) Rename(name, to string) error {
-	if err := w.CopyTensor(name, to); err != nil {
+	recs, err := w.copyOf(name, to)
+	if err != nil {
 		return err
 	}
-	return w.Delete(name)
+	w.name(recs, name, to)
+	w.drop(recs)
+	return nil
 }
 
 // CopyTensor gives the tensor called name a second name, which must be free.
 // Both share their bytes; their attributes are their own.
 func (w *Writer) CopyTensor(name, to string) error {
-	if _, err := w.existing(name); err != nil {
-		return err
-	}
-	if err := w.free(to); err != nil {
-		return err
-	}
-	return located(w.each(name, func(rec *format.TensorRecord) error {
-		c := *rec
-		c.Name = to + rec.Name[len(name):]
-		w.put(c)
-		return nil
-	}), w.path, name)
-}
-
-// each calls fn with the record of a tensor and of each of its parts.
-func (w *Writer) each(name string, fn func(*format.TensorRecord) error) error {
-	parts, err := w.parts(name)
+	recs, err := w.copyOf(name, to)
 	if err != nil {
 		return err
 	}
+	w.name(recs, name, to)
+	return nil
+}
+
+// copyOf returns the records of a tensor that is to have the name to as well.
+func (w *Writer) copyOf(name, to string) ([]format.TensorRecord, error) {
+	recs, err := w.records(name)
+	if err == nil {
+		err = w.free(to)
+	}
+	return recs, err
+}
+
+// records returns the records of a tensor and of each of its parts. An edit
+// reads all that it needs before it changes anything.
+func (w *Writer) records(name string) ([]format.TensorRecord, error) {
+	if _, err := w.existing(name); err != nil {
+		return nil, err
+	}
+	parts, err := w.parts(name)
+	if err != nil {
+		return nil, located(err, w.path, name)
+	}
+	var recs []format.TensorRecord
 	for _, key := range append([]string{name}, parts...) {
 		rec, err := w.find(key)
-		if err == nil && rec != nil {
-			err = fn(rec)
-		}
 		if err != nil {
-			return err
+			return nil, located(err, w.path, name)
+		}
+		if rec != nil {
+			recs = append(recs, *rec)
 		}
 	}
-	return nil
+	return recs, nil
+}
+
+// name puts records under the name to, too.
+func (w *Writer) name(recs []format.TensorRecord, name, to string) {
+	for _, rec := range recs {
+		rec.Name = to + rec.Name[len(name):]
+		w.put(rec)
+	}
+}
+
+func (w *Writer) drop(recs []format.TensorRecord) {
+	for i := range recs {
+		w.put(format.TensorRecord{Name: recs[i].Name, Kind: format.KindDeleted})
+	}
 }
 
 // free reports an error if name cannot be given to a tensor.

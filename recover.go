@@ -187,19 +187,11 @@ func (r *rescuer) destination(dst string) error {
 	if r.o.DryRun {
 		return nil
 	}
-	source, err := r.o.fs.Resolve(r.f.Path())
+	same, err := atomicfile.Same(r.o.fs, r.f.Path(), dst)
 	if err != nil {
-		return nil // no file, then
+		return err
 	}
-	target, err := r.o.fs.Resolve(dst)
-	if err != nil {
-		return atomicfile.Fail(err, dst, "path", -1)
-	}
-	a, err := r.o.fs.Stat(source)
-	if err != nil {
-		return nil
-	}
-	if b, err := r.o.fs.Stat(target); err == nil && r.o.fs.SameFile(a, b) {
+	if same {
 		return &Error{Kind: ErrPath, Path: dst, Offset: -1, Field: "destination", Got: "the damaged file", Want: "another name: it stays as it is"}
 	}
 	return atomicfile.Check(dst, &atomicfile.Options{Overwrite: r.o.Overwrite, FS: r.o.fs})

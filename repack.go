@@ -143,8 +143,11 @@ func (p *repacker) lockSource() error {
 	}
 	if !p.res.InPlace {
 		f, err := p.o.fs.OpenWrite(source)
-		if err != nil {
+		if errors.Is(err, fs.ErrPermission) || fsys.IsReadOnly(err) {
 			return nil // then nobody else of us writes it either
+		}
+		if err != nil {
+			return atomicfile.Fail(err, path, "open for writing", -1)
 		}
 		f.Close()
 	}

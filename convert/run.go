@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/internal/fsys"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -206,15 +206,15 @@ func (j *job) target(inputs []string) error {
 		}
 		return nil
 	}
-	fi, err := os.Stat(j.out) // follows links, as writing does
-	if err == nil {
-		for _, in := range inputs {
-			if in == Stream {
-				continue
-			}
-			if ifi, err := os.Stat(in); err == nil && os.SameFile(fi, ifi) {
-				return j.fail(tensorfile.ErrPath, "output", "the same file as the input "+tensor.Quote(in), "another file")
-			}
+	for _, in := range inputs {
+		if in == Stream || schemeOf(in) != "" {
+			continue
+		}
+		switch same, err := atomicfile.Same(fsys.Default(), in, j.out); {
+		case err != nil:
+			return err
+		case same:
+			return j.fail(tensorfile.ErrPath, "output", "the same file as the input "+tensor.Quote(in), "another file")
 		}
 	}
 	return atomicfile.Check(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite})
@@ -276,7 +276,7 @@ func (j *job) open(ctx context.Context, inputs []string) error {
 }
 
 // write writes the output.
-func (j *job) write(ctx context.Context) error {
+func (j *job) write(ctx context.Context) (err error) {
 	if j.native {
 		return j.writeNative(ctx)
 	}
@@ -291,7 +291,7 @@ func (j *job) write(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { err = atomicfile.Also(err, f.Close()) }()
 	b := bufio.NewWriterSize(j.progress(f), writeBuffer)
 	if err = j.format.Write(ctx, b, j.sources(), &j.o.Write); err == nil {
 		err = b.Flush()
@@ -356,7 +356,7 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer w.Close()
+	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	attrs, err := j.fileAttrs()
 	if err == nil && len(attrs) > 0 {
 		err = w.SetAttrs(attrs)

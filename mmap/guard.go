@@ -114,8 +114,8 @@ func (m *Map) FaultError(err error, off int64) error {
 		return err
 	}
 	var e *tensor.Error
-	if errors.As(err, &e) && (e.Kind == tensor.ErrChanged || e.Kind == tensor.ErrIO) {
-		return err // translated before
+	if errors.As(err, &e) && e.Path == m.path && (e.Kind == tensor.ErrChanged || e.Kind == tensor.ErrIO) {
+		return err // translated before, and not the output's word for it
 	}
 	if size, e := m.currentSize(); e == nil && size < int64(len(m.Bytes())) {
 		off = max(off, size)

@@ -74,7 +74,11 @@ func (t *tool) edit(cmd *cobra.Command, path string, o *editFlags, fn func(*edit
 	if err != nil {
 		return editError(path, err)
 	}
-	defer w.Close()
+	defer func() {
+		if cerr := w.Close(); cerr != nil {
+			t.note("%v", cerr)
+		}
+	}()
 	in, err := t.openEdited(path)
 	if err != nil {
 		return err
@@ -92,8 +96,11 @@ func (t *tool) edit(cmd *cobra.Command, path string, o *editFlags, fn func(*edit
 	case err != nil:
 		return editError(path, err)
 	}
-	if err := w.Close(); err != nil {
+	switch err := w.Close(); {
+	case err != nil && o.dryRun:
 		return editError(path, err)
+	case err != nil: // the commit is durable: who heard of a failure would repeat it
+		t.note("%v, behind the commit, which is done", err)
 	}
 	return done(e)
 }

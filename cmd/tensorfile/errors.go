@@ -57,6 +57,8 @@ func hint(err error) string {
 	}
 	is := func(kind error) bool { return errors.Is(err, kind) }
 	switch {
+	case is(tensorfile.ErrCommitUnknown):
+		return "'tensorfile info " + e.Path + "' says which one it is"
 	case is(tensorfile.ErrLimit) && strings.Contains(e.Want, "MaxBytes"):
 		return "a larger --mem allows it; a selection such as '" + e.Tensor + "[:10]' needs less"
 	case is(tensorfile.ErrChanged):

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/mmap"
 )
 
@@ -68,7 +69,7 @@ func (t *tool) stdin(ctx context.Context, o *convert.OpenOptions) (*tensorfile.F
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		return nil, &tensorfile.Error{Kind: tensorfile.ErrIO, Path: convert.Stream, Offset: -1, Field: "standard input", Err: err}
+		return nil, atomicfile.Fail(err, convert.Stream, "standard input", -1)
 	}
 	return convert.OpenMap(ctx, mmap.NewReaderAt(src, size, convert.Stream), &own)
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/internal/fsys"
 )
 
 func init() { commands = append(commands, newRepackCmd) }
@@ -126,17 +127,14 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 
 // newPlace refuses an output that is the input, or that must stay.
 func newPlace(in, out string, overwrite bool) error {
-	fi, err := os.Stat(out)
+	same, err := atomicfile.Same(fsys.Default(), in, out)
 	if err != nil {
-		return nil // writing has more to say
+		return err
 	}
-	if own, err := os.Stat(in); err == nil && os.SameFile(own, fi) {
+	if same {
 		return &hinted{&tensorfile.Error{Kind: tensorfile.ErrPath, Path: out, Offset: -1, Field: "output", Got: "the same file as the input", Want: "another file"}, "-i writes in the place of the input"}
 	}
-	if !overwrite {
-		return &tensorfile.Error{Kind: tensorfile.ErrExists, Path: out, Offset: -1, Field: "destination", Got: "a file that is there", Want: "a new name"}
-	}
-	return nil
+	return atomicfile.Check(out, &atomicfile.Options{Overwrite: overwrite})
 }
 
 func repackError(path string, err error) error {

@@ -58,6 +58,11 @@ func run(args []string) int {
 			fn()
 		}
 	}()
+	return t.run(ctx, args)
+}
+
+// run runs a command and returns the exit status.
+func (t *tool) run(ctx context.Context, args []string) int {
 	root := newRootCmd(t)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

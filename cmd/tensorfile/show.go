@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
+	"github.com/tensorfile/tensorfile/internal/fsys"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -126,12 +126,15 @@ func (t *tool) choose(cmd *cobra.Command, in *input, names []string) ([]pick, er
 }
 
 // show writes what was chosen to where it is wanted.
-func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) error {
+func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) (err error) {
 	if o.output == "" {
 		return t.showTo(ctx, t.out, picks, o)
 	}
 	for _, p := range picks {
-		if same(p.File().Path(), o.output) {
+		switch same, err := atomicfile.Same(fsys.Default(), p.File().Path(), o.output); {
+		case err != nil:
+			return err
+		case same:
 			return &tensorfile.Error{Kind: tensorfile.ErrPath, Path: o.output, Offset: -1, Field: "output", Got: "the file that is read", Want: "another file"}
 		}
 	}
@@ -139,7 +142,7 @@ func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { err = atomicfile.Also(err, f.Close()) }()
 	w := bufio.NewWriterSize(f, 1<<20)
 	if err := t.showTo(ctx, w, picks, o); err != nil {
 		return err
@@ -151,16 +154,6 @@ func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) error {
 		return err
 	}
 	return f.Commit()
-}
-
-// same reports whether two paths lead to one file.
-func same(a, b string) bool {
-	fa, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	fb, err := os.Stat(b)
-	return err == nil && os.SameFile(fa, fb)
 }
 
 func (t *tool) showTo(ctx context.Context, w io.Writer, picks []pick, o *showFlags) error {

@@ -75,6 +75,36 @@ func plan(path string, o *Options) (*File, error) {
 	return f, nil
 }
 
+// Same reports whether what stands at the path dst, links followed, is the file
+// that is read at src. A src that is not there is an address, or a stream. What
+// cannot be found out is an error: dst may be about to be replaced.
+func Same(fsy fsys.FS, src, dst string) (bool, error) {
+	a, err := lookup(fsy, src)
+	if err != nil || a == nil {
+		return false, err
+	}
+	b, err := lookup(fsy, dst)
+	if err != nil || b == nil {
+		return false, err
+	}
+	return fsy.SameFile(a, b), nil
+}
+
+// lookup describes the file at path, or returns nil if there is none.
+func lookup(fsy fsys.FS, path string) (fs.FileInfo, error) {
+	target, err := fsy.Resolve(path)
+	if err == nil {
+		var fi fs.FileInfo
+		if fi, err = fsy.Stat(target); err == nil {
+			return fi, nil
+		}
+	}
+	if fsys.IsMissing(err) {
+		return nil, nil
+	}
+	return nil, Fail(err, path, "path", -1)
+}
+
 func kindOf(m fs.FileMode) string {
 	switch {
 	case m.IsDir():
@@ -138,7 +168,7 @@ func pathless(err error) error {
 // FailWrite is Fail for a write of want bytes at off of which n were written.
 func FailWrite(err error, path string, off int64, n, want int) error {
 	err = Fail(err, path, "write", off+int64(n))
-	if e, ok := err.(*tensor.Error); ok && e.Got == "" {
+	if e, ok := err.(*tensor.Error); ok && e.Got == "" && e.Kind != tensor.ErrChanged {
 		e.Got, e.Want = fmt.Sprintf("%d bytes written", n), fmt.Sprint(want)
 	}
 	return err

@@ -15,3 +15,10 @@ func IsNoSpace(err error) bool {
 // IsFault reports whether err says that memory given to a system call is not
 // there: a mapping whose file was cut short.
 func IsFault(err error) bool { return errors.Is(err, syscall.EFAULT) }
+
+// IsReadOnly reports whether err says that a file system takes no writes.
+func IsReadOnly(err error) bool { return errors.Is(err, syscall.EROFS) }
+
+// isNoName reports whether err says that a name can be none of a file, as that
+// of an address.
+func isNoName(error) bool { return false }

@@ -14,3 +14,10 @@ func IsNoSpace(err error) bool {
 // IsFault reports whether err says that memory given to a system call is not
 // there.
 func IsFault(error) bool { return false }
+
+// IsReadOnly reports whether err says that a file system takes no writes.
+func IsReadOnly(err error) bool { return errors.Is(err, syscall.Errno(19)) } // ERROR_WRITE_PROTECT
+
+// isNoName reports whether err says that a name can be none of a file, as that
+// of an address.
+func isNoName(err error) bool { return errors.Is(err, syscall.Errno(123)) } // ERROR_INVALID_NAME

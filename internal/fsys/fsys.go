@@ -104,7 +104,7 @@ func (osFS) Resolve(path string) (string, error) {
 	for range 40 { // as many links as Linux follows
 		fi, err := os.Lstat(path)
 		switch {
-		case missing(err):
+		case IsMissing(err):
 			return path, nil
 		case err != nil:
 			return "", err // what is not known to be no link must not be replaced
@@ -123,9 +123,9 @@ func (osFS) Resolve(path string) (string, error) {
 	return "", &fs.PathError{Op: "readlink", Path: path, Err: errLoop}
 }
 
-// missing reports whether err says that nothing is there.
-func missing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+// IsMissing reports whether err says that nothing is there.
+func IsMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || isNoName(err)
 }
 
 // linkNew is renameNew where the system has no such call: a link fails if the
