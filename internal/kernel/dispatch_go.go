@@ -1,3 +1,5 @@
+//go:build noasm || !amd64
+
 package kernel
 
 // Without assembly every fast loop does nothing and leaves all to Go.
@@ -27,7 +29,7 @@ func countNaN32Fast([]float32) (n, done int)            { return 0, 0 }
 func countNaN64Fast([]float64) (n, done int)            { return 0, 0 }
 func copyFast([]byte, []byte) int                       { return 0 }
 
-func minMaxF32Fast(_ []float32, lo, hi int32) (l, h int32, nan, done int) { return lo, hi, 0, 0 }
-func minMaxF64Fast(_ []float64, lo, hi int64) (l, h int64, nan, done int) { return lo, hi, 0, 0 }
+func minMaxF32Fast(_ []float32, lo, hi uint32) (l, h uint32, nan, done int) { return lo, hi, 0, 0 }
+func minMaxF64Fast(_ []float64, lo, hi int64) (l, h int64, nan, done int)   { return lo, hi, 0, 0 }
 
 func transposeFast([]byte, int, []byte, int, int, int, int) (rows, cols int) { return 0, 0 }

@@ -6,20 +6,21 @@ type level uint8
 
 const (
 	levelGo     level = iota
-	levelAVX2         // with F16C
-	levelAVX512       // F, BW, VL, DQ, and GFNI
+	levelAVX2         // and F16C
+	levelAVX512       // F, BW, DQ and VL
+	levelGFNI         // on registers of 64 bytes
 	levelCount
 )
 
-var levelNames = [levelCount]string{"go", "avx2", "avx512"}
+var levelNames = [levelCount]string{"go", "avx2", "avx512", "gfni"}
 
 func (l level) String() string { return levelNames[l] }
 
-// best is what the processor has, active what is used: lower in tests only.
+// best is what the processor has, active what is used: less in tests only.
 var (
 	best   = detect()
 	active = best
 )
 
-// Level names the instructions in use: "go", "avx2" or "avx512".
+// Level names the instructions in use: "go", "avx2", "avx512" or "gfni".
 func Level() string { return active.String() }

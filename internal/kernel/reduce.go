@@ -53,31 +53,29 @@ func SumF64(x []float64) float64 {
 // NaN there are. -0 is less than 0. Where nothing but NaN is left, lo is +Inf
 // and hi -Inf.
 func MinMaxF32(x []float32) (lo, hi float32, nan int) {
-	// As integers of the same order.
-	const inf = 0x7f800000
-	l, h := int32(inf), int32(-inf-1)
-	i := 0
-	if l, h, nan, i = minMaxF32Fast(x, l, h); i == len(x) {
-		return unorder32(l), unorder32(h), nan
-	}
+	// As unsigned integers of the same order.
+	const inf, top = 0x7f800000, 1 << 31
+	l, h, nan, i := minMaxF32Fast(x, inf|top, ^uint32(inf|top))
 	for _, v := range x[i:] {
 		b := math.Float32bits(v)
-		if b&0x7fffffff > inf {
+		if b&^top > inf {
 			nan++
 			continue
 		}
-		k := int32(b ^ uint32(int32(b)>>31)>>1)
+		k := b ^ (uint32(int32(b)>>31) | top)
 		l, h = min(l, k), max(h, k)
 	}
-	return unorder32(l), unorder32(h), nan
+	return fromKey(l), fromKey(h), nan
+}
+
+func fromKey(k uint32) float32 {
+	return math.Float32frombits(k ^ (^uint32(int32(k)>>31) | 1<<31))
 }
 
 // MinMaxF64 is MinMaxF32 for float64.
 func MinMaxF64(x []float64) (lo, hi float64, nan int) {
 	const inf = 0x7ff0000000000000
-	l, h := int64(inf), int64(-inf-1)
-	i := 0
-	l, h, nan, i = minMaxF64Fast(x, l, h)
+	l, h, nan, i := minMaxF64Fast(x, inf, -inf-1)
 	for _, v := range x[i:] {
 		b := math.Float64bits(v)
 		if b&math.MaxInt64 > inf {
@@ -88,10 +86,6 @@ func MinMaxF64(x []float64) (lo, hi float64, nan int) {
 		l, h = min(l, k), max(h, k)
 	}
 	return unorder64(l), unorder64(h), nan
-}
-
-func unorder32(k int32) float32 {
-	return math.Float32frombits(uint32(k) ^ uint32(k>>31)>>1)
 }
 
 func unorder64(k int64) float64 {

@@ -1,0 +1,225 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Conversions, 32 elements at a time. Those to float32 are written once for
+// both kinds of store; a streaming store needs an address that is a multiple of
+// 32. Counts are multiples of 32.
+
+#define TOF32(BODY, loop, loops) \
+	XORQ AX, AX \
+	CMPB stream+24(FP), $0 \
+	JNE  loops \
+loop: \
+	BODY \
+	VMOVUPS Y0, (DI)(AX*4) \
+	VMOVUPS Y1, 32(DI)(AX*4) \
+	VMOVUPS Y2, 64(DI)(AX*4) \
+	VMOVUPS Y3, 96(DI)(AX*4) \
+	ADDQ $32, AX \
+	CMPQ AX, CX \
+	JB   loop \
+	VZEROUPPER \
+	RET \
+loops: \
+	BODY \
+	VMOVNTPS Y0, (DI)(AX*4) \
+	VMOVNTPS Y1, 32(DI)(AX*4) \
+	VMOVNTPS Y2, 64(DI)(AX*4) \
+	VMOVNTPS Y3, 96(DI)(AX*4) \
+	ADDQ $32, AX \
+	CMPQ AX, CX \
+	JB   loops \
+	SFENCE \
+	VZEROUPPER \
+	RET
+
+#define LOADU8 \
+	VPMOVZXBD (SI)(AX*1), Y0 \
+	VPMOVZXBD 8(SI)(AX*1), Y1 \
+	VPMOVZXBD 16(SI)(AX*1), Y2 \
+	VPMOVZXBD 24(SI)(AX*1), Y3 \
+	VCVTDQ2PS Y0, Y0 \
+	VCVTDQ2PS Y1, Y1 \
+	VCVTDQ2PS Y2, Y2 \
+	VCVTDQ2PS Y3, Y3
+
+#define LOADI16 \
+	VPMOVSXWD (SI)(AX*2), Y0 \
+	VPMOVSXWD 16(SI)(AX*2), Y1 \
+	VPMOVSXWD 32(SI)(AX*2), Y2 \
+	VPMOVSXWD 48(SI)(AX*2), Y3 \
+	VCVTDQ2PS Y0, Y0 \
+	VCVTDQ2PS Y1, Y1 \
+	VCVTDQ2PS Y2, Y2 \
+	VCVTDQ2PS Y3, Y3
+
+#define LOADBF16 \
+	VPMOVZXWD (SI)(AX*2), Y0 \
+	VPMOVZXWD 16(SI)(AX*2), Y1 \
+	VPMOVZXWD 32(SI)(AX*2), Y2 \
+	VPMOVZXWD 48(SI)(AX*2), Y3 \
+	VPSLLD $16, Y0, Y0 \
+	VPSLLD $16, Y1, Y1 \
+	VPSLLD $16, Y2, Y2 \
+	VPSLLD $16, Y3, Y3
+
+// func u8ToF32AVX2(dst *float32, src *uint8, n int, stream bool)
+TEXT ·u8ToF32AVX2(SB), NOSPLIT, $0-25
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	TOF32(LOADU8, u8, u8s)
+
+// func i16ToF32AVX2(dst *float32, src *int16, n int, stream bool)
+TEXT ·i16ToF32AVX2(SB), NOSPLIT, $0-25
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	TOF32(LOADI16, i16, i16s)
+
+// func bf16ToF32AVX2(dst *float32, src *uint16, n int, stream bool)
+TEXT ·bf16ToF32AVX2(SB), NOSPLIT, $0-25
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	TOF32(LOADBF16, bf16, bf16s)
+
+// 0x7c00, all exponent bits of a binary16, and what lies below its sign
+DATA inf16<>+0(SB)/8, $0x7c007fff7c007fff
+GLOBL inf16<>(SB), RODATA|NOPTR, $8
+
+// NaN is looked for among the integers: above infinity, the sign cut off.
+#define LOADF16(out) \
+	VMOVDQU (SI)(AX*2), Y4 \
+	VMOVDQU 32(SI)(AX*2), Y5 \
+	VPAND Y14, Y4, Y6 \
+	VPAND Y14, Y5, Y7 \
+	VPCMPGTW Y15, Y6, Y6 \
+	VPCMPGTW Y15, Y7, Y7 \
+	VPOR Y6, Y7, Y7 \
+	VPTEST Y7, Y7 \
+	JNE out \
+	VCVTPH2PS (SI)(AX*2), Y0 \
+	VCVTPH2PS 16(SI)(AX*2), Y1 \
+	VCVTPH2PS 32(SI)(AX*2), Y2 \
+	VCVTPH2PS 48(SI)(AX*2), Y3
+
+// func f16ToF32AVX2(dst *float32, src *uint16, n int, stream bool) (done int)
+// done is n, or less where a NaN is among the 32 elements from done on.
+TEXT ·f16ToF32AVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VPBROADCASTW inf16<>+0(SB), Y14
+	VPBROADCASTW inf16<>+2(SB), Y15
+	XORQ AX, AX
+	CMPB stream+24(FP), $0
+	JNE  f16s
+f16:
+	LOADF16(f16out)
+	VMOVUPS Y0, (DI)(AX*4)
+	VMOVUPS Y1, 32(DI)(AX*4)
+	VMOVUPS Y2, 64(DI)(AX*4)
+	VMOVUPS Y3, 96(DI)(AX*4)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   f16
+f16out:
+	MOVQ AX, done+32(FP)
+	VZEROUPPER
+	RET
+f16s:
+	LOADF16(f16sout)
+	VMOVNTPS Y0, (DI)(AX*4)
+	VMOVNTPS Y1, 32(DI)(AX*4)
+	VMOVNTPS Y2, 64(DI)(AX*4)
+	VMOVNTPS Y3, 96(DI)(AX*4)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   f16s
+f16sout:
+	MOVQ AX, done+32(FP)
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func f32ToF16AVX2(dst *uint16, src *float32, n int) (done int)
+// done is n, or less where a NaN is among the 32 elements from done on.
+TEXT ·f32ToF16AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	XORQ AX, AX
+tof16:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS 32(SI)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 96(SI)(AX*4), Y3
+	VCMPPS $3, Y1, Y0, Y4
+	VCMPPS $3, Y3, Y2, Y5
+	VORPS  Y4, Y5, Y5
+	VPTEST Y5, Y5
+	JNE    tof16out
+	VCVTPS2PH $0, Y0, (DI)(AX*2)
+	VCVTPS2PH $0, Y1, 16(DI)(AX*2)
+	VCVTPS2PH $0, Y2, 32(DI)(AX*2)
+	VCVTPS2PH $0, Y3, 48(DI)(AX*2)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   tof16
+tof16out:
+	MOVQ AX, done+24(FP)
+	VZEROUPPER
+	RET
+
+// the last bit kept, half of it less one, the sign and the quiet NaN
+DATA round16<>+0(SB)/4, $1
+DATA round16<>+4(SB)/4, $0x7fff
+DATA round16<>+8(SB)/4, $0x8000
+DATA round16<>+12(SB)/4, $0x7fc0
+GLOBL round16<>(SB), RODATA|NOPTR, $16
+
+// Adds half of the last bit kept, or just less if that bit is 0. A carry into
+// the exponent is right, up to infinity; NaN is put in by hand.
+#define ROUNDBF16(x, t, q, m) \
+	VPSRLD $16, x, t \
+	VCMPPS $3, x, x, m \
+	VPAND  Y14, t, q \
+	VPAND  Y12, t, t \
+	VPADDD Y13, t, t \
+	VPADDD x, t, t \
+	VPOR   Y15, q, q \
+	VPSRLD $16, t, t \
+	VPBLENDVB m, q, t, x
+
+// func f32ToBF16AVX2(dst *uint16, src *float32, n int)
+TEXT ·f32ToBF16AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VPBROADCASTD round16<>+0(SB), Y12
+	VPBROADCASTD round16<>+4(SB), Y13
+	VPBROADCASTD round16<>+8(SB), Y14
+	VPBROADCASTD round16<>+12(SB), Y15
+	XORQ AX, AX
+tobf16:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS 32(SI)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 96(SI)(AX*4), Y3
+	ROUNDBF16(Y0, Y4, Y5, Y6)
+	ROUNDBF16(Y1, Y7, Y8, Y9)
+	ROUNDBF16(Y2, Y4, Y5, Y6)
+	ROUNDBF16(Y3, Y7, Y8, Y9)
+	VPACKUSDW Y1, Y0, Y0
+	VPACKUSDW Y3, Y2, Y2
+	VPERMQ $0xd8, Y0, Y0
+	VPERMQ $0xd8, Y2, Y2
+	VMOVDQU Y0, (DI)(AX*2)
+	VMOVDQU Y2, 32(DI)(AX*2)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   tobf16
+	VZEROUPPER
+	RET

@@ -1,0 +1,27 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// func hasF16C() bool
+TEXT ·hasF16C(SB), NOSPLIT, $0-1
+	MOVL $1, AX
+	XORL CX, CX
+	CPUID
+	SHRL $29, CX
+	ANDL $1, CX
+	MOVB CX, ret+0(FP)
+	RET
+
+// func lineOffset(b []byte) int
+TEXT ·lineOffset(SB), NOSPLIT, $0-32
+	MOVQ b_base+0(FP), AX
+	ANDQ $63, AX
+	MOVQ AX, ret+24(FP)
+	RET
+
+// func lineOffset32(b []float32) int
+TEXT ·lineOffset32(SB), NOSPLIT, $0-32
+	MOVQ b_base+0(FP), AX
+	ANDQ $63, AX
+	MOVQ AX, ret+24(FP)
+	RET

@@ -1,0 +1,327 @@
+//go:build !noasm
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+func detect() level {
+	x := &cpu.X86
+	switch {
+	case !x.HasAVX2 || !hasF16C():
+		return levelGo
+	case !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL:
+		return levelAVX2
+	case !x.HasAVX512GFNI:
+		return levelAVX512
+	}
+	return levelGFNI
+}
+
+//go:noescape
+func hasF16C() bool
+
+// lineOffset is where in a line of the cache b begins: 0 to 63.
+//
+//go:noescape
+func lineOffset(b []byte) int
+
+//go:noescape
+func lineOffset32(b []float32) int
+
+// The functions below do as much as their loops can and return how much that
+// is; Go does the rest.
+
+func splitFast(planes [][]byte, src []byte, n int) int {
+	m := n &^ 31
+	if active < levelAVX2 || m == 0 {
+		return 0
+	}
+	switch len(planes) {
+	case 2:
+		split2AVX2(&planes[0][0], &planes[1][0], &src[0], m)
+	case 4:
+		split4AVX2(&planes[0][0], &planes[1][0], &planes[2][0], &planes[3][0], &src[0], m)
+	case 8:
+		p := first8(planes, 0)
+		split8AVX2(&p, &src[0], m)
+	default:
+		return 0
+	}
+	return m
+}
+
+func first8(planes [][]byte, i int) (p [8]*byte) {
+	for k := range p {
+		p[k] = &planes[k][i]
+	}
+	return p
+}
+
+func joinFast(dst []byte, planes [][]byte, n int) int { return joinFrom(dst, planes, 0, n, false) }
+
+func joinStream(dst []byte, planes [][]byte, i, n int) int {
+	return joinFrom(dst, planes, i, n, true)
+}
+
+func joinFrom(dst []byte, planes [][]byte, i, n int, stream bool) int {
+	m := (n - i) &^ 31
+	if active < levelAVX2 || m == 0 {
+		return i
+	}
+	switch len(planes) {
+	case 2:
+		join2AVX2(&dst[2*i], &planes[0][i], &planes[1][i], m, stream)
+	case 4:
+		join4AVX2(&dst[4*i], &planes[0][i], &planes[1][i], &planes[2][i], &planes[3][i], m, stream)
+	case 8:
+		p := first8(planes, i)
+		join8AVX2(&dst[8*i], &p, m, stream)
+	default:
+		return i
+	}
+	return i + m
+}
+
+//go:noescape
+func split2AVX2(p0, p1, src *byte, n int)
+
+//go:noescape
+func split4AVX2(p0, p1, p2, p3, src *byte, n int)
+
+//go:noescape
+func split8AVX2(p *[8]*byte, src *byte, n int)
+
+//go:noescape
+func join2AVX2(dst, p0, p1 *byte, n int, stream bool)
+
+//go:noescape
+func join4AVX2(dst, p0, p1, p2, p3 *byte, n int, stream bool)
+
+//go:noescape
+func join8AVX2(dst *byte, p *[8]*byte, n int, stream bool)
+
+func turnFast(p []byte) int {
+	m := len(p) &^ 63
+	switch {
+	case active < levelAVX2 || m == 0:
+		return 0
+	case active < levelGFNI:
+		turnAVX2(&p[0], m)
+	default:
+		turnGFNI(&p[0], m)
+	}
+	return m
+}
+
+//go:noescape
+func turnAVX2(p *byte, n int)
+
+//go:noescape
+func turnGFNI(p *byte, n int)
+
+func deltaFast(dst, src []byte, size, d, end int) int {
+	if active < levelAVX2 || end < d+64 {
+		return end
+	}
+	switch size {
+	case 1:
+		return delta1AVX2(&dst[0], &src[0], d, end)
+	case 2:
+		return delta2AVX2(&dst[0], &src[0], d, end)
+	case 4:
+		return delta4AVX2(&dst[0], &src[0], d, end)
+	case 8:
+		return delta8AVX2(&dst[0], &src[0], d, end)
+	}
+	return xorDeltaAVX2(&dst[0], &src[0], d, end)
+}
+
+//go:noescape
+func delta1AVX2(dst, src *byte, d, end int) (newEnd int)
+
+//go:noescape
+func delta2AVX2(dst, src *byte, d, end int) (newEnd int)
+
+//go:noescape
+func delta4AVX2(dst, src *byte, d, end int) (newEnd int)
+
+//go:noescape
+func delta8AVX2(dst, src *byte, d, end int) (newEnd int)
+
+//go:noescape
+func xorDeltaAVX2(dst, src *byte, d, end int) (newEnd int)
+
+func undeltaFast(dst, src []byte, size, d, end int) int {
+	if active < levelAVX2 || end < d+64 {
+		return d
+	}
+	if d >= 16 {
+		switch size {
+		case 1:
+			farSum1AVX2(&dst[0], &src[0], d, d, end)
+		case 2:
+			farSum2AVX2(&dst[0], &src[0], d, d, end)
+		case 4:
+			farSum4AVX2(&dst[0], &src[0], d, d, end)
+		case 8:
+			farSum8AVX2(&dst[0], &src[0], d, d, end)
+		default:
+			farXorAVX2(&dst[0], &src[0], d, d, end)
+		}
+		return d + (end-d)&^15
+	}
+	// What 16 bytes ended with is needed from the first ones on.
+	if size == xorSize {
+		xorUndeltaGo(dst, src, d, d, 16)
+	} else {
+		undeltaGo(dst, src, size, d, d, 16)
+	}
+	masks := nearMasks(d)
+	n := (end - 16) &^ 15
+	switch {
+	case size == 1:
+		nearSum1AVX2(&dst[16], &src[16], n, &masks)
+	case size == 2:
+		nearSum2AVX2(&dst[16], &src[16], n, &masks)
+	case size == 4:
+		nearSum4AVX2(&dst[16], &src[16], n, &masks)
+	case size == 8:
+		nearSum8AVX2(&dst[16], &src[16], n, &masks)
+	case d >= 8:
+		nearXor8AVX2(&dst[16], &src[16], n, &masks)
+	case d >= 4:
+		nearXor4AVX2(&dst[16], &src[16], n, &masks)
+	default:
+		nearXor1AVX2(&dst[16], &src[16], n, &masks)
+	}
+	return 16 + n
+}
+
+func nearMasks(d int) (m [5][16]byte) {
+	for j := range 16 {
+		for step := range 4 {
+			m[step][j] = 0x80 // a zero
+			if from := j - d<<step; from >= 0 {
+				m[step][j] = byte(from)
+			}
+		}
+		m[4][j] = byte(16 - d + j%d)
+	}
+	return m
+}
+
+//go:noescape
+func farSum1AVX2(dst, src *byte, i, d, end int)
+
+//go:noescape
+func farSum2AVX2(dst, src *byte, i, d, end int)
+
+//go:noescape
+func farSum4AVX2(dst, src *byte, i, d, end int)
+
+//go:noescape
+func farSum8AVX2(dst, src *byte, i, d, end int)
+
+//go:noescape
+func farXorAVX2(dst, src *byte, i, d, end int)
+
+//go:noescape
+func nearSum1AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum2AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum4AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum8AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearXor1AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearXor4AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearXor8AVX2(dst, src *byte, n int, masks *[5][16]byte)
+
+func eachWordFast(dst, src []byte, size int, op wordOp) int {
+	n := len(src) &^ 63
+	if active < levelAVX2 || n == 0 {
+		return 0
+	}
+	d, s := &dst[0], &src[0]
+	switch {
+	case op == opSwap && size == 2:
+		swapAVX2(d, s, n, 0)
+	case op == opSwap && size == 4:
+		swapAVX2(d, s, n, 1)
+	case op == opSwap:
+		swapAVX2(d, s, n, 2)
+	case op == opZigzag && size == 1:
+		zigzag1AVX2(d, s, n)
+	case op == opZigzag && size == 2:
+		zigzag2AVX2(d, s, n)
+	case op == opZigzag && size == 4:
+		zigzag4AVX2(d, s, n)
+	case op == opZigzag:
+		zigzag8AVX2(d, s, n)
+	case op == opUnzigzag && size == 1:
+		unzigzag1AVX2(d, s, n)
+	case op == opUnzigzag && size == 2:
+		unzigzag2AVX2(d, s, n)
+	case op == opUnzigzag && size == 4:
+		unzigzag4AVX2(d, s, n)
+	case op == opUnzigzag:
+		unzigzag8AVX2(d, s, n)
+	case size == 1:
+		order1AVX2(d, s, n)
+	case size == 2:
+		order2AVX2(d, s, n)
+	case size == 4:
+		order4AVX2(d, s, n)
+	default:
+		order8AVX2(d, s, n)
+	}
+	return n
+}
+
+//go:noescape
+func swapAVX2(dst, src *byte, n, which int)
+
+//go:noescape
+func zigzag1AVX2(dst, src *byte, n int)
+
+//go:noescape
+func zigzag2AVX2(dst, src *byte, n int)
+
+//go:noescape
+func zigzag4AVX2(dst, src *byte, n int)
+
+//go:noescape
+func zigzag8AVX2(dst, src *byte, n int)
+
+//go:noescape
+func unzigzag1AVX2(dst, src *byte, n int)
+
+//go:noescape
+func unzigzag2AVX2(dst, src *byte, n int)
+
+//go:noescape
+func unzigzag4AVX2(dst, src *byte, n int)
+
+//go:noescape
+func unzigzag8AVX2(dst, src *byte, n int)
+
+//go:noescape
+func order1AVX2(dst, src *byte, n int)
+
+//go:noescape
+func order2AVX2(dst, src *byte, n int)
+
+//go:noescape
+func order4AVX2(dst, src *byte, n int)
+
+//go:noescape
+func order8AVX2(dst, src *byte, n int)

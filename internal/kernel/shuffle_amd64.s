@@ -1,0 +1,355 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Byte planes of words of 2, 4 and 8 bytes, 32 words at a time.
+//
+// AVX2 moves bytes within halves of 16 bytes. So a register is loaded with 16
+// bytes from the first 16 words in its lower half, and the 16 bytes that stand
+// at the same place among the other 16 words in its upper one. What is then
+// done to each half by itself leaves 32 bytes of a plane in their order, and no
+// instruction has to cross the halves on the way to planes; on the way back one
+// at the end does.
+
+// even bytes, then odd ones
+DATA bytes2<>+0(SB)/8, $0x0e0c0a0806040200
+DATA bytes2<>+8(SB)/8, $0x0f0d0b0907050301
+GLOBL bytes2<>(SB), RODATA|NOPTR, $16
+
+// byte 0 of four words, then byte 1, 2, 3
+DATA bytes4<>+0(SB)/8, $0x0d0905010c080400
+DATA bytes4<>+8(SB)/8, $0x0f0b07030e0a0602
+GLOBL bytes4<>(SB), RODATA|NOPTR, $16
+
+// byte 0 of two words, then byte 1, 2, ...
+DATA bytes8<>+0(SB)/8, $0x0b030a0209010800
+DATA bytes8<>+8(SB)/8, $0x0f070e060d050c04
+GLOBL bytes8<>(SB), RODATA|NOPTR, $16
+
+// func split2AVX2(p0, p1, src *byte, n int)
+// n is a multiple of 32, here and below.
+TEXT ·split2AVX2(SB), NOSPLIT, $0-32
+	MOVQ p0+0(FP), R8
+	MOVQ p1+8(FP), R9
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+	VBROADCASTI128 bytes2<>(SB), Y15
+	XORQ AX, AX
+split2:
+	VMOVDQU (SI), X0
+	VMOVDQU 16(SI), X1
+	VINSERTI128 $1, 32(SI), Y0, Y0
+	VINSERTI128 $1, 48(SI), Y1, Y1
+	VPSHUFB Y15, Y0, Y0
+	VPSHUFB Y15, Y1, Y1
+	VPUNPCKLQDQ Y1, Y0, Y2
+	VPUNPCKHQDQ Y1, Y0, Y3
+	VMOVDQU Y2, (R8)(AX*1)
+	VMOVDQU Y3, (R9)(AX*1)
+	ADDQ $64, SI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   split2
+	VZEROUPPER
+	RET
+
+// func split4AVX2(p0, p1, p2, p3, src *byte, n int)
+TEXT ·split4AVX2(SB), NOSPLIT, $0-48
+	MOVQ p0+0(FP), R8
+	MOVQ p1+8(FP), R9
+	MOVQ p2+16(FP), R10
+	MOVQ p3+24(FP), R11
+	MOVQ src+32(FP), SI
+	MOVQ n+40(FP), CX
+	VBROADCASTI128 bytes4<>(SB), Y15
+	XORQ AX, AX
+split4:
+	VMOVDQU (SI), X0
+	VMOVDQU 16(SI), X1
+	VMOVDQU 32(SI), X2
+	VMOVDQU 48(SI), X3
+	VINSERTI128 $1, 64(SI), Y0, Y0
+	VINSERTI128 $1, 80(SI), Y1, Y1
+	VINSERTI128 $1, 96(SI), Y2, Y2
+	VINSERTI128 $1, 112(SI), Y3, Y3
+	VPSHUFB Y15, Y0, Y0
+	VPSHUFB Y15, Y1, Y1
+	VPSHUFB Y15, Y2, Y2
+	VPSHUFB Y15, Y3, Y3
+
+	// four dwords of four registers change places
+	VPUNPCKLDQ Y1, Y0, Y4
+	VPUNPCKHDQ Y1, Y0, Y5
+	VPUNPCKLDQ Y3, Y2, Y6
+	VPUNPCKHDQ Y3, Y2, Y7
+	VPUNPCKLQDQ Y6, Y4, Y0
+	VPUNPCKHQDQ Y6, Y4, Y1
+	VPUNPCKLQDQ Y7, Y5, Y2
+	VPUNPCKHQDQ Y7, Y5, Y3
+	VMOVDQU Y0, (R8)(AX*1)
+	VMOVDQU Y1, (R9)(AX*1)
+	VMOVDQU Y2, (R10)(AX*1)
+	VMOVDQU Y3, (R11)(AX*1)
+	ADDQ $128, SI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   split4
+	VZEROUPPER
+	RET
+
+// func split8AVX2(p *[8]*byte, src *byte, n int)
+TEXT ·split8AVX2(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), DX
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ 0(DX), R8
+	MOVQ 8(DX), R9
+	MOVQ 16(DX), R10
+	MOVQ 24(DX), R11
+	MOVQ 32(DX), R12
+	MOVQ 40(DX), R13
+	MOVQ 48(DX), DI
+	MOVQ 56(DX), DX
+	VBROADCASTI128 bytes8<>(SB), Y15
+	XORQ AX, AX
+split8:
+	VMOVDQU (SI), X0
+	VMOVDQU 16(SI), X1
+	VMOVDQU 32(SI), X2
+	VMOVDQU 48(SI), X3
+	VMOVDQU 64(SI), X4
+	VMOVDQU 80(SI), X5
+	VMOVDQU 96(SI), X6
+	VMOVDQU 112(SI), X7
+	VINSERTI128 $1, 128(SI), Y0, Y0
+	VINSERTI128 $1, 144(SI), Y1, Y1
+	VINSERTI128 $1, 160(SI), Y2, Y2
+	VINSERTI128 $1, 176(SI), Y3, Y3
+	VINSERTI128 $1, 192(SI), Y4, Y4
+	VINSERTI128 $1, 208(SI), Y5, Y5
+	VINSERTI128 $1, 224(SI), Y6, Y6
+	VINSERTI128 $1, 240(SI), Y7, Y7
+	VPSHUFB Y15, Y0, Y0
+	VPSHUFB Y15, Y1, Y1
+	VPSHUFB Y15, Y2, Y2
+	VPSHUFB Y15, Y3, Y3
+	VPSHUFB Y15, Y4, Y4
+	VPSHUFB Y15, Y5, Y5
+	VPSHUFB Y15, Y6, Y6
+	VPSHUFB Y15, Y7, Y7
+
+	// eight pairs of bytes of eight registers change places: first pairs of
+	// registers, then pairs of pairs, then both halves
+	VPUNPCKLWD Y1, Y0, Y8
+	VPUNPCKHWD Y1, Y0, Y0
+	VPUNPCKLWD Y3, Y2, Y9
+	VPUNPCKHWD Y3, Y2, Y2
+	VPUNPCKLWD Y5, Y4, Y10
+	VPUNPCKHWD Y5, Y4, Y4
+	VPUNPCKLWD Y7, Y6, Y11
+	VPUNPCKHWD Y7, Y6, Y6
+	VPUNPCKLDQ Y9, Y8, Y1
+	VPUNPCKHDQ Y9, Y8, Y3
+	VPUNPCKLDQ Y11, Y10, Y5
+	VPUNPCKHDQ Y11, Y10, Y7
+	VPUNPCKLDQ Y2, Y0, Y8
+	VPUNPCKHDQ Y2, Y0, Y9
+	VPUNPCKLDQ Y6, Y4, Y10
+	VPUNPCKHDQ Y6, Y4, Y11
+	VPUNPCKLQDQ Y5, Y1, Y0
+	VPUNPCKHQDQ Y5, Y1, Y1
+	VPUNPCKLQDQ Y7, Y3, Y2
+	VPUNPCKHQDQ Y7, Y3, Y3
+	VPUNPCKLQDQ Y10, Y8, Y4
+	VPUNPCKHQDQ Y10, Y8, Y5
+	VPUNPCKLQDQ Y11, Y9, Y6
+	VPUNPCKHQDQ Y11, Y9, Y7
+	VMOVDQU Y0, (R8)(AX*1)
+	VMOVDQU Y1, (R9)(AX*1)
+	VMOVDQU Y2, (R10)(AX*1)
+	VMOVDQU Y3, (R11)(AX*1)
+	VMOVDQU Y4, (R12)(AX*1)
+	VMOVDQU Y5, (R13)(AX*1)
+	VMOVDQU Y6, (DI)(AX*1)
+	VMOVDQU Y7, (DX)(AX*1)
+	ADDQ $256, SI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   split8
+	VZEROUPPER
+	RET
+
+// The joins are written once for both kinds of store. A streaming store needs
+// an address that is a multiple of 32.
+
+#define JOIN2(STORE) \
+	VMOVDQU (R8)(AX*1), Y0 \
+	VMOVDQU (R9)(AX*1), Y1 \
+	VPUNPCKLBW Y1, Y0, Y2 \
+	VPUNPCKHBW Y1, Y0, Y3 \
+	VPERM2I128 $0x20, Y3, Y2, Y0 \
+	VPERM2I128 $0x31, Y3, Y2, Y1 \
+	STORE Y0, (DI) \
+	STORE Y1, 32(DI)
+
+// func join2AVX2(dst, p0, p1 *byte, n int, stream bool)
+TEXT ·join2AVX2(SB), NOSPLIT, $0-33
+	MOVQ dst+0(FP), DI
+	MOVQ p0+8(FP), R8
+	MOVQ p1+16(FP), R9
+	MOVQ n+24(FP), CX
+	XORQ AX, AX
+	CMPB stream+32(FP), $0
+	JNE  join2s
+join2:
+	JOIN2(VMOVDQU)
+	ADDQ $64, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join2
+	VZEROUPPER
+	RET
+join2s:
+	JOIN2(VMOVNTDQ)
+	ADDQ $64, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join2s
+	SFENCE
+	VZEROUPPER
+	RET
+
+#define JOIN4(STORE) \
+	VMOVDQU (R8)(AX*1), Y0 \
+	VMOVDQU (R9)(AX*1), Y1 \
+	VMOVDQU (R10)(AX*1), Y2 \
+	VMOVDQU (R11)(AX*1), Y3 \
+	VPUNPCKLBW Y1, Y0, Y4 \
+	VPUNPCKHBW Y1, Y0, Y5 \
+	VPUNPCKLBW Y3, Y2, Y6 \
+	VPUNPCKHBW Y3, Y2, Y7 \
+	VPUNPCKLWD Y6, Y4, Y0 \
+	VPUNPCKHWD Y6, Y4, Y1 \
+	VPUNPCKLWD Y7, Y5, Y2 \
+	VPUNPCKHWD Y7, Y5, Y3 \
+	VPERM2I128 $0x20, Y1, Y0, Y4 \
+	VPERM2I128 $0x20, Y3, Y2, Y5 \
+	VPERM2I128 $0x31, Y1, Y0, Y6 \
+	VPERM2I128 $0x31, Y3, Y2, Y7 \
+	STORE Y4, (DI) \
+	STORE Y5, 32(DI) \
+	STORE Y6, 64(DI) \
+	STORE Y7, 96(DI)
+
+// func join4AVX2(dst, p0, p1, p2, p3 *byte, n int, stream bool)
+TEXT ·join4AVX2(SB), NOSPLIT, $0-49
+	MOVQ dst+0(FP), DI
+	MOVQ p0+8(FP), R8
+	MOVQ p1+16(FP), R9
+	MOVQ p2+24(FP), R10
+	MOVQ p3+32(FP), R11
+	MOVQ n+40(FP), CX
+	XORQ AX, AX
+	CMPB stream+48(FP), $0
+	JNE  join4s
+join4:
+	JOIN4(VMOVDQU)
+	ADDQ $128, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join4
+	VZEROUPPER
+	RET
+join4s:
+	JOIN4(VMOVNTDQ)
+	ADDQ $128, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join4s
+	SFENCE
+	VZEROUPPER
+	RET
+
+#define JOIN8(STORE) \
+	VMOVDQU (R8)(AX*1), Y0 \
+	VMOVDQU (R9)(AX*1), Y1 \
+	VMOVDQU (R10)(AX*1), Y2 \
+	VMOVDQU (R11)(AX*1), Y3 \
+	VMOVDQU (R12)(AX*1), Y4 \
+	VMOVDQU (R13)(AX*1), Y5 \
+	VMOVDQU (SI)(AX*1), Y6 \
+	VMOVDQU (DX)(AX*1), Y7 \
+	VPUNPCKLBW Y1, Y0, Y8 \
+	VPUNPCKHBW Y1, Y0, Y9 \
+	VPUNPCKLBW Y3, Y2, Y10 \
+	VPUNPCKHBW Y3, Y2, Y11 \
+	VPUNPCKLBW Y5, Y4, Y12 \
+	VPUNPCKHBW Y5, Y4, Y13 \
+	VPUNPCKLBW Y7, Y6, Y14 \
+	VPUNPCKHBW Y7, Y6, Y15 \
+	VPUNPCKLWD Y10, Y8, Y0 \
+	VPUNPCKHWD Y10, Y8, Y1 \
+	VPUNPCKLWD Y11, Y9, Y2 \
+	VPUNPCKHWD Y11, Y9, Y3 \
+	VPUNPCKLWD Y14, Y12, Y4 \
+	VPUNPCKHWD Y14, Y12, Y5 \
+	VPUNPCKLWD Y15, Y13, Y6 \
+	VPUNPCKHWD Y15, Y13, Y7 \
+	VPUNPCKLDQ Y4, Y0, Y8 \
+	VPUNPCKHDQ Y4, Y0, Y9 \
+	VPUNPCKLDQ Y5, Y1, Y10 \
+	VPUNPCKHDQ Y5, Y1, Y11 \
+	VPUNPCKLDQ Y6, Y2, Y12 \
+	VPUNPCKHDQ Y6, Y2, Y13 \
+	VPUNPCKLDQ Y7, Y3, Y14 \
+	VPUNPCKHDQ Y7, Y3, Y15 \
+	VPERM2I128 $0x20, Y9, Y8, Y0 \
+	VPERM2I128 $0x20, Y11, Y10, Y1 \
+	VPERM2I128 $0x20, Y13, Y12, Y2 \
+	VPERM2I128 $0x20, Y15, Y14, Y3 \
+	VPERM2I128 $0x31, Y9, Y8, Y4 \
+	VPERM2I128 $0x31, Y11, Y10, Y5 \
+	VPERM2I128 $0x31, Y13, Y12, Y6 \
+	VPERM2I128 $0x31, Y15, Y14, Y7 \
+	STORE Y0, (DI) \
+	STORE Y1, 32(DI) \
+	STORE Y2, 64(DI) \
+	STORE Y3, 96(DI) \
+	STORE Y4, 128(DI) \
+	STORE Y5, 160(DI) \
+	STORE Y6, 192(DI) \
+	STORE Y7, 224(DI)
+
+// func join8AVX2(dst *byte, p *[8]*byte, n int, stream bool)
+TEXT ·join8AVX2(SB), NOSPLIT, $0-25
+	MOVQ dst+0(FP), DI
+	MOVQ p+8(FP), DX
+	MOVQ n+16(FP), CX
+	MOVQ 0(DX), R8
+	MOVQ 8(DX), R9
+	MOVQ 16(DX), R10
+	MOVQ 24(DX), R11
+	MOVQ 32(DX), R12
+	MOVQ 40(DX), R13
+	MOVQ 48(DX), SI
+	MOVQ 56(DX), DX
+	XORQ AX, AX
+	CMPB stream+24(FP), $0
+	JNE  join8s
+join8:
+	JOIN8(VMOVDQU)
+	ADDQ $256, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join8
+	VZEROUPPER
+	RET
+join8s:
+	JOIN8(VMOVNTDQ)
+	ADDQ $256, DI
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   join8s
+	SFENCE
+	VZEROUPPER
+	RET
