@@ -84,14 +84,17 @@ type replica struct {
 	w   *Writer
 	f   *File
 	ids map[uint64]StorageID // by the id in f
-	now map[string]*format.TensorRecord
+	// What was written, by the id in w. A generation that names a storage again
+	// whose record was merged away when no name was left gets the record anew.
+	written map[uint64]format.StorageRecord
+	now     map[string]*format.TensorRecord
 
 	count int
 	bytes int64
 }
 
 func newReplica(w *Writer, f *File) *replica {
-	return &replica{w: w, f: f, ids: map[uint64]StorageID{}, now: map[string]*format.TensorRecord{}}
+	return &replica{w: w, f: f, ids: map[uint64]StorageID{}, written: map[uint64]format.StorageRecord{}, now: map[string]*format.TensorRecord{}}
 }
 
 // add writes what c has and the generation before it has not. Storages follow
@@ -122,16 +125,23 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		return 0
 	}
 	slices.SortFunc(order, func(a, b uint64) int { return cmp.Or(cmp.Compare(place(a), place(b)), cmp.Compare(a, b)) })
+	var again []format.StorageRecord
 	for _, id := range order {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if s := c.storages[id]; s != nil && r.ids[id].w == nil {
+		s := c.storages[id]
+		if s != nil && r.ids[id].w == nil {
 			own, err := r.storage(ctx, s, c.names[id])
 			if err != nil {
 				return err
 			}
 			r.ids[id] = own
+			if rec := r.w.storageOf(own); rec != nil {
+				r.written[own.id] = *rec
+			}
+		} else if _, known := r.w.known[r.ids[id].id]; s != nil && !known {
+			again = append(again, r.written[r.ids[id].id])
 		}
 		for _, rec := range on[id] {
 			own := *rec
@@ -139,6 +149,7 @@ func (r *replica) add(ctx context.Context, c *content) error {
 			r.w.tensors = append(r.w.tensors, own)
 		}
 	}
+	r.w.storages = append(r.w.storages, again...)
 	r.w.live = c.live()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -42,6 +43,7 @@ type AppendOptions struct {
 // base is the generation that an edit starts from.
 type base struct {
 	file  fsys.File
+	path  string // of file, links resolved
 	src   fileSource
 	root  format.Root
 	bytes [format.RootSize]byte
@@ -109,7 +111,7 @@ func (w *Writer) lock() error {
 	}
 	f, err := lockFile(w.append.fs, w.path, w.append.Wait, w.append.Unlocked)
 	if err == nil {
-		w.base = &base{file: f, src: fileSource{f}}
+		w.base = &base{file: f, path: f.Name(), src: fileSource{f}}
 	}
 	return err
 }
@@ -166,6 +168,27 @@ func lockFile(fsy fsys.FS, path string, wait time.Duration, unlocked bool) (fsys
 			return nil, atomicfile.Fail(err, path, "lock", -1)
 		}
 	}
+}
+
+// stillThere reports an error if the file that is being edited has lost its
+// name, to another one or to none: a commit would be lost with it.
+func (w *Writer) stillThere() error {
+	b := w.base
+	have, err := b.file.Stat()
+	if err != nil {
+		return atomicfile.Fail(err, w.path, "stat", -1)
+	}
+	now, err := w.append.fs.Stat(b.path)
+	got := "no file"
+	switch {
+	case err == nil && w.append.fs.SameFile(have, now):
+		return nil
+	case err == nil:
+		got = "another file" + fsys.Inode(now)
+	case !errors.Is(err, fs.ErrNotExist):
+		return atomicfile.Fail(err, w.path, "stat", -1)
+	}
+	return &Error{Kind: ErrChanged, Path: w.path, Offset: -1, Field: "path", Got: got, Want: "the file that was opened" + fsys.Inode(have)}
 }
 
 func sameFile(fsy fsys.FS, f fsys.File, path string) (bool, error) {
@@ -298,9 +321,7 @@ func (w *Writer) prepare() error {
 	}
 	if !b.swept {
 		b.swept = true
-		if target, err := w.append.fs.Resolve(w.path); err == nil {
-			atomicfile.Sweep(w.append.fs, target) // what a repack that was killed left
-		}
+		atomicfile.Sweep(w.append.fs, b.path) // what a repack that was killed left
 	}
 	if b.ready {
 		return nil
@@ -605,6 +626,9 @@ func (w *Writer) commitEdit() error {
 		w.put(rec)
 		w.attrs, w.attrsSet = nil, false
 	}
+	if err := w.stillThere(); err != nil {
+		return w.failed(err, "path")
+	}
 	if err := w.prepare(); err != nil {
 		return err
 	}
@@ -639,6 +663,9 @@ func (w *Writer) commitEdit() error {
 	c, err := w.choose(b.root.Length)
 	if err != nil || !bytes.Equal(c.Bytes[:], b.bytes[:]) {
 		return w.poison(cmp.Or(err, error(&Error{Kind: ErrChanged, Offset: format.SlotA, Field: "root slots", Got: "the record of another writer", Want: fmt.Sprintf("generation %d, from which this edit started", b.root.Generation)})), "root slots")
+	}
+	if err := w.stillThere(); err != nil {
+		return w.failed(err, "path")
 	}
 	older1 := 1 - b.slot
 	page := make([]byte, format.PageSize)

@@ -94,6 +94,7 @@ type Writer struct {
 	number   uint64 // of the generation being written, 0 means 1
 	previous int64  // the trailer before
 	before   []olderRun
+	known    map[uint64]struct{} // ids of the storages in them
 
 	out      *stream
 	uuid     format.UUID
@@ -558,6 +559,12 @@ func (w *Writer) finish(last bool) ([]byte, error) {
 	w.before = slices.Insert(w.before, 0, olderRun{int64(len(tensors) + len(storages)), ref, func(tensor func(format.TensorRecord) error, storage func(format.StorageRecord) error) error {
 		return errors.Join(each(tensors, tensor), each(storages, storage))
 	}})
+	if w.known == nil || len(w.before) == 1 {
+		w.known = map[uint64]struct{}{}
+	}
+	for i := range storages {
+		w.known[storages[i].ID] = struct{}{}
+	}
 	w.tensors, w.storages, w.previous = nil, nil, root.TrailerAt()
 	w.since.tensors, w.since.storages, w.since.bytes = 0, 0, 0
 	return rec, nil
