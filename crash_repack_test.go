@@ -121,7 +121,7 @@ func TestCrashRepack(t *testing.T) {
 			err = fmt.Errorf("UUID %s, generations %v, returned %v", uuid, list, done)
 		}
 		if err != nil {
-			t.Errorf("before operation %d, %s: %v", c.Op, c.What, err)
+			t.Errorf("before operation %d, %s: %v", c.Op, c.What(), err)
 		}
 		return !t.Failed()
 	})
@@ -193,17 +193,17 @@ func TestCrashRecover(t *testing.T) {
 	}
 	stats := h.fs.Crashes(start, crashfs.Options{}, func(c crashfs.Crash) bool {
 		if !bytes.Equal(c.Files[h.name], b) {
-			t.Errorf("%s: the damaged file has changed", c.What)
+			t.Errorf("%s: the damaged file has changed", c.What())
 		}
 		got, there := c.Files[out]
 		if !there {
 			if len(c.Marks) > 0 {
-				t.Errorf("%s: the recovered file is gone", c.What)
+				t.Errorf("%s: the recovered file is gone", c.What())
 			}
 			return !t.Failed()
 		}
 		if _, list, err := h.state(got); err != nil || len(list) != 1 || list[0] != 3 {
-			t.Errorf("before operation %d, %s: generations %v, %v", c.Op, c.What, list, err)
+			t.Errorf("before operation %d, %s: generations %v, %v", c.Op, c.What(), list, err)
 		}
 		return !t.Failed()
 	})

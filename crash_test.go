@@ -227,7 +227,7 @@ func TestCrashes(t *testing.T) {
 			bad := 0
 			stats := h.fs.Crashes(nil, crashfs.Options{Max: limit}, func(c crashfs.Crash) bool {
 				if err := h.check(c); err != nil {
-					t.Errorf("before operation %d, %s: %v", c.Op, c.What, err)
+					t.Errorf("before operation %d, %s: %v", c.Op, c.What(), err)
 					bad++
 				}
 				return bad < 5
@@ -251,7 +251,7 @@ func TestAppendAfterCrash(t *testing.T) {
 		fs := crashfs.From(map[string][]byte{h.name: c.Files[h.name]})
 		w, err := tensorfile.OpenAppend(h.name, (&tensorfile.AppendOptions{}).On(fs))
 		if err != nil {
-			t.Fatalf("%s: %v", c.What, err)
+			t.Fatalf("%s: %v", c.What(), err)
 		}
 		v, _ := tensor.FromSlice([]int32{1, 2, 3})
 		if err := w.Add(context.Background(), "after", v, nil); err != nil {
@@ -264,7 +264,7 @@ func TestAppendAfterCrash(t *testing.T) {
 		b := fs.Files()[h.name]
 		f, err := tensorfile.OpenReaderAt(bytes.NewReader(b), int64(len(b)), nil)
 		if err != nil {
-			t.Fatalf("%s: %v", c.What, err)
+			t.Fatalf("%s: %v", c.What(), err)
 		}
 		defer f.Close()
 		if _, err := f.Tensor("after"); err != nil {
@@ -272,7 +272,7 @@ func TestAppendAfterCrash(t *testing.T) {
 		}
 		r, err := f.Verify(context.Background(), nil)
 		if err != nil || !r.OK() {
-			t.Fatalf("%s: %v %v", c.What, err, r.Findings)
+			t.Fatalf("%s: %v %v", c.What(), err, r.Findings)
 		}
 		return i < 37*400
 	})

@@ -1,7 +1,7 @@
 package crashfs
 
 import (
-	"fmt"
+	"encoding/binary"
 	"hash/maphash"
 	"maps"
 	"math/rand/v2"
@@ -12,8 +12,9 @@ import (
 const (
 	blockSize  = 4096
 	sectorSize = 512
-	// allSubsets is the number of unsynced blocks up to which every subset is
-	// tried; above it corners and randomSubsets seeded ones.
+	// allSubsets is the number of unsynced pieces, and of unsynced changes of
+	// names, up to which every subset is tried; above it corners and
+	// randomSubsets seeded ones.
 	allSubsets    = 7
 	randomSubsets = 32
 )
@@ -23,8 +24,11 @@ type Crash struct {
 	Files map[string][]byte // valid until the visitor returns
 	Marks []any             // noted before the crash, oldest first
 	Op    int               // index in the log: what comes from there on did not begin
-	What  string            // how the state came to be
+	how   *how
 }
+
+// What says how the state came to be.
+func (c Crash) What() string { return c.how.String() }
 
 // Options of Crashes.
 type Options struct {
@@ -34,52 +38,100 @@ type Options struct {
 	// IgnoreSyncs models a disk that lies: no sync makes anything durable, but
 	// what the file system began with is.
 	IgnoreSyncs bool
-	// Max ends the walk after as many distinct states; 0 means no limit.
+	// Max ends the walk after as many visited states; 0 means no limit.
 	Max int
+	// Thin, if not 0, is how many of the ways to tear a block are tried, drawn
+	// by the seed, where more than one block is not synced.
+	Thin int
+	// Torn, if not 0, is how many of the blocks that are not synced are torn at
+	// a time: the newest and seeded ones.
+	Torn int
 	// Seen, if not nil, collects the hashes of states over several walks.
-	Seen map[uint64]struct{}
+	Seen *Set
 }
 
 // Stats of a walk.
 type Stats struct {
 	States   int // made
-	Distinct int // visited
+	Visited  int // that differ, or follow another mark
+	Distinct int // that no walk with the same Seen had made before
 }
 
-// piece is a part of a write that lies in one block.
+// piece is a part of a write that lies in one block, or a cut of the file.
 type piece struct {
 	off  int64
 	data []byte
+	cut  bool // what lies from off on is gone
+}
+
+func (p piece) apply(buf []byte) []byte {
+	if p.cut {
+		clear(buf[min(p.off, int64(len(buf))):])
+		return buf
+	}
+	return put(buf, p.off, p.data)
 }
 
 // disk is what is known of a file at some point of the log.
 type disk struct {
 	durable []byte
-	current []byte  // as written
 	pieces  []piece // since the last sync, in order
-	sizes   []int64 // since the last sync, the durable one first
+	sizes   []int64 // since the last sync, a durable one first
 	size    int64
+	current []byte // as written
+
+	// What was there when states were last made.
+	oldPieces, oldSizes int
 }
 
-func (d *disk) apply(op Op) {
+func (d *disk) dirty() bool { return len(d.pieces) > 0 || len(d.sizes) > 1 }
+
+func (d *disk) apply(op Op, rng *rand.Rand) {
 	switch op.Kind {
 	case Write:
+		end := op.Offset + int64(len(op.Data))
 		for off, p := op.Offset, op.Data; len(p) > 0; {
 			n := min(int64(len(p)), blockSize-off%blockSize)
-			d.pieces = append(d.pieces, piece{off, p[:n]})
+			d.pieces = append(d.pieces, piece{off: off, data: p[:n]})
 			off, p = off+n, p[n:]
+			if off > d.size {
+				d.sizes = append(d.sizes, off)
+			}
 		}
+		d.size = max(d.size, end)
 		d.current = put(d.current, op.Offset, op.Data)
-		d.size = max(d.size, op.Offset+int64(len(op.Data)))
-		d.sizes = append(d.sizes, d.size)
 	case Truncate:
+		if op.Size < d.size {
+			d.pieces = append(d.pieces, piece{off: op.Size, cut: true})
+		}
 		d.size = op.Size
 		d.sizes = append(d.sizes, d.size)
 		d.current = resize(d.current, d.size)
 	case Sync:
-		d.durable = slices.Clone(d.current)
-		d.pieces, d.sizes = nil, []int64{d.size}
+		d.settle(func() bool { return true })
+		d.sizes = []int64{d.size}
+	case SyncFailed:
+		// Each block is on the disk or lost. The size is still to be synced.
+		size := d.sizes[rng.IntN(len(d.sizes))]
+		reached := rng.IntN(3)
+		d.settle(func() bool { return reached == 2 || reached == 1 && rng.IntN(2) == 0 })
+		d.sizes = []int64{size, d.size}
 	}
+}
+
+// settle makes those pieces durable that keep tells, and forgets the others.
+func (d *disk) settle(keep func() bool) {
+	if len(d.pieces) > 0 || int64(len(d.durable)) != d.size {
+		buf := slices.Clone(d.durable)
+		for _, p := range d.pieces {
+			if keep() {
+				buf = p.apply(buf)
+			}
+		}
+		d.durable = resize(buf, d.size)
+	}
+	d.pieces = nil
+	d.oldPieces, d.oldSizes = 0, 0
 }
 
 func put(buf []byte, off int64, p []byte) []byte {
@@ -109,15 +161,17 @@ type walker struct {
 	rng     *rand.Rand
 	disks   map[*inode]*disk
 	names   map[string]*inode // durable
-	pending map[string][]Op   // by directory, since its last sync
+	pending []change          // of names, not synced
 	stats   Stats
-	seen    map[uint64]struct{}
-	seed    maphash.Seed
+	cases   map[uint64]struct{}
 	visit   func(Crash) bool
 	marks   []any
 	op      int
+	how     how
 	stop    bool
 	buf     []byte
+	garbage [blockSize]byte
+	kinds   []tear
 }
 
 // Crashes walks every state that a crash could leave at every point of the log
@@ -126,15 +180,12 @@ type walker struct {
 func (f *FS) Crashes(start map[string][]byte, o Options, visit func(Crash) bool) Stats {
 	w := &walker{
 		o: o, rng: rand.New(rand.NewPCG(o.Seed, 0x7e57)), disks: map[*inode]*disk{}, names: map[string]*inode{},
-		pending: map[string][]Op{}, seen: o.Seen, seed: seedOnce, visit: visit,
-	}
-	if w.seen == nil {
-		w.seen = map[uint64]struct{}{}
+		cases: map[uint64]struct{}{}, visit: visit,
 	}
 	for _, op := range f.log {
 		if op.File != nil && w.disks[op.File] == nil {
 			d := &disk{}
-			if data, ok := start[op.File.first]; ok {
+			if data, ok := start[op.File.first]; ok && w.names[op.File.first] == nil {
 				d.durable, d.current, d.size = data, slices.Clone(data), int64(len(data))
 				w.names[op.File.first] = op.File
 			}
@@ -149,238 +200,182 @@ func (f *FS) Crashes(start map[string][]byte, o Options, visit func(Crash) bool)
 			w.disks[n] = &disk{durable: data, current: data, size: int64(len(data)), sizes: []int64{int64(len(data))}}
 		}
 	}
+	all := true // not only what is new since states were last made
 	for i, op := range f.log {
-		if i >= o.From && op.Kind != Mark && op.Kind != Close && op.Kind != Open {
+		switch op.Kind {
+		case Close, Open, Chmod, Read, Stat:
+			continue
+		case Mark:
+			w.marks = append(w.marks, op.Note)
+			all = true
+			continue
+		}
+		if i >= o.From {
 			w.op = i
-			w.states()
+			w.states(all)
+			all = false
 			if w.stop {
 				return w.stats
 			}
 		}
-		w.apply(op)
+		all = w.apply(op) || all
 	}
 	w.op = len(f.log)
-	w.states()
+	w.states(all)
 	return w.stats
 }
 
-var seedOnce = maphash.MakeSeed()
-
-func (w *walker) apply(op Op) {
+// apply goes past an operation. It reports whether what is known of names has
+// changed.
+func (w *walker) apply(op Op) bool {
 	switch op.Kind {
-	case Mark:
-		w.marks = append(w.marks, op.Note)
 	case Write, Truncate:
-		w.disks[op.File].apply(op)
-	case Sync:
+		w.disks[op.File].apply(op, w.rng)
+	case Sync, SyncFailed:
 		if !w.o.IgnoreSyncs {
-			w.disks[op.File].apply(op)
+			w.disks[op.File].apply(op, w.rng)
 		}
 	case Create, Rename, Remove:
-		dir := path.Dir(op.Name)
-		w.pending[dir] = append(w.pending[dir], op)
+		w.pending = append(w.pending, changes(op, len(w.pending))...)
+		return true
 	case SyncDir:
 		if w.o.IgnoreSyncs {
-			break
+			return false
 		}
-		for _, p := range w.pending[path.Clean(op.Name)] {
-			rename(w.names, p)
+		dir := path.Clean(op.Name)
+		for i := range w.pending {
+			if w.pending[i].dir == dir {
+				w.pending[i].do(w.names)
+			}
 		}
-		delete(w.pending, path.Clean(op.Name))
+		w.pending = slices.DeleteFunc(w.pending, func(c change) bool { return c.dir == dir })
+		for i := range w.pending {
+			w.pending[i].after = -1 // as in one directory with what it follows, or done
+		}
+		return true
 	}
+	return false
 }
 
-func rename(names map[string]*inode, op Op) {
+// change is a change of one name that is not yet durable.
+type change struct {
+	dir, name string
+	file      *inode // nil: the name is gone
+	after     int    // index of a change that comes before it, -1: none
+}
+
+// changes are those that an operation makes, where at is the index of the first.
+func changes(op Op, at int) []change {
 	switch op.Kind {
 	case Create:
-		names[op.Name] = op.File
+		return []change{{path.Dir(op.Name), op.Name, op.File, -1}}
 	case Rename:
-		delete(names, op.Name)
-		names[op.New] = op.File
-	case Remove:
-		delete(names, op.Name)
+		return []change{{path.Dir(op.New), op.New, op.File, -1}, {path.Dir(op.Name), op.Name, nil, at}}
+	}
+	return []change{{path.Dir(op.Name), op.Name, nil, -1}}
+}
+
+func (c change) do(names map[string]*inode) {
+	if c.file == nil {
+		delete(names, c.name)
+	} else {
+		names[c.name] = c.file
 	}
 }
 
-// states makes every state at this point: for each prefix of what happened to
-// the names, each state of each file that is not wholly synced, one such file
-// at a time with the others as they were written or as they were durable.
-func (w *walker) states() {
-	var all []Op
-	for _, dir := range slices.Sorted(maps.Keys(w.pending)) {
-		all = append(all, w.pending[dir]...)
-	}
-	for n := 0; n <= len(all) && !w.stop; n++ {
-		names := maps.Clone(w.names)
-		for _, op := range all[:n] {
-			rename(names, op)
+// possible reports whether the changes of mask can be durable without the
+// others.
+func possible(list []change, mask uint) bool {
+	for i, c := range list {
+		if mask>>i&1 == 0 {
+			continue
 		}
-		how := fmt.Sprintf("%d of %d changes of names", n, len(all))
+		if c.after >= 0 && mask>>c.after&1 == 0 {
+			return false
+		}
+		for j := range i {
+			if list[j].name == c.name && mask>>j&1 == 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// states makes the states at this point, or all that are new: for each set of
+// the changes of names, each state of each file that is not wholly synced, one
+// such file at a time with the others as they were written or as they were
+// durable.
+func (w *walker) states(all bool) {
+	var masks []uint
+	if n := len(w.pending); n <= allSubsets {
+		for mask := range uint(1) << n {
+			if possible(w.pending, mask) {
+				masks = append(masks, mask)
+			}
+		}
+	} else {
+		for k := range n + 1 {
+			masks = append(masks, 1<<k-1)
+		}
+	}
+	for _, mask := range masks {
+		names := maps.Clone(w.names)
+		for i, c := range w.pending {
+			if mask>>i&1 != 0 {
+				c.do(names)
+			}
+		}
+		w.how = how{names: mask, changes: len(w.pending)}
 		files := map[string][]byte{}
 		dirty := []string{}
 		for name, inode := range names {
 			d := w.disks[inode]
-			files[name] = resize(slices.Clone(d.durable), d.sizes[0])
-			if len(d.pieces) > 0 || len(d.sizes) > 1 {
+			files[name] = resize(slices.Clip(d.durable), d.sizes[0])
+			if d.dirty() {
 				dirty = append(dirty, name)
 			}
 		}
 		slices.Sort(dirty)
-		w.emit(files, how)
+		w.emit(files)
 		for _, name := range dirty {
-			w.file(files, name, w.disks[names[name]], how)
+			w.file(files, name, w.disks[names[name]], all)
+			if w.stop {
+				return
+			}
 			// For the files behind it this one is as it was written.
-			files[name] = slices.Clone(w.disks[names[name]].current)
+			files[name] = w.disks[names[name]].current
 		}
+	}
+	for _, d := range w.disks {
+		d.oldPieces, d.oldSizes = len(d.pieces), len(d.sizes)
 	}
 }
 
-// file makes the states of one file.
-func (w *walker) file(files map[string][]byte, name string, d *disk, how string) {
-	n := len(d.pieces)
-	sizes := slices.Compact(slices.Sorted(slices.Values(d.sizes)))
-	if len(sizes) > 4 {
-		// The ends and two on the way; a torn size is caught by any of them.
-		sizes = []int64{sizes[0], sizes[1], sizes[len(sizes)-2], sizes[len(sizes)-1]}
-	}
-	emit := func(buf []byte, what string) {
-		for _, size := range sizes {
-			if w.stop {
-				return
-			}
-			full := len(buf)
-			cut := buf
-			if size < int64(full) {
-				cut = buf[:size]
-			} else {
-				cut = resize(slices.Clip(buf), size)
-			}
-			old := files[name]
-			files[name] = cut
-			w.emit(files, how+", "+what)
-			files[name] = old
-		}
-	}
-	subset := func(what string, keep func(int) bool) {
-		w.buf = append(w.buf[:0], d.durable...)
-		for i, p := range d.pieces {
-			if keep(i) {
-				w.buf = put(w.buf, p.off, p.data)
-			}
-		}
-		emit(w.buf, what)
-	}
-	if n <= allSubsets {
-		for mask := range 1 << n {
-			subset(fmt.Sprintf("blocks %0*b", n, mask), func(i int) bool { return mask>>i&1 != 0 })
-		}
-	} else {
-		for cut := 0; cut <= n; cut++ {
-			subset(fmt.Sprintf("the first %d of %d blocks", cut, n), func(i int) bool { return i < cut })
-			subset(fmt.Sprintf("the last %d of %d blocks", n-cut, n), func(i int) bool { return i >= cut })
-		}
-		for i := range n {
-			subset(fmt.Sprintf("all blocks but %d", i), func(j int) bool { return j != i })
-			subset(fmt.Sprintf("block %d alone", i), func(j int) bool { return j == i })
-		}
-		for r := range randomSubsets {
-			bits := make([]bool, n)
-			for i := range bits {
-				bits[i] = w.rng.IntN(2) == 0
-			}
-			subset(fmt.Sprintf("random subset %d", r), func(i int) bool { return bits[i] })
-		}
-	}
-	for i := range n {
-		w.tears(d, i, emit)
-		if w.stop {
-			return
-		}
-	}
-}
+var seedOnce = maphash.MakeSeed()
 
-// tears makes the states in which piece i reached the disk in part.
-func (w *walker) tears(d *disk, i int, emit func([]byte, string)) {
-	p := d.pieces[i]
-	n := len(p.data)
-	garbage := make([]byte, n)
-	for j := range garbage {
-		garbage[j] = byte(w.rng.Uint32())
-	}
-	type part struct {
-		what string
-		make func(b []byte) // b holds what was there before
-	}
-	var parts []part
-	cutAt := func(at int) {
-		if at <= 0 || at >= n {
-			return
-		}
-		parts = append(parts,
-			part{fmt.Sprintf("block %d up to byte %d", i, at), func(b []byte) { copy(b[:at], p.data) }},
-			part{fmt.Sprintf("block %d from byte %d on", i, at), func(b []byte) { copy(b[at:], p.data[at:]) }})
-	}
-	for at := sectorSize; at < n; at += sectorSize {
-		cutAt(at)
-	}
-	for _, at := range [...]int{1, 7, 12, 33, 62, 63, 100, 127} {
-		cutAt(at)
-	}
-	first := min(n, sectorSize)
-	parts = append(parts,
-		part{fmt.Sprintf("block %d with a first sector of garbage", i), func(b []byte) { copy(b, p.data); copy(b[:first], garbage) }},
-		part{fmt.Sprintf("block %d with a first sector of zeros", i), func(b []byte) { copy(b, p.data); clear(b[:first]) }},
-		part{fmt.Sprintf("block %d of garbage", i), func(b []byte) { copy(b, garbage) }},
-		part{fmt.Sprintf("block %d of zeros", i), func(b []byte) { clear(b) }})
-	around := [...]struct {
-		what string
-		keep func(int) bool
-	}{
-		{"nothing else", func(int) bool { return false }},
-		{"all before it", func(j int) bool { return j < i }},
-		{"all else", func(j int) bool { return j != i }},
-	}
-	for _, a := range around {
-		for _, t := range parts {
-			w.buf = append(w.buf[:0], d.durable...)
-			torn := func() {
-				if end := p.off + int64(n); end > int64(len(w.buf)) {
-					w.buf = resize(w.buf, end)
-				}
-				t.make(w.buf[p.off : p.off+int64(n)])
-			}
-			for j, q := range d.pieces {
-				if j == i {
-					torn()
-				} else if a.keep(j) {
-					w.buf = put(w.buf, q.off, q.data)
-				}
-			}
-			emit(w.buf, t.what+" and "+a.what)
-			if w.stop {
-				return
-			}
-		}
-	}
-}
-
-func (w *walker) emit(files map[string][]byte, what string) {
+// emit hands a state to the visitor, unless it did so before.
+func (w *walker) emit(files map[string][]byte) {
 	w.stats.States++
-	var h maphash.Hash
-	h.SetSeed(w.seed)
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		fmt.Fprintf(&h, "%s\x00%d\x00", name, len(files[name]))
-		h.Write(files[name])
+	var sum uint64
+	for name, data := range files {
+		var b [24]byte
+		binary.LittleEndian.PutUint64(b[:], maphash.String(seedOnce, name))
+		binary.LittleEndian.PutUint64(b[8:], maphash.Bytes(seedOnce, data))
+		binary.LittleEndian.PutUint64(b[16:], uint64(len(data)))
+		sum += maphash.Bytes(seedOnce, b[:]) // whatever the order
 	}
-	// The same bytes after another mark are another case.
-	fmt.Fprintf(&h, "%d", len(w.marks))
-	sum := h.Sum64()
-	if _, ok := w.seen[sum]; ok {
+	// The same bytes after another mark are another case, but no other state.
+	c := sum + uint64(len(w.marks))*0x9e3779b97f4a7c15
+	if _, ok := w.cases[c]; ok {
 		return
 	}
-	w.seen[sum] = struct{}{}
-	w.stats.Distinct++
-	if !w.visit(Crash{Files: files, Marks: w.marks, Op: w.op, What: what}) || w.o.Max > 0 && w.stats.Distinct >= w.o.Max {
+	w.cases[c] = struct{}{}
+	w.stats.Visited++
+	if w.o.Seen == nil || w.o.Seen.Add(sum) {
+		w.stats.Distinct++
+	}
+	if !w.visit(Crash{Files: files, Marks: w.marks, Op: w.op, how: &w.how}) || w.o.Max > 0 && w.stats.Visited >= w.o.Max {
 		w.stop = true
 	}
 }

@@ -5,12 +5,27 @@
 // The model is meaner than any real file system that keeps its promises:
 //
 //   - What was synced is there. Of what was written since, any set of 4 KiB
-//     blocks may be there and the others not, whatever the order of writing.
-//   - One block may be torn: at any sector from either side, at odd bytes, or
-//     its first sector or all of it may be zeros or garbage.
-//   - The size of a file is durable on its own: any size since the last sync.
-//   - Names are durable on their own: a prefix of what happened to a directory
-//     since it was last synced.
+//     blocks may be there and the others not, whatever the order of writing. A
+//     cut of the file counts as one more such piece: the bytes behind it may be
+//     gone or not.
+//   - One block may be torn: at any sector or at odd bytes, from either side; or
+//     one of its sectors, or all of it, may be zeros or garbage. The block of a
+//     write that stands alone between two syncs, as that of a root slot does, is
+//     torn at each of its first 128 bytes.
+//   - The size of a file is durable on its own: any size that it had since the
+//     last sync, and block boundaries on the way.
+//   - A sync that fails leaves each block on the disk or loses it for good, and
+//     the next one succeeds without it, as Linux does.
+//   - Names are durable on their own, and not in the order in which they changed:
+//     any set of the changes since the directory was last synced may be there,
+//     with one rule, that a change of a name comes after the earlier changes of
+//     the same name. A rename is two changes, the new name and then the loss of
+//     the old one, so that both may be there.
+//
+// Every subset of the unsynced pieces of a file is tried up to seven of them,
+// above that each prefix and suffix in the order of writing, each piece alone
+// and each left out, and 32 seeded subsets. Files are harmed one at a time, the
+// others being as they were durable or as they were written.
 //
 // An FS is used by one goroutine.
 package crashfs
@@ -45,10 +60,11 @@ const (
 	Read
 	Stat
 	Open
-	Mark // not an operation: what the test noted, such as an acknowledged commit
+	Mark       // not an operation: what the test noted, such as an acknowledged commit
+	SyncFailed // a Sync that Fault made fail
 )
 
-var kindNames = [...]string{"create", "write", "truncate", "sync", "chmod", "rename", "remove", "syncdir", "close", "read", "stat", "open", "mark"}
+var kindNames = [...]string{"create", "write", "truncate", "sync", "chmod", "rename", "remove", "syncdir", "close", "read", "stat", "open", "mark", "failed sync"}
 
 func (k Kind) String() string { return kindNames[k] }
 
@@ -74,7 +90,7 @@ func (o Op) String() string {
 		return fmt.Sprintf("rename %s to %s", o.Name, o.New)
 	case Mark:
 		return fmt.Sprintf("mark %v", o.Note)
-	case Sync, Close, Read:
+	case Sync, SyncFailed, Close, Read:
 		return fmt.Sprintf("%v %s", o.Kind, o.File.first)
 	}
 	return fmt.Sprintf("%v %s", o.Kind, o.Name)
@@ -103,6 +119,7 @@ type FS struct {
 	log   []Op
 	names map[string]*inode
 	count int
+	life  int // processes that were killed
 }
 
 // New makes an empty file system.
@@ -121,6 +138,15 @@ func From(files map[string][]byte) *FS {
 // Mark notes something at this point of the log: a Crash tells which marks lie
 // before it.
 func (f *FS) Mark(note any) { f.log = append(f.log, Op{Kind: Mark, Note: note}) }
+
+// Kill ends the process that used f: its files can no longer be used and its
+// locks are gone. What it wrote stays written, durable or not.
+func (f *FS) Kill() {
+	f.life++
+	for _, n := range f.names {
+		n.locked = nil
+	}
+}
 
 // Log returns the operations so far.
 func (f *FS) Log() []Op { return f.log }
@@ -142,6 +168,11 @@ func (f *FS) do(op Op) (int, error) {
 				op.Data = slices.Clone(op.Data[:short])
 				f.log = append(f.log, op)
 			}
+			if op.Kind == Sync {
+				op.Kind = SyncFailed
+				f.log = append(f.log, op)
+				op.Kind = Sync
+			}
 			return short, &fs.PathError{Op: op.Kind.String(), Path: op.Name, Err: err}
 		}
 	}
@@ -158,14 +189,17 @@ func notExist(op, name string) error {
 
 // CreateTemp implements fsys.FS.
 func (f *FS) CreateTemp(name string, perm fs.FileMode) (fsys.File, error) {
-	f.count++
-	temp := path.Join(path.Dir(name), fmt.Sprintf(".%s.%d%s", path.Base(name), f.count, fsys.TempSuffix))
+	var temp string
+	for temp == "" || f.names[temp] != nil {
+		f.count++
+		temp = path.Join(path.Dir(name), fmt.Sprintf(".%s.%d%s", path.Base(name), f.count, fsys.TempSuffix))
+	}
 	n := &inode{first: temp, mode: perm, id: f.count}
 	if _, err := f.do(Op{Kind: Create, File: n, Name: temp}); err != nil {
 		return nil, err
 	}
 	f.names[temp] = n
-	return &file{fs: f, n: n, name: temp}, nil
+	return &file{fs: f, n: n, name: temp, life: f.life}, nil
 }
 
 // Leftovers implements fsys.FS.
@@ -192,7 +226,7 @@ func (f *FS) OpenWrite(name string) (fsys.File, error) {
 	if _, err := f.do(Op{Kind: Open, File: n, Name: name}); err != nil {
 		return nil, err
 	}
-	return &file{fs: f, n: n, name: name}, nil
+	return &file{fs: f, n: n, name: name, life: f.life}, nil
 }
 
 // SameFile implements fsys.FS.
@@ -276,8 +310,12 @@ type file struct {
 	n      *inode
 	name   string
 	at     int64
+	life   int
 	closed bool
 }
+
+// gone reports whether the file was closed, or its process killed.
+func (f *file) gone() bool { return f.closed || f.life != f.fs.life }
 
 func (f *file) Name() string { return f.name }
 
@@ -288,7 +326,7 @@ func (f *file) Write(p []byte) (int, error) {
 }
 
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
-	if f.closed {
+	if f.gone() {
 		return 0, fs.ErrClosed
 	}
 	n, err := f.fs.do(Op{Kind: Write, File: f.n, Name: f.name, Offset: off, Data: p})
@@ -302,7 +340,7 @@ func (f *file) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
-	if f.closed {
+	if f.gone() {
 		return 0, fs.ErrClosed
 	}
 	if _, err := f.fs.do(Op{Kind: Read, File: f.n, Name: f.name, Offset: off, Data: p}); err != nil {
@@ -319,7 +357,7 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (f *file) Truncate(size int64) error {
-	if f.closed {
+	if f.gone() {
 		return fs.ErrClosed
 	}
 	if _, err := f.fs.do(Op{Kind: Truncate, File: f.n, Name: f.name, Size: size}); err != nil {
@@ -334,7 +372,7 @@ func (f *file) Truncate(size int64) error {
 }
 
 func (f *file) Sync() error {
-	if f.closed {
+	if f.gone() {
 		return fs.ErrClosed
 	}
 	_, err := f.fs.do(Op{Kind: Sync, File: f.n, Name: f.name})
@@ -347,6 +385,9 @@ func (f *file) Datasync() error { return f.Sync() }
 
 // Lock implements fsys.File.
 func (f *file) Lock() error {
+	if f.gone() {
+		return fs.ErrClosed
+	}
 	if f.n.locked != nil && f.n.locked != f {
 		return fsys.ErrLocked
 	}
@@ -355,7 +396,7 @@ func (f *file) Lock() error {
 }
 
 func (f *file) Stat() (fs.FileInfo, error) {
-	if f.closed {
+	if f.gone() {
 		return nil, fs.ErrClosed
 	}
 	if _, err := f.fs.do(Op{Kind: Stat, File: f.n, Name: f.name}); err != nil {
@@ -365,7 +406,7 @@ func (f *file) Stat() (fs.FileInfo, error) {
 }
 
 func (f *file) Close() error {
-	if f.closed {
+	if f.gone() {
 		return fs.ErrClosed
 	}
 	_, err := f.fs.do(Op{Kind: Close, File: f.n, Name: f.name})
