@@ -1,0 +1,246 @@
+package format
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// A PutPage writes a chunk page at a multiple of Align and returns where. The
+// page is not kept.
+type PutPage func(page []byte) (at int64, err error)
+
+// A ChunkBuilder makes the tree of a new grid from its entries in order, a page
+// as soon as it is full, so that its memory is a page a level.
+type ChunkBuilder struct {
+	rec     *StorageRecord
+	put     PutPage
+	entries int64
+	next    int64
+	depth   int
+	levels  []builtPage
+	Bytes   int64 // of the pages written so far
+}
+
+type builtPage struct {
+	b     []byte // header and entries
+	first int64
+	there bool // an entry that is not missing, or a page below
+}
+
+// NewChunkBuilder begins the tree of rec, of which all but Ref and Stored is
+// known.
+func NewChunkBuilder(rec *StorageRecord, put PutPage) *ChunkBuilder {
+	n := rec.Chunks()
+	b := &ChunkBuilder{rec: rec, put: put, entries: n, depth: chunkDepth(n)}
+	b.levels = make([]builtPage, b.depth+1)
+	for l := range b.levels {
+		b.levels[l].b = make([]byte, ChunkPageSize, MaxChunkPage)
+	}
+	return b
+}
+
+// Add is called once for each chunk, in order. Entries of missing chunks have
+// an origin, too.
+func (b *ChunkBuilder) Add(e *ChunkEntry) error {
+	p := &b.levels[0]
+	p.b = append(p.b, make([]byte, ChunkEntrySize)...)
+	e.put(p.b[len(p.b)-ChunkEntrySize:])
+	p.there = p.there || e.Coding != CodingMissing
+	b.next++
+	if b.next%ChunksPerPage == 0 || b.next == b.entries {
+		return b.flush(0)
+	}
+	return nil
+}
+
+// flush ends the page of a level and notes it in the one above.
+func (b *ChunkBuilder) flush(level int) error {
+	p := &b.levels[level]
+	ref := Ref{}
+	if p.there || b.rec.HasSlabs {
+		sealPage(p.b, b.rec.ID, level, p.first)
+		at, err := b.put(p.b)
+		if err != nil {
+			return err
+		}
+		ref = Ref{uint64(at), uint32(len(p.b)), Checksum(p.b)}
+		b.Bytes += int64(len(p.b))
+	}
+	p.b, p.first, p.there = p.b[:ChunkPageSize], b.next, false
+	if level == b.depth {
+		b.rec.Ref = ref
+		return nil
+	}
+	up := &b.levels[level+1]
+	var d [DirEntrySize]byte
+	ref.put(d[:])
+	up.b = append(up.b, d[:]...)
+	up.there = up.there || !ref.Absent()
+	if b.next%pageSpan(level+1) == 0 || b.next == b.entries {
+		return b.flush(level + 1)
+	}
+	return nil
+}
+
+// Finish sets the record's Ref to the root page.
+func (b *ChunkBuilder) Finish() error {
+	if b.next != b.entries {
+		return fail(tensor.ErrShape, RuleGridSlabs, -1, "chunks", fmt.Sprint(b.next), fmt.Sprint(b.entries))
+	}
+	return nil
+}
+
+// ChunkChange is an entry that is to replace another, or to be a new one.
+type ChunkChange struct {
+	Index int64
+	Entry ChunkEntry
+}
+
+// maxFilledIn bounds the entries of a grid of which missing ones have to be
+// written out, because it gains slabs.
+const maxFilledIn = 1 << 24
+
+// UpdateChunks makes the tree of rec, a later state of the storage of old, and
+// sets its Ref. changes, ascending, are the entries that differ from old or are
+// behind its end. Pages that stay as they are stay where they are: only those
+// on the way to a change are written.
+func UpdateChunks(old *Chunks, rec *StorageRecord, changes []ChunkChange, put PutPage) error {
+	u := &updater{old: old, k: old.Cursor(), rec: rec, entries: rec.Chunks(), perSlab: rec.ChunksPerSlab(), changes: changes, put: put}
+	u.fill = rec.HasSlabs && !old.Rec.HasSlabs
+	rec.Ref = Ref{}
+	if u.entries == 0 {
+		return nil
+	}
+	if u.fill && u.entries > maxFilledIn {
+		return fail(tensor.ErrLimit, RuleChunkOrigin, rec.At, "chunks of a grid that gains slabs", fmt.Sprint(u.entries), fmt.Sprintf("at most %d; append whole slabs of %d rows instead", maxFilledIn, rec.Chunk[0]))
+	}
+	var err error
+	rec.Ref, err = u.build(chunkDepth(u.entries), 0)
+	return err
+}
+
+type updater struct {
+	old     *Chunks
+	k       *ChunkCursor
+	rec     *StorageRecord
+	entries int64
+	perSlab int64
+	changes []ChunkChange
+	put     PutPage
+	fill    bool // give each entry its origin
+}
+
+// before is the Ref that the old tree has to the page of a level from entry
+// first on. ok is false if it has none, not even an absent one.
+func (u *updater) before(level int, first int64) (ref Ref, ok bool, err error) {
+	if first >= u.old.entries || level > u.old.depth {
+		return ref, false, nil
+	}
+	ref, _, err = u.k.ref(level, first)
+	return ref, true, err
+}
+
+func (u *updater) build(level int, first int64) (Ref, error) {
+	span := pageSpan(level)
+	end := first + min(span, u.entries-first)
+	find := func(i int64) int {
+		n, _ := slices.BinarySearchFunc(u.changes, i, func(c ChunkChange, i int64) int {
+			return cmp.Compare(c.Index, i)
+		})
+		return n
+	}
+	changes := u.changes[find(first):find(end)]
+	ref, ok, err := u.before(level, first)
+	if err != nil {
+		return Ref{}, err
+	}
+	same := ok && end == first+min(span, u.old.entries-first)
+	if len(changes) == 0 && !u.fill {
+		if same || ok && ref.Absent() {
+			return ref, nil
+		}
+		if !ok && first >= u.old.entries {
+			return Ref{}, u.complete(first)
+		}
+	}
+	count := pageCount(level, first, u.entries)
+	b := make([]byte, pageLength(level, count))
+	there := false
+	if level == 0 {
+		if there, err = u.leaf(b, first, ref, ok, changes); err != nil {
+			return Ref{}, err
+		}
+	} else {
+		below := pageSpan(level - 1)
+		for i := range count {
+			child, err := u.build(level-1, first+int64(i)*below)
+			if err != nil {
+				return Ref{}, err
+			}
+			child.put(b[ChunkPageSize+i*DirEntrySize:])
+			there = there || !child.Absent()
+		}
+	}
+	if !there && !u.rec.HasSlabs {
+		return Ref{}, nil
+	}
+	sealPage(b, u.rec.ID, level, first)
+	if same && !ref.Absent() {
+		p, err := u.k.load(level, first, ref)
+		if err != nil {
+			return Ref{}, err
+		}
+		if bytes.Equal(p.b[:len(b)], b) {
+			return ref, nil
+		}
+	}
+	at, err := u.put(b)
+	return Ref{uint64(at), uint32(len(b)), Checksum(b)}, err
+}
+
+// complete is the error of an entry that nobody gave, where there must be one.
+func (u *updater) complete(i int64) error {
+	if u.rec.HasSlabs {
+		return fail(tensor.ErrShape, RuleChunkOrigin, -1, fmt.Sprintf("entry of chunk %d", i), "none", "one, as the grid has slabs")
+	}
+	return nil
+}
+
+// leaf fills the entries of a page of level 0.
+func (u *updater) leaf(b []byte, first int64, ref Ref, ok bool, changes []ChunkChange) (there bool, err error) {
+	count := (len(b) - ChunkPageSize) / ChunkEntrySize
+	kept := 0
+	if ok {
+		kept = min(pageCount(0, first, u.old.entries), count)
+		if !ref.Absent() {
+			p, err := u.k.load(0, first, ref)
+			if err != nil {
+				return false, err
+			}
+			copy(b[ChunkPageSize:], p.b[ChunkPageSize:ChunkPageSize+kept*ChunkEntrySize])
+		}
+	}
+	for i := range count {
+		e := b[ChunkPageSize+i*ChunkEntrySize:][:ChunkEntrySize]
+		at := first + int64(i)
+		switch {
+		case len(changes) > 0 && changes[0].Index == at:
+			changes[0].Entry.put(e)
+			changes = changes[1:]
+		case i >= kept:
+			if err := u.complete(at); err != nil {
+				return false, err
+			}
+			fallthrough
+		case u.fill && zero(e) < 0:
+			// Grids that gain slabs had regular ones.
+			le.PutUint64(e[ceOrigin:], uint64(at/u.perSlab*u.rec.Chunk[0]))
+		}
+		there = there || e[ceCoding] != CodingMissing
+	}
+	return there, nil
+}
