@@ -1,0 +1,142 @@
+//go:build unix
+
+package main
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tensorfile/tensorfile"
+)
+
+// E10: SIGTERM and Ctrl-C at any moment. The destination is the old file or the
+// new one, complete, and on the signal the temporary file goes.
+func TestInterruptedWriters(t *testing.T) {
+	runs := 10
+	if testing.Short() {
+		runs = 3
+	}
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.tensor")
+	if err := makeFile(in, []string{"w=f32(4000,1000)", "b=f32(100)"}); err != nil {
+		t.Fatal(err)
+	}
+	w, err := tensorfile.OpenAppend(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Delete("b")
+	if err := w.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	small := filepath.Join(dir, "small.tensor")
+	if err := makeFile(small, []string{"x=i8(2)"}); err != nil {
+		t.Fatal(err)
+	}
+	read := func(path string) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	type command struct {
+		args []string
+		old  string // what the destination holds before; "": nothing
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	interrupted, finished := 0, 0
+	for _, c := range []command{
+		{[]string{"convert", in, "OUT.tensor"}, ""},
+		{[]string{"convert", "-f", in, "OUT.tensor"}, small},
+		{[]string{"convert", "-f", in, "OUT.npz"}, small},
+		{[]string{"repack", in, "OUT.tensor"}, ""},
+		{[]string{"repack", "-f", in, "OUT.tensor"}, small},
+		{[]string{"repack", "-i", "OUT.tensor"}, in},
+		{[]string{"recover", "-f", in, "-o", "OUT.tensor"}, small},
+	} {
+		args := slices.Clone(c.args)
+		var out, outDir string
+		prepare := func() {
+			outDir = t.TempDir()
+			for i, a := range c.args {
+				if strings.HasPrefix(a, "OUT") {
+					out = filepath.Join(outDir, a)
+					args[i] = out
+				}
+			}
+			if c.old != "" {
+				if err := os.WriteFile(out, read(c.old), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		command := func() (*exec.Cmd, *bytes.Buffer) {
+			cmd := exec.Command("tensorfile", args...)
+			cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000")
+			errs := &bytes.Buffer{}
+			cmd.Stderr = errs
+			return cmd, errs
+		}
+		prepare()
+		cmd, errs := command()
+		begin := time.Now()
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, errs)
+		}
+		whole, complete := time.Since(begin), read(out)
+		for i := range runs {
+			prepare()
+			cmd, errs := command()
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(rng.Float64() * float64(whole)))
+			sig := []os.Signal{os.Interrupt, syscall.SIGTERM}[i%2]
+			sent := cmd.Process.Signal(sig)
+			err := cmd.Wait()
+			state := cmd.ProcessState
+			ws := state.Sys().(syscall.WaitStatus)
+			switch {
+			case err == nil:
+				finished++
+			case sent == nil && (state.ExitCode() == exitInterrupted || ws.Signaled() && ws.Signal() == sig): // the latter before it listened
+				interrupted++
+			default:
+				t.Errorf("%v, %v: %v\n%s", args, sig, state, errs)
+			}
+			list, err := os.ReadDir(outDir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range list {
+				if e.Name() != filepath.Base(out) {
+					t.Errorf("%v, %v: left %s", args, sig, e.Name())
+				}
+			}
+			switch {
+			case len(list) == 0 && c.old == "" && !state.Success():
+			case len(list) == 0:
+				t.Errorf("%v, %v: the destination is gone", args, sig)
+			default:
+				got := read(out)
+				if !bytes.Equal(got, complete) && (state.Success() || c.old == "" || !bytes.Equal(got, read(c.old))) {
+					t.Errorf("%v, %v, %v: the destination is neither the old file nor the new one (%d bytes)", args, sig, state, len(got))
+				}
+			}
+		}
+	}
+	t.Logf("%d commands interrupted, %d finished before", interrupted, finished)
+	if interrupted < runs {
+		t.Errorf("only %d of %d commands were interrupted", interrupted, interrupted+finished)
+	}
+}
