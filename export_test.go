@@ -14,9 +14,8 @@ func (o CreateOptions) On(fs fsys.FS) *CreateOptions {
 }
 
 const (
-	HugePage     = hugePage
-	JournalEvery = journalEvery
-	WriterName   = writerName
+	HugePage   = hugePage
+	WriterName = writerName
 )
 
 func (o AppendOptions) On(fs fsys.FS) *AppendOptions {
@@ -32,4 +31,14 @@ func (o RepackOptions) On(fs fsys.FS) *RepackOptions {
 // RecoverMap is Recover of a source on another file system.
 func RecoverMap(ctx context.Context, m *mmap.Map, dst string, fs fsys.FS) (*RecoverReport, error) {
 	return recoverMap(ctx, m, dst, &RecoverOptions{fs: fs, Overwrite: true})
+}
+
+// JournalEvery is the number of bytes of payload between two journal runs.
+func JournalEvery() int64 { return journalEvery }
+
+// SetJournalEvery sets that number until the function that it returns is called.
+func SetJournalEvery(n int64) (back func()) {
+	old := journalEvery
+	journalEvery = n
+	return func() { journalEvery = old }
 }

@@ -22,8 +22,9 @@ const Version = "0.1.0"
 // writerName stands in every root record that this library writes.
 const writerName = "tensorfile " + Version
 
-// journalEvery is how many bytes of payload lie between two journal runs.
-const journalEvery = 64 << 20
+// journalEvery is how many bytes of payload lie between two journal runs. Tests
+// make it smaller.
+var journalEvery int64 = 64 << 20
 
 // CreateOptions says how to write a file. The zero value, and nil, are the
 // defaults.
@@ -253,6 +254,12 @@ func (w *Writer) blocks(ctx context.Context, size int64, src source, exp uint8) 
 	if err := w.prepare(); err != nil {
 		return StorageID{}, err
 	}
+	// By now the tensors on the storages before this one are known, too.
+	if w.since.bytes >= journalEvery {
+		if err := w.journal(); err != nil {
+			return StorageID{}, err
+		}
+	}
 	rec := format.StorageRecord{ID: w.nextID, Kind: format.StorageRaw, Size: size, Stored: size, Block: exp}
 	if size > 0 {
 		align := int64(format.Align)
@@ -288,11 +295,6 @@ func (w *Writer) blocks(ctx context.Context, size int64, src source, exp uint8) 
 	}
 	w.storages = append(w.storages, rec)
 	w.nextID++
-	if w.since.bytes >= journalEvery {
-		if err := w.journal(); err != nil {
-			return StorageID{}, err
-		}
-	}
 	return StorageID{w, rec.ID, size}, nil
 }
 
