@@ -172,26 +172,62 @@ func TestRecoverEachStructure(t *testing.T) {
 		name       string
 		begin, end int64
 		lost       []string
+		more       [][2]int64
 	}
 	hits := []hit{
-		{"header", 0, 64, nil}, {"header page", 0, 4096, nil}, {"slot A", 4096, 4224, nil}, {"slot B", 8192, 8320, nil},
-		{"both slots", 4096, 12288, nil}, {"control pages", 0, 12288, nil},
+		{"header", 0, 64, nil, nil}, {"header page", 0, 4096, nil, nil}, {"slot A", 4096, 4224, nil, nil}, {"slot B", 8192, 8320, nil, nil},
+		{"both slots", 4096, 12288, nil, nil}, {"control pages", 0, 12288, nil, nil},
 	}
 	for i, at := range l.trailers {
-		hits = append(hits, hit{fmt.Sprintf("trailer %d", i), at, at + 128, nil})
+		hits = append(hits, hit{fmt.Sprintf("trailer %d", i), at, at + 128, nil, nil})
 	}
 	for i, r := range l.runs {
-		hits = append(hits, hit{fmt.Sprintf("run head %d", i), r.head, r.head + r.length, nil})
+		hits = append(hits, hit{fmt.Sprintf("run head %d", i), r.head, r.head + r.length, nil, nil})
 		for p := r.begin; p < r.head; p += 4096 {
-			hits = append(hits, hit{fmt.Sprintf("page at %d of run %d", p-r.begin, i), p, min(p+4096, r.head), nil})
+			hits = append(hits, hit{fmt.Sprintf("page at %d of run %d", p-r.begin, i), p, min(p+4096, r.head), nil, nil})
+		}
+		// One byte in each section; its page is lost.
+		storages := r.begin + 64*r.tensors
+		for what, at := range map[string][2]int64{
+			"tensor records": {r.begin, storages}, "storage records": {storages, r.ends}, "name ends": {r.ends, r.names},
+			"names": {r.names, r.heap}, "heap": {r.heap, r.head},
+		} {
+			if at[0] < at[1] {
+				mid := (at[0] + at[1]) / 2
+				hits = append(hits, hit{fmt.Sprintf("%s of run %d", what, i), mid, mid + 1, nil, nil})
+			}
+		}
+		if r.journal {
+			hits = append(hits, hit{fmt.Sprintf("journal run %d", i), r.begin, r.head + r.length, nil, nil})
 		}
 	}
+	// All runs of catalogs at once, all journal runs at once, all trailers, all
+	// that is in pairs.
+	each := func(name string, pick func(r *scanRun) bool, trailers bool) {
+		var holes [][2]int64
+		for _, r := range l.runs {
+			if pick(r) {
+				holes = append(holes, [2]int64{r.begin, r.head + r.length})
+			}
+		}
+		for _, at := range l.trailers {
+			if trailers {
+				holes = append(holes, [2]int64{at, at + 128})
+			}
+		}
+		hits = append(hits, hit{name: name, more: holes})
+	}
+	each("all trailers", func(*scanRun) bool { return false }, true)
+	each("all journal runs", func(r *scanRun) bool { return r.journal }, false)
+	each("all catalogs", func(r *scanRun) bool { return !r.journal }, false)
+	each("all catalogs and trailers", func(r *scanRun) bool { return !r.journal }, true)
+	each("all journal runs and trailers", func(r *scanRun) bool { return r.journal }, true)
 	f := must(tensorfile.OpenReaderAt(bytes.NewReader(b), int64(len(b)), nil))(t)
 	defer f.Close()
 	for x, err := range f.Tensors() {
 		ok(t, err)
 		if st := x.Storage(); st.Size > 0 && x.Name() != "view/b" {
-			h := hit{x.Name(), st.Offset + st.Size/2, st.Offset + st.Size/2 + 1, []string{x.Name()}}
+			h := hit{x.Name(), st.Offset + st.Size/2, st.Offset + st.Size/2 + 1, []string{x.Name()}, nil}
 			if x.Name() == "view/a" {
 				h.lost = []string{"view/a", "view/b"}
 			}
@@ -200,13 +236,18 @@ func TestRecoverEachStructure(t *testing.T) {
 	}
 	large := must(f.Tensor("large"))(t).Storage()
 	hits = append(hits,
-		hit{"last block", large.Offset + large.Size - 1, large.Offset + large.Size, []string{"large"}},
-		hit{"block sums", (large.Offset + large.Size + 63) &^ 63, (large.Offset+large.Size+63)&^63 + 8, []string{"large"}})
+		hit{"last block", large.Offset + large.Size - 1, large.Offset + large.Size, []string{"large"}, nil},
+		hit{"block sums", (large.Offset + large.Size + 63) &^ 63, (large.Offset+large.Size+63)&^63 + 8, []string{"large"}, nil})
+	checked := 0
 	for _, h := range hits {
 		d := bytes.Clone(b)
-		for i := h.begin; i < h.end; i++ {
-			d[i] ^= 0x5a
+		for _, at := range append(h.more, [2]int64{h.begin, h.end}) {
+			for i := at[0]; i < at[1]; i++ {
+				d[i] ^= 0x5a
+			}
 		}
+		checked++
+		scanned := intact(d, uuid)
 		got, rep, err := rescue(t, d)
 		if err != nil {
 			t.Errorf("%s: %v", h.name, err)
@@ -224,7 +265,8 @@ func TestRecoverEachStructure(t *testing.T) {
 			delete(want, name)
 		}
 		sameKept(t, h.name, got, want)
-		if len(rep.Damage)+len(rep.Lost) == 0 && !strings.HasPrefix(h.name, "trailer") && !strings.HasPrefix(h.name, "run head") {
+		sameKept(t, h.name+" by an independent scan", got, scanned)
+		if len(rep.Damage)+len(rep.Lost) == 0 && !strings.HasPrefix(h.name, "trailer") && !strings.HasPrefix(h.name, "run head") && !strings.Contains(h.name, "journal run") {
 			t.Errorf("%s: nothing is reported", h.name)
 		}
 	}
@@ -242,8 +284,22 @@ func TestRecoverEachStructure(t *testing.T) {
 	got, rep, err := rescue(t, d)
 	ok(t, err)
 	sameKept(t, "no index", got, whole)
+	sameKept(t, "no index, by an independent scan", got, intact(d, uuid))
 	if rep.Whole || len(rep.Lost) > 0 {
 		t.Errorf("%+v", rep)
+	}
+	// Everything at once: names and descriptions are gone, and nothing is made up.
+	for _, r := range l.runs {
+		clear(d[r.begin : r.head+r.length])
+	}
+	if _, _, err := rescue(t, d); len(intact(d, uuid)) != 0 {
+		t.Error("the scan finds something in nothing")
+	} else {
+		wantErr(t, err, tensorfile.ErrCorrupt)
+	}
+	t.Logf("%d structures destroyed in turn, of %d runs and %d trailers", checked, len(l.runs), len(l.trailers))
+	if checked < 150 {
+		t.Error("too few")
 	}
 }
 
@@ -262,7 +318,7 @@ func TestRecoverRandomDamage(t *testing.T) {
 	for _, r := range l.runs {
 		places = append(places, r.begin, r.head)
 	}
-	total, none := 0, 0
+	total, none, hurt, missing := 0, 0, 0, 0
 	for seed := range n {
 		rng := rand.New(rand.NewPCG(uint64(seed), 99))
 		d := bytes.Clone(b)
@@ -294,8 +350,15 @@ func TestRecoverRandomDamage(t *testing.T) {
 		}
 		sameKept(t, name, got, want)
 		total += len(got)
+		if len(got) < 69 {
+			hurt++
+			missing += 69 - len(got)
+		}
 	}
-	t.Logf("%d damages: %d tensors recovered, in %d files nothing", n, total, none)
+	t.Logf("%d damages: %d tensors recovered, %d lost in %d files, in %d files nothing", n, total, missing, hurt, none)
+	if total < 30*n || hurt < n/5 {
+		t.Errorf("want %d recovered and %d files that lost something", 30*n, n/5)
+	}
 }
 
 // A file that was cut anywhere gives what lies before the cut and is described
