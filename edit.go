@@ -589,29 +589,33 @@ func (w *Writer) Revert(generation uint64) error {
 	if err != nil {
 		return located(err, w.path, "")
 	}
+	recs, err := w.changedBy(cat)
+	if err != nil {
+		return located(err, w.path, "")
+	}
 	if err := w.rollback(); err != nil {
 		return w.poison(err, "truncate")
 	}
-	w.revertTo = cat
-	w.live = int64(root.Live)
-	return located(w.journalRevert(), w.path, "")
+	w.revertTo, w.live, w.tensors = cat, int64(root.Live), recs
+	return nil
 }
 
-// journalRevert notes what a revert changes for the journal, since the commit's
+// changedBy lists what a revert to cat changes, for the journal: the commit's
 // run alone says it by pointing to older ones.
-func (w *Writer) journalRevert() error {
-	changed, err := differences(context.Background(), w.base.cat, w.revertTo)
+func (w *Writer) changedBy(cat *format.Catalog) ([]format.TensorRecord, error) {
+	changed, err := differences(context.Background(), w.base.cat, cat)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var recs []format.TensorRecord
 	for _, key := range slices.Sorted(maps.Keys(changed)) {
 		rec := format.TensorRecord{Name: key, Kind: format.KindDeleted, Generation: w.base.root.Generation + 1}
-		if _, err := w.revertTo.Tensor(key, &rec); err != nil {
-			return err
+		if _, err := cat.Tensor(key, &rec); err != nil {
+			return nil, err
 		}
-		w.tensors = append(w.tensors, rec)
+		recs = append(recs, rec)
 	}
-	return nil
+	return recs, nil
 }
 
 // commitEdit is Commit for a file that is there (spec, "Appending", steps 6 to

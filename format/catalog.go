@@ -1,10 +1,12 @@
 package format
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -19,8 +21,9 @@ type Catalog struct {
 	head *run
 
 	older struct {
-		sync.Once
-		runs []*run // newest first, without head
+		sync.Mutex
+		done atomic.Bool // what follows does not change any more
+		runs []*run      // newest first, without head
 		err  error
 	}
 }
@@ -84,21 +87,40 @@ func (c *Catalog) each(fn func(*run) (more bool, err error)) error {
 	return nil
 }
 
+// loadOlder reads the heads of the older runs once. That they are corrupt is
+// remembered; that the disk did not give them is not: it may the next time.
 func (c *Catalog) loadOlder() error {
-	c.older.Do(func() {
-		for _, ref := range c.head.head.Older {
-			r, err := c.load(ref, "older run")
-			if err == nil && r.head.Journal {
-				err = fail(tensor.ErrCorrupt, RuleRunJournal, r.head.Offset+runFlags, "run flags", "a journal run", "a run of the catalog")
-			}
-			if err != nil {
-				c.older.runs, c.older.err = nil, err
-				return
-			}
-			c.older.runs = append(c.older.runs, r)
+	o := &c.older
+	if o.done.Load() {
+		return o.err
+	}
+	o.Lock()
+	defer o.Unlock()
+	if o.done.Load() {
+		return o.err
+	}
+	runs, err := c.readOlder()
+	if err != nil && !errors.Is(err, tensor.ErrCorrupt) {
+		return err
+	}
+	o.runs, o.err = runs, err
+	o.done.Store(true)
+	return err
+}
+
+func (c *Catalog) readOlder() ([]*run, error) {
+	runs := make([]*run, 0, len(c.head.head.Older))
+	for _, ref := range c.head.head.Older {
+		r, err := c.load(ref, "older run")
+		if err == nil && r.head.Journal {
+			err = fail(tensor.ErrCorrupt, RuleRunJournal, r.head.Offset+runFlags, "run flags", "a journal run", "a run of the catalog")
 		}
-	})
-	return c.older.err
+		if err != nil {
+			return nil, err
+		}
+		runs = append(runs, r)
+	}
+	return runs, nil
 }
 
 // Root is the root record that the catalog belongs to.
