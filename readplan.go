@@ -84,12 +84,14 @@ func (f *File) ReadStats() ReadStats {
 	return s
 }
 
-const (
-	// bulkBytes is the least that is read past the page cache on our own.
-	bulkBytes = 32 << 20
-	// soloBytes is how much a goroutine of its own is worth.
-	soloBytes = 1 << 20
-)
+// reading has the sizes by which reads are shared out. Tests make them small.
+var reading = struct {
+	bulk  int64 // the least that goes past the page cache without being told to
+	solo  int64 // what a goroutine of its own is worth
+	piece int64 // the least that is given to a goroutine
+	stage int64 // of a file in memory of our own, where elements do not lie as they are wanted: what stays in the second cache
+	gap   int64 // costs as much to read over as another call
+}{bulk: 32 << 20, solo: 1 << 20, piece: 256 << 10, stage: 1 << 20, gap: 16 << 10}
 
 // workers is how many goroutines may share a read of n bytes.
 func (f *File) workers(n int64) int {
@@ -101,7 +103,7 @@ func (f *File) workers(n int64) int {
 	default:
 		w = runtime.GOMAXPROCS(0)
 	}
-	return int(max(1, min(int64(w), n/soloBytes)))
+	return int(max(1, min(int64(w), n/reading.solo)))
 }
 
 // PlanRead says how Read of a selection would go if it began now: from the
@@ -153,7 +155,7 @@ func (t *Tensor) plan(l mmap.Lease, r region) ReadPlan {
 		p.Mode, p.Reason = plain, why
 		t.planBulk(l, &p, t.st.Offset+lo)
 	}
-	if p.Mode == ReadDirect && t.f.opts.ReadWorkers == 0 && p.Bytes >= 2*soloBytes {
+	if p.Mode == ReadDirect && t.f.opts.ReadWorkers == 0 && p.Bytes >= 2*reading.solo {
 		p.Workers = max(p.Workers, 2) // requests in flight, not processors
 	}
 	return p
@@ -163,7 +165,7 @@ func (t *Tensor) plan(l mmap.Lease, r region) ReadPlan {
 // past the page cache.
 func (t *Tensor) planBulk(l mmap.Lease, p *ReadPlan, off int64) {
 	switch {
-	case p.Span < bulkBytes || !t.f.m.Local():
+	case p.Span < reading.bulk || !t.f.m.Local():
 		return
 	case p.Bytes > p.Span:
 		p.Reason += "; elements are repeated"
@@ -196,7 +198,7 @@ func (t *Tensor) planBulk(l mmap.Lease, p *ReadPlan, off int64) {
 		p.Reason += "; " + cached + ", " + no
 		return
 	}
-	if p.Mode, p.Reason = ReadDirect, cached; share >= 0.05 {
+	if p.Mode, p.Reason = ReadDirect, cached; share > 0.15 {
 		p.Mode, p.Reason = ReadAuto, cached+", piece by piece"
 	}
 }

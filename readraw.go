@@ -11,20 +11,17 @@ import (
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 const (
-	// stageBytes is how much of a file is read into memory of our own where
-	// elements do not lie as they are wanted: what stays in the second cache.
-	stageBytes = 1 << 20
-	// gapBytes costs as much to read over as another call.
-	gapBytes = 16 << 10
-	// smallPiece is the least that is given to a goroutine.
-	smallPiece = 256 << 10
 	// hotBytes are copied and then checked while they are in the first caches.
 	hotBytes = 256 << 10
+	// streamBytes is the least that is copied past the caches: less may be wanted
+	// at once.
+	streamBytes = 4 << 20
 )
 
 // rawRead is one read of a region of a raw storage, of which goroutines take
@@ -68,7 +65,7 @@ func (t *Tensor) readRaw(ctx context.Context, dst tensor.View, r region) error {
 		c = nil
 	}
 	size := r.bytes()
-	if mode := t.f.opts.ReadMode; size <= soloBytes && mapped && (mode == ReadAuto || mode == ReadMapped) {
+	if mode := t.f.opts.ReadMode; size <= reading.solo && mapped && (mode == ReadAuto || mode == ReadMapped) {
 		if c != nil {
 			if err := t.f.verifyOnce(t); err != nil {
 				return err
@@ -222,7 +219,7 @@ func (x *rawRead) share(workers int, piece func(buf *[]byte) bool) error {
 // pieceSize is how large a piece of n bytes should be for so many goroutines.
 func pieceSize(n int64, workers int) int64 {
 	p := int64(pieceBytes)
-	for p > smallPiece && p*4*int64(workers) > n {
+	for p > reading.piece && p*4*int64(workers) > n {
 		p /= 2
 	}
 	return p
@@ -285,8 +282,13 @@ func (x *rawRead) move(mode ReadMode, p []byte, at int64) error {
 
 func (x *rawRead) copyBytes(p []byte, at int64) error {
 	x.t.f.reads.mapped.Add(int64(len(p)))
+	src := x.data[at : at+int64(len(p))]
 	return x.lease.Guard(func() error {
-		copy(p, x.data[at:])
+		if x.sums == nil && x.plan.Bytes >= streamBytes {
+			kernel.CopyStream(p, src)
+		} else {
+			copy(p, src)
+		}
 		return nil
 	})
 }
@@ -313,7 +315,7 @@ func (x *rawRead) readDirect(p []byte, at int64) error {
 // with their checksums: what was checked is what the caller has, whatever
 // becomes of the file.
 func (x *rawRead) moveChecked(mode ReadMode, p []byte, at int64) error {
-	exp, step := x.t.st.block, int64(stageBytes)
+	exp, step := x.t.st.block, int64(1<<20)
 	if mode == ReadMapped {
 		step = hotBytes
 	}
@@ -467,7 +469,7 @@ func (x *rawRead) tooWide(r region, axis int, span int64) bool {
 	}
 	step := max(r.strides[axis], -r.strides[axis])
 	gap := step - (span - (r.shape[axis]-1)*step)
-	return span > stageBytes || gap > gapBytes
+	return span > reading.stage || gap > reading.gap
 }
 
 // scratch is n bytes of memory for what lies at offset at of the storage.
