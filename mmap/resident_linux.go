@@ -18,6 +18,12 @@ func (m *Map) residentAt(off, n int64) (float64, bool) {
 	if unix.Cachestat(uint(m.file.Fd()), &r, &st, 0) == nil {
 		return float64(st.Cache) / pages, true
 	}
+	return m.residentMapped(begin, end)
+}
+
+// residentMapped asks mincore about whole pages of the mapping.
+func (m *Map) residentMapped(begin, end int64) (float64, bool) {
+	page := int64(os.Getpagesize())
 	have := m.region.Load()
 	if have == nil || end > int64(have.end-have.base) {
 		return 0, false
@@ -35,5 +41,5 @@ func (m *Map) residentAt(off, n int64) (float64, bool) {
 		}
 		at += some * page
 	}
-	return float64(in) / pages, true
+	return float64(in) * float64(page) / float64(end-begin), true
 }
