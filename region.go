@@ -176,7 +176,7 @@ const (
 	blockBytes = 4 << 20
 	// acrossBytes bounds it where elements lie across the order in which they
 	// are written: the more of them at a time, the longer the runs that are read.
-	acrossBytes = 16 << 20
+	acrossBytes = 32 << 20
 )
 
 // readRegion copies r to dst, which has its shape and dtype.
