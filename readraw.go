@@ -19,9 +19,9 @@ import (
 const (
 	// hotBytes are copied and then checked while they are in the first caches.
 	hotBytes = 256 << 10
-	// streamBytes is the least that is copied past the caches: less may be wanted
+	// copyAround is the least that is copied past the caches: less may be wanted
 	// at once.
-	streamBytes = 4 << 20
+	copyAround = 4 << 20
 )
 
 // rawRead is one read of a region of a raw storage, of which goroutines take
@@ -284,7 +284,7 @@ func (x *rawRead) copyBytes(p []byte, at int64) error {
 	x.t.f.reads.mapped.Add(int64(len(p)))
 	src := x.data[at : at+int64(len(p))]
 	return x.lease.Guard(func() error {
-		if x.sums == nil && x.plan.Bytes >= streamBytes {
+		if x.sums == nil && x.plan.Bytes >= copyAround {
 			kernel.CopyStream(p, src)
 		} else {
 			copy(p, src)
