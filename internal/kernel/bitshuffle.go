@@ -9,26 +9,17 @@ func BitShuffle(dst, src []byte, size int) {
 	m := checkBits(dst, src, size)
 	copy(dst[m*size:], src[m*size:])
 	var buf [bitBlock]byte
-	var planes, rows [MaxWord][]byte
+	var planes [MaxWord][]byte
 	step := bitStep(size)
 	for i := 0; i < m; i += step {
 		n := min(step, m-i)
-		bytes := planes[:1]
-		bytes[0] = src[i : i+n]
 		if size == 1 {
-			copy(buf[:n], bytes[0])
-			bytes[0] = buf[:n]
+			copy(buf[:n], src[i:])
 		} else {
-			bytes = cut(planes[:size], buf[:n*size], n)
-			split(bytes, src[i*size:(i+n)*size], n)
+			split(cut(planes[:size], buf[:n*size], n), src[i*size:(i+n)*size], n)
 		}
-		turnBits(buf[:n*size])
-		for k, p := range bytes {
-			for b := range 8 {
-				at := (8*k+b)*(m/8) + i/8
-				rows[b] = dst[at : at+n/8]
-			}
-			split(rows[:8], p, n/8)
+		for k := range size {
+			splitBits(dst[k*m+i/8:], m/8, buf[k*n:(k+1)*n])
 		}
 	}
 }
@@ -38,24 +29,18 @@ func BitUnshuffle(dst, src []byte, size int) {
 	m := checkBits(dst, src, size)
 	copy(dst[m*size:], src[m*size:])
 	var buf [bitBlock]byte
-	var planes, rows [MaxWord][]byte
+	var planes [MaxWord][]byte
 	step := bitStep(size)
 	for i := 0; i < m; i += step {
 		n := min(step, m-i)
-		bytes := cut(planes[:size], buf[:n*size], n)
-		for k, p := range bytes {
-			for b := range 8 {
-				at := (8*k+b)*(m/8) + i/8
-				rows[b] = src[at : at+n/8]
-			}
-			join(p, rows[:8], n/8, false)
-		}
-		turnBits(buf[:n*size])
 		if size == 1 {
-			copy(dst[i:i+n], buf[:n])
-		} else {
-			join(dst[i*size:(i+n)*size], bytes, n, false)
+			joinBits(dst[i:i+n], src[i/8:], m/8)
+			continue
 		}
+		for k := range size {
+			joinBits(buf[k*n:(k+1)*n], src[k*m+i/8:], m/8)
+		}
+		join(dst[i*size:(i+n)*size], cut(planes[:size], buf[:n*size], n), n, false)
 	}
 }
 
@@ -72,25 +57,43 @@ func checkBits(dst, src []byte, size int) (m int) {
 	return len(src) / size &^ 7
 }
 
-// turnBits transposes each 8 bytes of p, as a square of bits: bit b of byte g
-// and bit g of byte b change places. len(p) is a multiple of 8.
-func turnBits(p []byte) {
-	i := turnFast(p)
-	turnGo(p[i:])
+// splitBits writes the 8 rows of bits of a plane, stride bytes apart: bit b of
+// p[i] is bit i%8 of dst[b*stride+i/8]. len(p) is a multiple of 8; what p holds
+// is lost.
+func splitBits(dst []byte, stride int, p []byte) {
+	le := binary.LittleEndian
+	for i := splitBitsFast(dst, stride, p); i < len(p); i += 8 {
+		x := turn(le.Uint64(p[i:]))
+		d := dst[i/8 : i/8+7*stride+1]
+		for range 8 {
+			d[0] = byte(x)
+			x >>= 8
+			d = d[min(stride, len(d)):]
+		}
+	}
 }
 
-func turnGo(p []byte) {
+// joinBits undoes splitBits.
+func joinBits(p, src []byte, stride int) {
 	le := binary.LittleEndian
-	for ; len(p) >= 8; p = p[8:] {
-		// Squares of one bit, of two and of four change places across the
-		// diagonal (Hacker's Delight, 7-3).
-		x := le.Uint64(p)
-		t := (x ^ x>>7) & 0x00aa00aa00aa00aa
-		x ^= t ^ t<<7
-		t = (x ^ x>>14) & 0x0000cccc0000cccc
-		x ^= t ^ t<<14
-		t = (x ^ x>>28) & 0x00000000f0f0f0f0
-		x ^= t ^ t<<28
-		le.PutUint64(p, x)
+	for i := joinBitsFast(p, src, stride); i < len(p); i += 8 {
+		s := src[i/8 : i/8+7*stride+1]
+		x := uint64(0)
+		for b := range 8 {
+			x |= uint64(s[b*stride]) << (8 * b)
+		}
+		le.PutUint64(p[i:], turn(x))
 	}
+}
+
+// turn transposes a square of bits: bit b of byte g and bit g of byte b change
+// places. Squares of one bit, of two and of four go across the diagonal (after
+// Hacker's Delight, 7-3).
+func turn(x uint64) uint64 {
+	t := (x ^ x>>7) & 0x00aa00aa00aa00aa
+	x ^= t ^ t<<7
+	t = (x ^ x>>14) & 0x0000cccc0000cccc
+	x ^= t ^ t<<14
+	t = (x ^ x>>28) & 0x00000000f0f0f0f0
+	return x ^ t ^ t<<28
 }

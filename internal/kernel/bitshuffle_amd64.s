@@ -2,7 +2,8 @@
 
 #include "textflag.h"
 
-// Transposes of squares of 8 by 8 bits, one in each 8 bytes.
+// Rows of bits: transposes of squares of 8 by 8 bits, one in each 8 bytes, and
+// the bytes of 32 such squares split into or joined from 8 rows.
 
 DATA ones<>+0(SB)/8, $0x00aa00aa00aa00aa
 DATA ones<>+8(SB)/8, $0x0000cccc0000cccc
@@ -69,29 +70,209 @@ turn:
 	RET
 
 // byte j has bit j
-DATA identity<>+0(SB)/8, $0x8040201008040201
-GLOBL identity<>(SB), RODATA|NOPTR, $8
+DATA unit<>+0(SB)/8, $0x8040201008040201
+GLOBL unit<>(SB), RODATA|NOPTR, $8
 
-DATA reverse8<>+0(SB)/8, $0x0001020304050607
-DATA reverse8<>+8(SB)/8, $0x08090a0b0c0d0e0f
-GLOBL reverse8<>(SB), RODATA|NOPTR, $16
+DATA pairs<>+0(SB)/8, $0x0b030a0209010800
+DATA pairs<>+8(SB)/8, $0x0f070e060d050c04
+GLOBL pairs<>(SB), RODATA|NOPTR, $16
 
-// func turnGFNI(p *byte, n int)
-// n bytes, a multiple of 64. The instruction multiplies a square of bits with
-// vectors of eight bits; with all unit vectors it yields the columns. It counts
-// rows from the last byte on, hence the bytes are reversed before.
-TEXT ·turnGFNI(SB), NOSPLIT, $0-16
+// As split8AVX2 loads: 16 bytes each from both halves of 256.
+#define LOADROWS \
+	VMOVDQU (SI), X0 \
+	VMOVDQU 16(SI), X1 \
+	VMOVDQU 32(SI), X2 \
+	VMOVDQU 48(SI), X3 \
+	VMOVDQU 64(SI), X4 \
+	VMOVDQU 80(SI), X5 \
+	VMOVDQU 96(SI), X6 \
+	VMOVDQU 112(SI), X7 \
+	VINSERTI128 $1, 128(SI), Y0, Y0 \
+	VINSERTI128 $1, 144(SI), Y1, Y1 \
+	VINSERTI128 $1, 160(SI), Y2, Y2 \
+	VINSERTI128 $1, 176(SI), Y3, Y3 \
+	VINSERTI128 $1, 192(SI), Y4, Y4 \
+	VINSERTI128 $1, 208(SI), Y5, Y5 \
+	VINSERTI128 $1, 224(SI), Y6, Y6 \
+	VINSERTI128 $1, 240(SI), Y7, Y7
+
+#define PAIRS \
+	VPSHUFB Y15, Y0, Y0 \
+	VPSHUFB Y15, Y1, Y1 \
+	VPSHUFB Y15, Y2, Y2 \
+	VPSHUFB Y15, Y3, Y3 \
+	VPSHUFB Y15, Y4, Y4 \
+	VPSHUFB Y15, Y5, Y5 \
+	VPSHUFB Y15, Y6, Y6 \
+	VPSHUFB Y15, Y7, Y7
+
+#define UNPACK \
+	VPUNPCKLWD Y1, Y0, Y8 \
+	VPUNPCKHWD Y1, Y0, Y0 \
+	VPUNPCKLWD Y3, Y2, Y9 \
+	VPUNPCKHWD Y3, Y2, Y2 \
+	VPUNPCKLWD Y5, Y4, Y10 \
+	VPUNPCKHWD Y5, Y4, Y4 \
+	VPUNPCKLWD Y7, Y6, Y11 \
+	VPUNPCKHWD Y7, Y6, Y6 \
+	VPUNPCKLDQ Y9, Y8, Y1 \
+	VPUNPCKHDQ Y9, Y8, Y3 \
+	VPUNPCKLDQ Y11, Y10, Y5 \
+	VPUNPCKHDQ Y11, Y10, Y7 \
+	VPUNPCKLDQ Y2, Y0, Y8 \
+	VPUNPCKHDQ Y2, Y0, Y9 \
+	VPUNPCKLDQ Y6, Y4, Y10 \
+	VPUNPCKHDQ Y6, Y4, Y11 \
+	VPUNPCKLQDQ Y5, Y1, Y0 \
+	VPUNPCKHQDQ Y5, Y1, Y1 \
+	VPUNPCKLQDQ Y7, Y3, Y2 \
+	VPUNPCKHQDQ Y7, Y3, Y3 \
+	VPUNPCKLQDQ Y10, Y8, Y4 \
+	VPUNPCKHQDQ Y10, Y8, Y5 \
+	VPUNPCKLQDQ Y11, Y9, Y6 \
+	VPUNPCKHQDQ Y11, Y9, Y7
+
+// See splitBitsGFNI.
+#define TURN(C) \
+	VGF2P8AFFINEQB $0, Y0, C, Y0 \
+	VGF2P8AFFINEQB $0, Y1, C, Y1 \
+	VGF2P8AFFINEQB $0, Y2, C, Y2 \
+	VGF2P8AFFINEQB $0, Y3, C, Y3 \
+	VGF2P8AFFINEQB $0, Y4, C, Y4 \
+	VGF2P8AFFINEQB $0, Y5, C, Y5 \
+	VGF2P8AFFINEQB $0, Y6, C, Y6 \
+	VGF2P8AFFINEQB $0, Y7, C, Y7 \
+	VGF2P8AFFINEQB $0, C, Y0, Y0 \
+	VGF2P8AFFINEQB $0, C, Y1, Y1 \
+	VGF2P8AFFINEQB $0, C, Y2, Y2 \
+	VGF2P8AFFINEQB $0, C, Y3, Y3 \
+	VGF2P8AFFINEQB $0, C, Y4, Y4 \
+	VGF2P8AFFINEQB $0, C, Y5, Y5 \
+	VGF2P8AFFINEQB $0, C, Y6, Y6 \
+	VGF2P8AFFINEQB $0, C, Y7, Y7
+
+#define STOREROWS \
+	VMOVDQU Y0, (DI) \
+	VMOVDQU Y1, (DI)(R8*1) \
+	VMOVDQU Y2, (DI)(R8*2) \
+	VMOVDQU Y3, (DI)(R9*1) \
+	VMOVDQU Y4, (DX) \
+	VMOVDQU Y5, (DX)(R8*1) \
+	VMOVDQU Y6, (DX)(R8*2) \
+	VMOVDQU Y7, (DX)(R9*1)
+
+// func splitRowsAVX2(dst *byte, stride int, p *byte, n int)
+// n is a multiple of 256, here and below.
+TEXT ·splitRowsAVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ p+16(FP), SI
+	MOVQ n+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (DI)(R8*4), DX
+	VBROADCASTI128 pairs<>(SB), Y15
+splitrows:
+	LOADROWS
+	PAIRS
+	UNPACK
+	STOREROWS
+	ADDQ $256, SI
+	ADDQ $32, DI
+	ADDQ $32, DX
+	SUBQ $256, CX
+	JNE  splitrows
+	VZEROUPPER
+	RET
+
+// As join8AVX2 does it.
+#define JOINROWS \
+	VMOVDQU (SI), Y0 \
+	VMOVDQU (SI)(R8*1), Y1 \
+	VMOVDQU (SI)(R8*2), Y2 \
+	VMOVDQU (SI)(R9*1), Y3 \
+	VMOVDQU (DX), Y4 \
+	VMOVDQU (DX)(R8*1), Y5 \
+	VMOVDQU (DX)(R8*2), Y6 \
+	VMOVDQU (DX)(R9*1), Y7 \
+	VPUNPCKLBW Y1, Y0, Y8 \
+	VPUNPCKHBW Y1, Y0, Y9 \
+	VPUNPCKLBW Y3, Y2, Y10 \
+	VPUNPCKHBW Y3, Y2, Y11 \
+	VPUNPCKLBW Y5, Y4, Y12 \
+	VPUNPCKHBW Y5, Y4, Y13 \
+	VPUNPCKLBW Y7, Y6, Y14 \
+	VPUNPCKHBW Y7, Y6, Y15 \
+	VPUNPCKLWD Y10, Y8, Y0 \
+	VPUNPCKHWD Y10, Y8, Y1 \
+	VPUNPCKLWD Y11, Y9, Y2 \
+	VPUNPCKHWD Y11, Y9, Y3 \
+	VPUNPCKLWD Y14, Y12, Y4 \
+	VPUNPCKHWD Y14, Y12, Y5 \
+	VPUNPCKLWD Y15, Y13, Y6 \
+	VPUNPCKHWD Y15, Y13, Y7 \
+	VPUNPCKLDQ Y4, Y0, Y8 \
+	VPUNPCKHDQ Y4, Y0, Y9 \
+	VPUNPCKLDQ Y5, Y1, Y10 \
+	VPUNPCKHDQ Y5, Y1, Y11 \
+	VPUNPCKLDQ Y6, Y2, Y12 \
+	VPUNPCKHDQ Y6, Y2, Y13 \
+	VPUNPCKLDQ Y7, Y3, Y14 \
+	VPUNPCKHDQ Y7, Y3, Y15 \
+	VPERM2I128 $0x20, Y9, Y8, Y0 \
+	VPERM2I128 $0x20, Y11, Y10, Y1 \
+	VPERM2I128 $0x20, Y13, Y12, Y2 \
+	VPERM2I128 $0x20, Y15, Y14, Y3 \
+	VPERM2I128 $0x31, Y9, Y8, Y4 \
+	VPERM2I128 $0x31, Y11, Y10, Y5 \
+	VPERM2I128 $0x31, Y13, Y12, Y6 \
+	VPERM2I128 $0x31, Y15, Y14, Y7
+
+#define STOREALL \
+	VMOVDQU Y0, 0(DI) \
+	VMOVDQU Y1, 32(DI) \
+	VMOVDQU Y2, 64(DI) \
+	VMOVDQU Y3, 96(DI) \
+	VMOVDQU Y4, 128(DI) \
+	VMOVDQU Y5, 160(DI) \
+	VMOVDQU Y6, 192(DI) \
+	VMOVDQU Y7, 224(DI)
+
+// func joinRowsAVX2(p, src *byte, stride, n int)
+TEXT ·joinRowsAVX2(SB), NOSPLIT, $0-32
 	MOVQ p+0(FP), DI
-	MOVQ n+8(FP), CX
-	VPBROADCASTQ identity<>(SB), Z14
-	VBROADCASTI32X4 reverse8<>(SB), Z15
-turng:
-	VMOVDQU64 (DI), Z0
-	VPSHUFB Z15, Z0, Z0
-	VGF2P8AFFINEQB $0, Z0, Z14, Z0
-	VMOVDQU64 Z0, (DI)
-	ADDQ $64, DI
-	SUBQ $64, CX
-	JNE  turng
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ n+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (SI)(R8*4), DX
+joinrows:
+	JOINROWS
+	STOREALL
+	ADDQ $256, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $256, CX
+	JNE  joinrows
+	VZEROUPPER
+	RET
+
+// func joinBitsGFNI(p, src *byte, stride, n int)
+TEXT ·joinBitsGFNI(SB), NOSPLIT, $0-32
+	MOVQ p+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ stride+16(FP), R8
+	MOVQ n+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (SI)(R8*4), DX
+joinbits:
+	JOINROWS
+	VPBROADCASTQ unit<>(SB), Y8
+	TURN(Y8)
+	STOREALL
+	ADDQ $256, DI
+	ADDQ $32, SI
+	ADDQ $32, DX
+	SUBQ $256, CX
+	JNE  joinbits
 	VZEROUPPER
 	RET

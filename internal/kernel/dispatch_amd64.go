@@ -32,6 +32,9 @@ func lineOffset32(b []float32) int
 // is; Go does the rest.
 
 func splitFast(planes [][]byte, src []byte, n int) int {
+	if active >= levelAVX512 && n >= 64 {
+		return split512(planes, src, n&^63)
+	}
 	m := n &^ 31
 	if active < levelAVX2 || m == 0 {
 		return 0
@@ -44,6 +47,21 @@ func splitFast(planes [][]byte, src []byte, n int) int {
 	case 8:
 		p := first8(planes, 0)
 		split8AVX2(&p, &src[0], m)
+	default:
+		return 0
+	}
+	return m
+}
+
+func split512(planes [][]byte, src []byte, m int) int {
+	switch len(planes) {
+	case 2:
+		split2AVX512(&planes[0][0], &planes[1][0], &src[0], m)
+	case 4:
+		split4AVX512(&planes[0][0], &planes[1][0], &planes[2][0], &planes[3][0], &src[0], m)
+	case 8:
+		p := first8(planes, 0)
+		split8AVX512(&p, &src[0], m)
 	default:
 		return 0
 	}
@@ -92,6 +110,15 @@ func split4AVX2(p0, p1, p2, p3, src *byte, n int)
 func split8AVX2(p *[8]*byte, src *byte, n int)
 
 //go:noescape
+func split2AVX512(p0, p1, src *byte, n int)
+
+//go:noescape
+func split4AVX512(p0, p1, p2, p3, src *byte, n int)
+
+//go:noescape
+func split8AVX512(p *[8]*byte, src *byte, n int)
+
+//go:noescape
 func join2AVX2(dst, p0, p1 *byte, n int, stream bool)
 
 //go:noescape
@@ -100,24 +127,49 @@ func join4AVX2(dst, p0, p1, p2, p3 *byte, n int, stream bool)
 //go:noescape
 func join8AVX2(dst *byte, p *[8]*byte, n int, stream bool)
 
-func turnFast(p []byte) int {
-	m := len(p) &^ 63
+func splitBitsFast(dst []byte, stride int, p []byte) int {
+	n := len(p) &^ 255
 	switch {
-	case active < levelAVX2 || m == 0:
+	case active >= levelGFNI && len(p) >= 512:
+		n &^= 511
+		splitBitsGFNI(&dst[0], stride, &p[0], n)
+	case active < levelAVX2 || n == 0:
+		return 0
+	default:
+		turnAVX2(&p[0], n)
+		splitRowsAVX2(&dst[0], stride, &p[0], n)
+	}
+	return n
+}
+
+func joinBitsFast(p, src []byte, stride int) int {
+	n := len(p) &^ 255
+	switch {
+	case active < levelAVX2 || n == 0:
 		return 0
 	case active < levelGFNI:
-		turnAVX2(&p[0], m)
+		joinRowsAVX2(&p[0], &src[0], stride, n)
+		turnAVX2(&p[0], n)
 	default:
-		turnGFNI(&p[0], m)
+		joinBitsGFNI(&p[0], &src[0], stride, n)
 	}
-	return m
+	return n
 }
 
 //go:noescape
 func turnAVX2(p *byte, n int)
 
 //go:noescape
-func turnGFNI(p *byte, n int)
+func splitRowsAVX2(dst *byte, stride int, p *byte, n int)
+
+//go:noescape
+func splitBitsGFNI(dst *byte, stride int, p *byte, n int)
+
+//go:noescape
+func joinRowsAVX2(p, src *byte, stride, n int)
+
+//go:noescape
+func joinBitsGFNI(p, src *byte, stride, n int)
 
 func deltaFast(dst, src []byte, size, d, end int) int {
 	if active < levelAVX2 || end < d+64 {
@@ -153,6 +205,11 @@ func xorDeltaAVX2(dst, src *byte, d, end int) (newEnd int)
 
 func undeltaFast(dst, src []byte, size, d, end int) int {
 	if active < levelAVX2 || end < d+64 {
+		return d
+	}
+	if d > 16 && d < 128 && d%16 != 0 {
+		// The processor waits where it loads from two stores that are on
+		// their way to memory.
 		return d
 	}
 	if d >= 16 {

@@ -12,7 +12,8 @@ func lineOffset32([]float32) int { return 1 }
 func splitFast([][]byte, []byte, int) int               { return 0 }
 func joinFast([]byte, [][]byte, int) int                { return 0 }
 func joinStream([]byte, [][]byte, int, int) int         { return 0 }
-func turnFast([]byte) int                               { return 0 }
+func splitBitsFast([]byte, int, []byte) int             { return 0 }
+func joinBitsFast([]byte, []byte, int) int              { return 0 }
 func deltaFast(_, _ []byte, _, _, end int) int          { return end }
 func undeltaFast(_, _ []byte, _, d, _ int) int          { return d }
 func eachWordFast(_, _ []byte, _ int, _ wordOp) int     { return 0 }

@@ -1,0 +1,263 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Planes with AVX-512, 64 words at a time: whole lines of the cache are stored,
+// which matters where planes lie a power of two apart and compete for places
+// there. Registers are loaded as memory lies; what the instructions within 16
+// bytes then leave in the wrong order is put right by one permutation at the
+// end.
+
+DATA planes2<>+0(SB)/8, $0x0e0c0a0806040200
+DATA planes2<>+8(SB)/8, $0x0f0d0b0907050301
+GLOBL planes2<>(SB), RODATA|NOPTR, $16
+
+DATA planes4<>+0(SB)/8, $0x0d0905010c080400
+DATA planes4<>+8(SB)/8, $0x0f0b07030e0a0602
+GLOBL planes4<>(SB), RODATA|NOPTR, $16
+
+DATA planes8<>+0(SB)/8, $0x0b030a0209010800
+DATA planes8<>+8(SB)/8, $0x0f070e060d050c04
+GLOBL planes8<>(SB), RODATA|NOPTR, $16
+
+// qword 4r+l comes from 2l+r, dword 4r+l from 4l+r, pair 4r+l from 8l+r
+DATA order2<>+0(SB)/8, $0x0000000000000000
+DATA order2<>+8(SB)/8, $0x0000000000000002
+DATA order2<>+16(SB)/8, $0x0000000000000004
+DATA order2<>+24(SB)/8, $0x0000000000000006
+DATA order2<>+32(SB)/8, $0x0000000000000001
+DATA order2<>+40(SB)/8, $0x0000000000000003
+DATA order2<>+48(SB)/8, $0x0000000000000005
+DATA order2<>+56(SB)/8, $0x0000000000000007
+GLOBL order2<>(SB), RODATA|NOPTR, $64
+
+DATA order4<>+0(SB)/8, $0x0000000400000000
+DATA order4<>+8(SB)/8, $0x0000000c00000008
+DATA order4<>+16(SB)/8, $0x0000000500000001
+DATA order4<>+24(SB)/8, $0x0000000d00000009
+DATA order4<>+32(SB)/8, $0x0000000600000002
+DATA order4<>+40(SB)/8, $0x0000000e0000000a
+DATA order4<>+48(SB)/8, $0x0000000700000003
+DATA order4<>+56(SB)/8, $0x0000000f0000000b
+GLOBL order4<>(SB), RODATA|NOPTR, $64
+
+DATA order8<>+0(SB)/8, $0x0018001000080000
+DATA order8<>+8(SB)/8, $0x0019001100090001
+DATA order8<>+16(SB)/8, $0x001a0012000a0002
+DATA order8<>+24(SB)/8, $0x001b0013000b0003
+DATA order8<>+32(SB)/8, $0x001c0014000c0004
+DATA order8<>+40(SB)/8, $0x001d0015000d0005
+DATA order8<>+48(SB)/8, $0x001e0016000e0006
+DATA order8<>+56(SB)/8, $0x001f0017000f0007
+GLOBL order8<>(SB), RODATA|NOPTR, $64
+
+// func split2AVX512(p0, p1, src *byte, n int)
+// n is a multiple of 64, here and below.
+TEXT ·split2AVX512(SB), NOSPLIT, $0-32
+	MOVQ p0+0(FP), R8
+	MOVQ p1+8(FP), R9
+	MOVQ src+16(FP), SI
+	MOVQ n+24(FP), CX
+	VBROADCASTI32X4 planes2<>(SB), Z15
+	VMOVDQU64 order2<>(SB), Z14
+	XORQ AX, AX
+split2:
+	VMOVDQU64 (SI), Z0
+	VMOVDQU64 64(SI), Z1
+	VPSHUFB Z15, Z0, Z0
+	VPSHUFB Z15, Z1, Z1
+	VPUNPCKLQDQ Z1, Z0, Z2
+	VPUNPCKHQDQ Z1, Z0, Z3
+	VPERMQ Z2, Z14, Z2
+	VPERMQ Z3, Z14, Z3
+	VMOVDQU64 Z2, (R8)(AX*1)
+	VMOVDQU64 Z3, (R9)(AX*1)
+	ADDQ $128, SI
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JB   split2
+	VZEROUPPER
+	RET
+
+// func split4AVX512(p0, p1, p2, p3, src *byte, n int)
+TEXT ·split4AVX512(SB), NOSPLIT, $0-48
+	MOVQ p0+0(FP), R8
+	MOVQ p1+8(FP), R9
+	MOVQ p2+16(FP), R10
+	MOVQ p3+24(FP), R11
+	MOVQ src+32(FP), SI
+	MOVQ n+40(FP), CX
+	VBROADCASTI32X4 planes4<>(SB), Z15
+	VMOVDQU64 order4<>(SB), Z14
+	XORQ AX, AX
+split4:
+	VMOVDQU64 (SI), Z0
+	VMOVDQU64 64(SI), Z1
+	VMOVDQU64 128(SI), Z2
+	VMOVDQU64 192(SI), Z3
+	VPSHUFB Z15, Z0, Z0
+	VPSHUFB Z15, Z1, Z1
+	VPSHUFB Z15, Z2, Z2
+	VPSHUFB Z15, Z3, Z3
+	VPUNPCKLDQ Z1, Z0, Z4
+	VPUNPCKHDQ Z1, Z0, Z5
+	VPUNPCKLDQ Z3, Z2, Z6
+	VPUNPCKHDQ Z3, Z2, Z7
+	VPUNPCKLQDQ Z6, Z4, Z0
+	VPUNPCKHQDQ Z6, Z4, Z1
+	VPUNPCKLQDQ Z7, Z5, Z2
+	VPUNPCKHQDQ Z7, Z5, Z3
+	VPERMD Z0, Z14, Z0
+	VPERMD Z1, Z14, Z1
+	VPERMD Z2, Z14, Z2
+	VPERMD Z3, Z14, Z3
+	VMOVDQU64 Z0, (R8)(AX*1)
+	VMOVDQU64 Z1, (R9)(AX*1)
+	VMOVDQU64 Z2, (R10)(AX*1)
+	VMOVDQU64 Z3, (R11)(AX*1)
+	ADDQ $256, SI
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JB   split4
+	VZEROUPPER
+	RET
+
+#define LOAD8 \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 64(SI), Z1 \
+	VMOVDQU64 128(SI), Z2 \
+	VMOVDQU64 192(SI), Z3 \
+	VMOVDQU64 256(SI), Z4 \
+	VMOVDQU64 320(SI), Z5 \
+	VMOVDQU64 384(SI), Z6 \
+	VMOVDQU64 448(SI), Z7
+
+#define MIX8 \
+	VPSHUFB Z15, Z0, Z0 \
+	VPSHUFB Z15, Z1, Z1 \
+	VPSHUFB Z15, Z2, Z2 \
+	VPSHUFB Z15, Z3, Z3 \
+	VPSHUFB Z15, Z4, Z4 \
+	VPSHUFB Z15, Z5, Z5 \
+	VPSHUFB Z15, Z6, Z6 \
+	VPSHUFB Z15, Z7, Z7 \
+	VPUNPCKLWD Z1, Z0, Z8 \
+	VPUNPCKHWD Z1, Z0, Z0 \
+	VPUNPCKLWD Z3, Z2, Z9 \
+	VPUNPCKHWD Z3, Z2, Z2 \
+	VPUNPCKLWD Z5, Z4, Z10 \
+	VPUNPCKHWD Z5, Z4, Z4 \
+	VPUNPCKLWD Z7, Z6, Z11 \
+	VPUNPCKHWD Z7, Z6, Z6 \
+	VPUNPCKLDQ Z9, Z8, Z1 \
+	VPUNPCKHDQ Z9, Z8, Z3 \
+	VPUNPCKLDQ Z11, Z10, Z5 \
+	VPUNPCKHDQ Z11, Z10, Z7 \
+	VPUNPCKLDQ Z2, Z0, Z8 \
+	VPUNPCKHDQ Z2, Z0, Z9 \
+	VPUNPCKLDQ Z6, Z4, Z10 \
+	VPUNPCKHDQ Z6, Z4, Z11 \
+	VPUNPCKLQDQ Z5, Z1, Z0 \
+	VPUNPCKHQDQ Z5, Z1, Z1 \
+	VPUNPCKLQDQ Z7, Z3, Z2 \
+	VPUNPCKHQDQ Z7, Z3, Z3 \
+	VPUNPCKLQDQ Z10, Z8, Z4 \
+	VPUNPCKHQDQ Z10, Z8, Z5 \
+	VPUNPCKLQDQ Z11, Z9, Z6 \
+	VPUNPCKHQDQ Z11, Z9, Z7 \
+	VPERMW Z0, Z14, Z0 \
+	VPERMW Z1, Z14, Z1 \
+	VPERMW Z2, Z14, Z2 \
+	VPERMW Z3, Z14, Z3 \
+	VPERMW Z4, Z14, Z4 \
+	VPERMW Z5, Z14, Z5 \
+	VPERMW Z6, Z14, Z6 \
+	VPERMW Z7, Z14, Z7
+
+// func split8AVX512(p *[8]*byte, src *byte, n int)
+TEXT ·split8AVX512(SB), NOSPLIT, $0-24
+	MOVQ p+0(FP), DX
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ 0(DX), R8
+	MOVQ 8(DX), R9
+	MOVQ 16(DX), R10
+	MOVQ 24(DX), R11
+	MOVQ 32(DX), R12
+	MOVQ 40(DX), R13
+	MOVQ 48(DX), DI
+	MOVQ 56(DX), DX
+	VBROADCASTI32X4 planes8<>(SB), Z15
+	VMOVDQU64 order8<>(SB), Z14
+	XORQ AX, AX
+split8:
+	LOAD8
+	MIX8
+	VMOVDQU64 Z0, (R8)(AX*1)
+	VMOVDQU64 Z1, (R9)(AX*1)
+	VMOVDQU64 Z2, (R10)(AX*1)
+	VMOVDQU64 Z3, (R11)(AX*1)
+	VMOVDQU64 Z4, (R12)(AX*1)
+	VMOVDQU64 Z5, (R13)(AX*1)
+	VMOVDQU64 Z6, (DI)(AX*1)
+	VMOVDQU64 Z7, (DX)(AX*1)
+	ADDQ $512, SI
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JB   split8
+	VZEROUPPER
+	RET
+
+// all vectors of one bit, byte j has bit j
+DATA units<>+0(SB)/8, $0x8040201008040201
+GLOBL units<>(SB), RODATA|NOPTR, $8
+
+// func splitBitsGFNI(dst *byte, stride int, p *byte, n int)
+// n bytes, a multiple of 512. The first instruction of each pair multiplies a
+// square of bits with vectors of 8 bits. With all unit vectors it yields the
+// columns, but with their bits in reverse, as it counts rows from the last byte
+// on. Multiplied with the same square once more they are turned round.
+TEXT ·splitBitsGFNI(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ p+16(FP), SI
+	MOVQ n+24(FP), CX
+	LEAQ (R8)(R8*2), R9
+	LEAQ (DI)(R8*4), DX
+	VBROADCASTI32X4 planes8<>(SB), Z15
+	VMOVDQU64 order8<>(SB), Z14
+	VPBROADCASTQ units<>(SB), Z13
+splitbits:
+	LOAD8
+	VGF2P8AFFINEQB $0, Z0, Z13, Z0
+	VGF2P8AFFINEQB $0, Z1, Z13, Z1
+	VGF2P8AFFINEQB $0, Z2, Z13, Z2
+	VGF2P8AFFINEQB $0, Z3, Z13, Z3
+	VGF2P8AFFINEQB $0, Z4, Z13, Z4
+	VGF2P8AFFINEQB $0, Z5, Z13, Z5
+	VGF2P8AFFINEQB $0, Z6, Z13, Z6
+	VGF2P8AFFINEQB $0, Z7, Z13, Z7
+	VGF2P8AFFINEQB $0, Z13, Z0, Z0
+	VGF2P8AFFINEQB $0, Z13, Z1, Z1
+	VGF2P8AFFINEQB $0, Z13, Z2, Z2
+	VGF2P8AFFINEQB $0, Z13, Z3, Z3
+	VGF2P8AFFINEQB $0, Z13, Z4, Z4
+	VGF2P8AFFINEQB $0, Z13, Z5, Z5
+	VGF2P8AFFINEQB $0, Z13, Z6, Z6
+	VGF2P8AFFINEQB $0, Z13, Z7, Z7
+	MIX8
+	VMOVDQU64 Z0, (DI)
+	VMOVDQU64 Z1, (DI)(R8*1)
+	VMOVDQU64 Z2, (DI)(R8*2)
+	VMOVDQU64 Z3, (DI)(R9*1)
+	VMOVDQU64 Z4, (DX)
+	VMOVDQU64 Z5, (DX)(R8*1)
+	VMOVDQU64 Z6, (DX)(R8*2)
+	VMOVDQU64 Z7, (DX)(R9*1)
+	ADDQ $512, SI
+	ADDQ $64, DI
+	ADDQ $64, DX
+	SUBQ $512, CX
+	JNE  splitbits
+	VZEROUPPER
+	RET
