@@ -49,7 +49,7 @@ func (f *File) Changes(ctx context.Context, from, to uint64) ([]Change, error) {
 		if number == f.cat.Root().Generation {
 			return f.cat, nil
 		}
-		root, err := findGeneration(f.m, &f.choice.Root, number)
+		root, err := f.past.find(f.m, &f.choice.Root, number)
 		if err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tensorfile/tensorfile/format"
@@ -77,12 +78,15 @@ type File struct {
 	choice   format.Choice // of the newest generation; cat may be of an older one
 	headless bool          // header and slots have not been looked at: see chooseTail
 	cat      *format.Catalog
+	past     history
 
 	// Foreign files.
 	layout *Layout
 	byName map[string]int
 
 	checked sync.Map // storage id -> *check
+	grids   sync.Map // gridKey -> *grid
+	decoded atomic.Int64
 	reads   readCounts
 	summary struct {
 		sync.Once
@@ -163,7 +167,7 @@ func (f *File) open() error {
 	f.mapped, f.reason = f.m.Mapped(), f.m.Reason()
 	root := &f.choice.Root
 	if g := f.opts.Generation; g != 0 {
-		if root, err = findGeneration(f.m, root, g); err != nil {
+		if root, err = f.past.find(f.m, root, g); err != nil {
 			return err
 		}
 	}

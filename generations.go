@@ -1,11 +1,14 @@
 package tensorfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tensorfile/tensorfile/format"
@@ -66,21 +69,76 @@ func (f *File) native(what string) error {
 	return &Error{Kind: ErrUnsupported, Path: f.Path(), Format: f.layout.Format, Offset: -1, Field: what, Got: "a foreign file", Want: "a " + format.Name}
 }
 
-// findGeneration walks the history from newest to the root of a generation.
-func findGeneration(src format.Source, newest *format.Root, generation uint64) (*format.Root, error) {
-	var have numbers
-	for root := newest; root != nil; {
-		if root.Generation == generation {
-			return root, nil
+// history remembers where the trailers of a file are, as far back as somebody
+// has walked, so that whoever asks for one generation after the other walks
+// once. The zero history knows nothing.
+type history struct {
+	mu     sync.Mutex
+	places []place // of those before the newest, descending
+	whole  bool    // the last of them is the first of the file
+}
+
+type place struct {
+	generation uint64
+	at         int64 // of the trailer
+}
+
+// find returns the root of a generation of the file whose newest root is given.
+func (h *history) find(src format.Source, newest *format.Root, generation uint64) (*format.Root, error) {
+	if generation == newest.Generation {
+		return newest, nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i, known := slices.BinarySearchFunc(h.places, generation, func(p place, g uint64) int { return cmp.Compare(g, p.generation) })
+	if known {
+		return trailerAt(src, h.places[i].at, newest.UUID)
+	}
+	root := newest
+	if n := len(h.places); n > 0 {
+		var err error
+		if root, err = trailerAt(src, h.places[n-1].at, newest.UUID); err != nil {
+			return nil, err
 		}
-		have.add(root.Generation)
+	}
+	for !h.whole {
 		prev, err := previousRoot(src, root)
 		if err != nil {
 			return nil, err
 		}
-		root = prev
+		if prev == nil {
+			h.whole = true
+			break
+		}
+		h.places = append(h.places, place{prev.Generation, root.Previous})
+		if root = prev; root.Generation == generation {
+			return root, nil
+		}
+	}
+	var have numbers
+	have.add(newest.Generation)
+	for _, p := range h.places {
+		have.add(p.generation)
 	}
 	return nil, &Error{Kind: ErrNotFound, Format: format.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(generation), Want: "one of " + have.String()}
+}
+
+// findGeneration walks the history from newest to the root of a generation.
+func findGeneration(src format.Source, newest *format.Root, generation uint64) (*format.Root, error) {
+	return new(history).find(src, newest, generation)
+}
+
+// trailerAt reads a trailer.
+func trailerAt(src format.Source, at int64, uuid format.UUID) (*format.Root, error) {
+	b := make([]byte, format.RootSize)
+	if _, err := src.ReadAt(b, at); err != nil {
+		return nil, err
+	}
+	root, err := format.ParseTrailer(b, at, uuid)
+	if err != nil {
+		return nil, err
+	}
+	return &root, nil
 }
 
 // previousRoot reads the root of the generation before, nil if there is none.
@@ -89,18 +147,14 @@ func previousRoot(src format.Source, root *format.Root) (*format.Root, error) {
 	if root.Previous == 0 {
 		return nil, nil
 	}
-	b := make([]byte, format.RootSize)
-	if _, err := src.ReadAt(b, root.Previous); err != nil {
-		return nil, err
-	}
-	prev, err := format.ParseTrailer(b, root.Previous, root.UUID)
+	prev, err := trailerAt(src, root.Previous, root.UUID)
 	if err != nil {
 		return nil, err
 	}
 	if prev.Generation >= root.Generation {
 		return nil, &Error{Kind: ErrCorrupt, Format: format.Name, Offset: root.Previous, Field: "generation", Got: fmt.Sprint(prev.Generation), Want: fmt.Sprintf("below %d", root.Generation), Rule: format.RuleRootPrevious}
 	}
-	return &prev, nil
+	return prev, nil
 }
 
 // numbers collects descending numbers as ranges.
