@@ -192,6 +192,47 @@ func copyFast(dst, src []byte) int {
 //go:noescape
 func copyStreamAVX2(dst, src *byte, n int)
 
+// transposeFast goes by squares of a line of the cache each way, in blocks of a
+// few pages: what is next to a square is done while its pages are at hand.
 func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int) (r, c int) {
-	return 0, 0
+	if active < levelAVX512 || size > 8 {
+		return 0, 0
+	}
+	side := 64 / size
+	r, c = rows&^(side-1), cols&^(side-1)
+	if r == 0 || c == 0 {
+		return 0, 0
+	}
+	stream := rows*cols*size >= streamMin && lineOffset(dst) == 0 && dstStride%64 == 0
+	var scratch [4096]byte
+	const block = 64
+	for i := 0; i < r; i += block {
+		n := min(block, r-i) / side
+		for j := 0; j < c; j += side {
+			d, s := &dst[j*dstStride+i*size], &src[i*srcStride+j*size]
+			switch size {
+			case 1:
+				transpose1AVX512(d, dstStride, s, srcStride, n, stream, &scratch)
+			case 2:
+				transpose2AVX512(d, dstStride, s, srcStride, n, stream, &scratch)
+			case 4:
+				transpose4AVX512(d, dstStride, s, srcStride, n, stream)
+			case 8:
+				transpose8AVX512(d, dstStride, s, srcStride, n, stream)
+			}
+		}
+	}
+	return r, c
 }
+
+//go:noescape
+func transpose1AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+
+//go:noescape
+func transpose2AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+
+//go:noescape
+func transpose4AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+
+//go:noescape
+func transpose8AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)

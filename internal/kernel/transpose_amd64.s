@@ -1,0 +1,536 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Transposes by squares whose sides are a line of the cache, 64 bytes: every
+// line is read and written once as a whole, whatever its neighbours do to it
+// in the cache, so that strides of a power of two cost nothing and results can
+// be streamed.
+//
+// With L elements to 16 bytes, L rows are taken together. Interleaving the
+// elements of rows i and i+L/2 as often as L can be halved leaves in register j
+// column j of each 16 bytes, that is columns j, j+L, j+2L, j+3L. Four such
+// groups of rows make the whole columns, by exchanging quarters of registers.
+//
+// SI is the next row of src, R10 its stride and R11 three of it; DI is where
+// the square goes to, R8 the stride there; R12 to R15 are its rows for the four
+// quarters.
+
+#define SQUARE4(STORE) \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 (SI)(R10*1), Z1 \
+	VMOVDQU64 (SI)(R10*2), Z2 \
+	VMOVDQU64 (SI)(R11*1), Z3 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z4 \
+	VMOVDQU64 (SI)(R10*1), Z5 \
+	VMOVDQU64 (SI)(R10*2), Z6 \
+	VMOVDQU64 (SI)(R11*1), Z7 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z8 \
+	VMOVDQU64 (SI)(R10*1), Z9 \
+	VMOVDQU64 (SI)(R10*2), Z10 \
+	VMOVDQU64 (SI)(R11*1), Z11 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z12 \
+	VMOVDQU64 (SI)(R10*1), Z13 \
+	VMOVDQU64 (SI)(R10*2), Z14 \
+	VMOVDQU64 (SI)(R11*1), Z15 \
+	LEAQ (SI)(R10*4), SI \
+	VPUNPCKLDQ Z2, Z0, Z16 \
+	VPUNPCKHDQ Z2, Z0, Z2 \
+	VPUNPCKLDQ Z3, Z1, Z0 \
+	VPUNPCKHDQ Z3, Z1, Z3 \
+	VPUNPCKLDQ Z0, Z16, Z1 \
+	VPUNPCKHDQ Z0, Z16, Z0 \
+	VPUNPCKLDQ Z3, Z2, Z16 \
+	VPUNPCKHDQ Z3, Z2, Z3 \
+	VPUNPCKLDQ Z6, Z4, Z2 \
+	VPUNPCKHDQ Z6, Z4, Z6 \
+	VPUNPCKLDQ Z7, Z5, Z4 \
+	VPUNPCKHDQ Z7, Z5, Z7 \
+	VPUNPCKLDQ Z4, Z2, Z5 \
+	VPUNPCKHDQ Z4, Z2, Z4 \
+	VPUNPCKLDQ Z7, Z6, Z2 \
+	VPUNPCKHDQ Z7, Z6, Z7 \
+	VPUNPCKLDQ Z10, Z8, Z6 \
+	VPUNPCKHDQ Z10, Z8, Z10 \
+	VPUNPCKLDQ Z11, Z9, Z8 \
+	VPUNPCKHDQ Z11, Z9, Z11 \
+	VPUNPCKLDQ Z8, Z6, Z9 \
+	VPUNPCKHDQ Z8, Z6, Z8 \
+	VPUNPCKLDQ Z11, Z10, Z6 \
+	VPUNPCKHDQ Z11, Z10, Z11 \
+	VPUNPCKLDQ Z14, Z12, Z10 \
+	VPUNPCKHDQ Z14, Z12, Z14 \
+	VPUNPCKLDQ Z15, Z13, Z12 \
+	VPUNPCKHDQ Z15, Z13, Z15 \
+	VPUNPCKLDQ Z12, Z10, Z13 \
+	VPUNPCKHDQ Z12, Z10, Z12 \
+	VPUNPCKLDQ Z15, Z14, Z10 \
+	VPUNPCKHDQ Z15, Z14, Z15 \
+	MOVQ DI, R12 \
+	MOVQ R8, AX \
+	SHLQ $2, AX \
+	LEAQ (DI)(AX*1), R13 \
+	LEAQ (DI)(AX*2), R14 \
+	LEAQ (R13)(AX*2), R15 \
+	VSHUFI32X4 $0x44, Z5, Z1, Z14 \
+	VSHUFI32X4 $0xee, Z5, Z1, Z1 \
+	VSHUFI32X4 $0x44, Z13, Z9, Z5 \
+	VSHUFI32X4 $0xee, Z13, Z9, Z9 \
+	VSHUFI32X4 $0x88, Z5, Z14, Z13 \
+	VSHUFI32X4 $0xdd, Z5, Z14, Z14 \
+	VSHUFI32X4 $0x88, Z9, Z1, Z5 \
+	VSHUFI32X4 $0xdd, Z9, Z1, Z1 \
+	STORE Z13, (R12) \
+	STORE Z14, (R13) \
+	STORE Z5, (R14) \
+	STORE Z1, (R15) \
+	ADDQ R8, R12 \
+	ADDQ R8, R13 \
+	ADDQ R8, R14 \
+	ADDQ R8, R15 \
+	VSHUFI32X4 $0x44, Z4, Z0, Z9 \
+	VSHUFI32X4 $0xee, Z4, Z0, Z0 \
+	VSHUFI32X4 $0x44, Z12, Z8, Z4 \
+	VSHUFI32X4 $0xee, Z12, Z8, Z8 \
+	VSHUFI32X4 $0x88, Z4, Z9, Z12 \
+	VSHUFI32X4 $0xdd, Z4, Z9, Z9 \
+	VSHUFI32X4 $0x88, Z8, Z0, Z4 \
+	VSHUFI32X4 $0xdd, Z8, Z0, Z0 \
+	STORE Z12, (R12) \
+	STORE Z9, (R13) \
+	STORE Z4, (R14) \
+	STORE Z0, (R15) \
+	ADDQ R8, R12 \
+	ADDQ R8, R13 \
+	ADDQ R8, R14 \
+	ADDQ R8, R15 \
+	VSHUFI32X4 $0x44, Z2, Z16, Z8 \
+	VSHUFI32X4 $0xee, Z2, Z16, Z16 \
+	VSHUFI32X4 $0x44, Z10, Z6, Z2 \
+	VSHUFI32X4 $0xee, Z10, Z6, Z6 \
+	VSHUFI32X4 $0x88, Z2, Z8, Z10 \
+	VSHUFI32X4 $0xdd, Z2, Z8, Z8 \
+	VSHUFI32X4 $0x88, Z6, Z16, Z2 \
+	VSHUFI32X4 $0xdd, Z6, Z16, Z16 \
+	STORE Z10, (R12) \
+	STORE Z8, (R13) \
+	STORE Z2, (R14) \
+	STORE Z16, (R15) \
+	ADDQ R8, R12 \
+	ADDQ R8, R13 \
+	ADDQ R8, R14 \
+	ADDQ R8, R15 \
+	VSHUFI32X4 $0x44, Z7, Z3, Z6 \
+	VSHUFI32X4 $0xee, Z7, Z3, Z3 \
+	VSHUFI32X4 $0x44, Z15, Z11, Z7 \
+	VSHUFI32X4 $0xee, Z15, Z11, Z11 \
+	VSHUFI32X4 $0x88, Z7, Z6, Z15 \
+	VSHUFI32X4 $0xdd, Z7, Z6, Z6 \
+	VSHUFI32X4 $0x88, Z11, Z3, Z7 \
+	VSHUFI32X4 $0xdd, Z11, Z3, Z3 \
+	STORE Z15, (R12) \
+	STORE Z6, (R13) \
+	STORE Z7, (R14) \
+	STORE Z3, (R15)
+
+#define SQUARE8(STORE) \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 (SI)(R10*1), Z1 \
+	VMOVDQU64 (SI)(R10*2), Z2 \
+	VMOVDQU64 (SI)(R11*1), Z3 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z4 \
+	VMOVDQU64 (SI)(R10*1), Z5 \
+	VMOVDQU64 (SI)(R10*2), Z6 \
+	VMOVDQU64 (SI)(R11*1), Z7 \
+	LEAQ (SI)(R10*4), SI \
+	VPUNPCKLQDQ Z1, Z0, Z8 \
+	VPUNPCKHQDQ Z1, Z0, Z1 \
+	VPUNPCKLQDQ Z3, Z2, Z0 \
+	VPUNPCKHQDQ Z3, Z2, Z3 \
+	VPUNPCKLQDQ Z5, Z4, Z2 \
+	VPUNPCKHQDQ Z5, Z4, Z5 \
+	VPUNPCKLQDQ Z7, Z6, Z4 \
+	VPUNPCKHQDQ Z7, Z6, Z7 \
+	MOVQ DI, R12 \
+	MOVQ R8, AX \
+	SHLQ $1, AX \
+	LEAQ (DI)(AX*1), R13 \
+	LEAQ (DI)(AX*2), R14 \
+	LEAQ (R13)(AX*2), R15 \
+	VSHUFI32X4 $0x44, Z0, Z8, Z6 \
+	VSHUFI32X4 $0xee, Z0, Z8, Z8 \
+	VSHUFI32X4 $0x44, Z4, Z2, Z0 \
+	VSHUFI32X4 $0xee, Z4, Z2, Z2 \
+	VSHUFI32X4 $0x88, Z0, Z6, Z4 \
+	VSHUFI32X4 $0xdd, Z0, Z6, Z6 \
+	VSHUFI32X4 $0x88, Z2, Z8, Z0 \
+	VSHUFI32X4 $0xdd, Z2, Z8, Z8 \
+	STORE Z4, (R12) \
+	STORE Z6, (R13) \
+	STORE Z0, (R14) \
+	STORE Z8, (R15) \
+	ADDQ R8, R12 \
+	ADDQ R8, R13 \
+	ADDQ R8, R14 \
+	ADDQ R8, R15 \
+	VSHUFI32X4 $0x44, Z3, Z1, Z2 \
+	VSHUFI32X4 $0xee, Z3, Z1, Z1 \
+	VSHUFI32X4 $0x44, Z7, Z5, Z3 \
+	VSHUFI32X4 $0xee, Z7, Z5, Z5 \
+	VSHUFI32X4 $0x88, Z3, Z2, Z7 \
+	VSHUFI32X4 $0xdd, Z3, Z2, Z2 \
+	VSHUFI32X4 $0x88, Z5, Z1, Z3 \
+	VSHUFI32X4 $0xdd, Z5, Z1, Z1 \
+	STORE Z7, (R12) \
+	STORE Z2, (R13) \
+	STORE Z3, (R14) \
+	STORE Z1, (R15)
+
+#define GROUP1 \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 (SI)(R10*1), Z1 \
+	VMOVDQU64 (SI)(R10*2), Z2 \
+	VMOVDQU64 (SI)(R11*1), Z3 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z4 \
+	VMOVDQU64 (SI)(R10*1), Z5 \
+	VMOVDQU64 (SI)(R10*2), Z6 \
+	VMOVDQU64 (SI)(R11*1), Z7 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z8 \
+	VMOVDQU64 (SI)(R10*1), Z9 \
+	VMOVDQU64 (SI)(R10*2), Z10 \
+	VMOVDQU64 (SI)(R11*1), Z11 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z12 \
+	VMOVDQU64 (SI)(R10*1), Z13 \
+	VMOVDQU64 (SI)(R10*2), Z14 \
+	VMOVDQU64 (SI)(R11*1), Z15 \
+	LEAQ (SI)(R10*4), SI \
+	VPUNPCKLBW Z8, Z0, Z16 \
+	VPUNPCKHBW Z8, Z0, Z8 \
+	VPUNPCKLBW Z9, Z1, Z0 \
+	VPUNPCKHBW Z9, Z1, Z9 \
+	VPUNPCKLBW Z10, Z2, Z1 \
+	VPUNPCKHBW Z10, Z2, Z10 \
+	VPUNPCKLBW Z11, Z3, Z2 \
+	VPUNPCKHBW Z11, Z3, Z11 \
+	VPUNPCKLBW Z12, Z4, Z3 \
+	VPUNPCKHBW Z12, Z4, Z12 \
+	VPUNPCKLBW Z13, Z5, Z4 \
+	VPUNPCKHBW Z13, Z5, Z13 \
+	VPUNPCKLBW Z14, Z6, Z5 \
+	VPUNPCKHBW Z14, Z6, Z14 \
+	VPUNPCKLBW Z15, Z7, Z6 \
+	VPUNPCKHBW Z15, Z7, Z15 \
+	VPUNPCKLBW Z3, Z16, Z7 \
+	VPUNPCKHBW Z3, Z16, Z3 \
+	VPUNPCKLBW Z12, Z8, Z16 \
+	VPUNPCKHBW Z12, Z8, Z12 \
+	VPUNPCKLBW Z4, Z0, Z8 \
+	VPUNPCKHBW Z4, Z0, Z4 \
+	VPUNPCKLBW Z13, Z9, Z0 \
+	VPUNPCKHBW Z13, Z9, Z13 \
+	VPUNPCKLBW Z5, Z1, Z9 \
+	VPUNPCKHBW Z5, Z1, Z5 \
+	VPUNPCKLBW Z14, Z10, Z1 \
+	VPUNPCKHBW Z14, Z10, Z14 \
+	VPUNPCKLBW Z6, Z2, Z10 \
+	VPUNPCKHBW Z6, Z2, Z6 \
+	VPUNPCKLBW Z15, Z11, Z2 \
+	VPUNPCKHBW Z15, Z11, Z15 \
+	VPUNPCKLBW Z9, Z7, Z11 \
+	VPUNPCKHBW Z9, Z7, Z9 \
+	VPUNPCKLBW Z5, Z3, Z7 \
+	VPUNPCKHBW Z5, Z3, Z5 \
+	VPUNPCKLBW Z1, Z16, Z3 \
+	VPUNPCKHBW Z1, Z16, Z1 \
+	VPUNPCKLBW Z14, Z12, Z16 \
+	VPUNPCKHBW Z14, Z12, Z14 \
+	VPUNPCKLBW Z10, Z8, Z12 \
+	VPUNPCKHBW Z10, Z8, Z10 \
+	VPUNPCKLBW Z6, Z4, Z8 \
+	VPUNPCKHBW Z6, Z4, Z6 \
+	VPUNPCKLBW Z2, Z0, Z4 \
+	VPUNPCKHBW Z2, Z0, Z2 \
+	VPUNPCKLBW Z15, Z13, Z0 \
+	VPUNPCKHBW Z15, Z13, Z15 \
+	VPUNPCKLBW Z12, Z11, Z13 \
+	VPUNPCKHBW Z12, Z11, Z12 \
+	VPUNPCKLBW Z10, Z9, Z11 \
+	VPUNPCKHBW Z10, Z9, Z10 \
+	VPUNPCKLBW Z8, Z7, Z9 \
+	VPUNPCKHBW Z8, Z7, Z8 \
+	VPUNPCKLBW Z6, Z5, Z7 \
+	VPUNPCKHBW Z6, Z5, Z6 \
+	VPUNPCKLBW Z4, Z3, Z5 \
+	VPUNPCKHBW Z4, Z3, Z4 \
+	VPUNPCKLBW Z2, Z1, Z3 \
+	VPUNPCKHBW Z2, Z1, Z2 \
+	VPUNPCKLBW Z0, Z16, Z1 \
+	VPUNPCKHBW Z0, Z16, Z0 \
+	VPUNPCKLBW Z15, Z14, Z16 \
+	VPUNPCKHBW Z15, Z14, Z15 \
+	VMOVDQU64 Z13, 0(BX) \
+	VMOVDQU64 Z12, 256(BX) \
+	VMOVDQU64 Z11, 512(BX) \
+	VMOVDQU64 Z10, 768(BX) \
+	VMOVDQU64 Z9, 1024(BX) \
+	VMOVDQU64 Z8, 1280(BX) \
+	VMOVDQU64 Z7, 1536(BX) \
+	VMOVDQU64 Z6, 1792(BX) \
+	VMOVDQU64 Z5, 2048(BX) \
+	VMOVDQU64 Z4, 2304(BX) \
+	VMOVDQU64 Z3, 2560(BX) \
+	VMOVDQU64 Z2, 2816(BX) \
+	VMOVDQU64 Z1, 3072(BX) \
+	VMOVDQU64 Z0, 3328(BX) \
+	VMOVDQU64 Z16, 3584(BX) \
+	VMOVDQU64 Z15, 3840(BX) \
+	ADDQ $64, BX
+
+#define GROUP2 \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 (SI)(R10*1), Z1 \
+	VMOVDQU64 (SI)(R10*2), Z2 \
+	VMOVDQU64 (SI)(R11*1), Z3 \
+	LEAQ (SI)(R10*4), SI \
+	VMOVDQU64 (SI), Z4 \
+	VMOVDQU64 (SI)(R10*1), Z5 \
+	VMOVDQU64 (SI)(R10*2), Z6 \
+	VMOVDQU64 (SI)(R11*1), Z7 \
+	LEAQ (SI)(R10*4), SI \
+	VPUNPCKLWD Z4, Z0, Z8 \
+	VPUNPCKHWD Z4, Z0, Z4 \
+	VPUNPCKLWD Z5, Z1, Z0 \
+	VPUNPCKHWD Z5, Z1, Z5 \
+	VPUNPCKLWD Z6, Z2, Z1 \
+	VPUNPCKHWD Z6, Z2, Z6 \
+	VPUNPCKLWD Z7, Z3, Z2 \
+	VPUNPCKHWD Z7, Z3, Z7 \
+	VPUNPCKLWD Z1, Z8, Z3 \
+	VPUNPCKHWD Z1, Z8, Z1 \
+	VPUNPCKLWD Z6, Z4, Z8 \
+	VPUNPCKHWD Z6, Z4, Z6 \
+	VPUNPCKLWD Z2, Z0, Z4 \
+	VPUNPCKHWD Z2, Z0, Z2 \
+	VPUNPCKLWD Z7, Z5, Z0 \
+	VPUNPCKHWD Z7, Z5, Z7 \
+	VPUNPCKLWD Z4, Z3, Z5 \
+	VPUNPCKHWD Z4, Z3, Z4 \
+	VPUNPCKLWD Z2, Z1, Z3 \
+	VPUNPCKHWD Z2, Z1, Z2 \
+	VPUNPCKLWD Z0, Z8, Z1 \
+	VPUNPCKHWD Z0, Z8, Z0 \
+	VPUNPCKLWD Z7, Z6, Z8 \
+	VPUNPCKHWD Z7, Z6, Z7 \
+	VMOVDQU64 Z5, 0(BX) \
+	VMOVDQU64 Z4, 256(BX) \
+	VMOVDQU64 Z3, 512(BX) \
+	VMOVDQU64 Z2, 768(BX) \
+	VMOVDQU64 Z1, 1024(BX) \
+	VMOVDQU64 Z0, 1280(BX) \
+	VMOVDQU64 Z8, 1536(BX) \
+	VMOVDQU64 Z7, 1792(BX) \
+	ADDQ $64, BX
+
+// Four groups of rows lie in the scratch memory, quarter by quarter of 256
+// bytes: each four registers are columns.
+#define COLUMNS(STORE) \
+	VMOVDQU64 (BX), Z0 \
+	VMOVDQU64 64(BX), Z1 \
+	VMOVDQU64 128(BX), Z2 \
+	VMOVDQU64 192(BX), Z3 \
+	ADDQ $256, BX \
+	VSHUFI32X4 $0x44, Z1, Z0, Z4 \
+	VSHUFI32X4 $0xee, Z1, Z0, Z0 \
+	VSHUFI32X4 $0x44, Z3, Z2, Z1 \
+	VSHUFI32X4 $0xee, Z3, Z2, Z2 \
+	VSHUFI32X4 $0x88, Z1, Z4, Z3 \
+	VSHUFI32X4 $0xdd, Z1, Z4, Z4 \
+	VSHUFI32X4 $0x88, Z2, Z0, Z1 \
+	VSHUFI32X4 $0xdd, Z2, Z0, Z0 \
+	STORE Z3, (R12) \
+	STORE Z4, (R13) \
+	STORE Z1, (R14) \
+	STORE Z0, (R15) \
+	ADDQ R8, R12 \
+	ADDQ R8, R13 \
+	ADDQ R8, R14 \
+	ADDQ R8, R15
+
+// func transpose4AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+TEXT ·transpose4AVX512(SB), NOSPLIT, $0-41
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ squares+32(FP), CX
+	LEAQ (R10)(R10*2), R11
+	CMPB stream+40(FP), $0
+	JNE  stream4
+plain4:
+	SQUARE4(VMOVDQU64)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  plain4
+	VZEROUPPER
+	RET
+stream4:
+	SQUARE4(VMOVNTDQ)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  stream4
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func transpose8AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+TEXT ·transpose8AVX512(SB), NOSPLIT, $0-41
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ squares+32(FP), CX
+	LEAQ (R10)(R10*2), R11
+	CMPB stream+40(FP), $0
+	JNE  stream8
+plain8:
+	SQUARE8(VMOVDQU64)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  plain8
+	VZEROUPPER
+	RET
+stream8:
+	SQUARE8(VMOVNTDQ)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  stream8
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func transpose1AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+TEXT ·transpose1AVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ squares+32(FP), CX
+	LEAQ (R10)(R10*2), R11
+	CMPB stream+40(FP), $0
+	JNE  stream1
+plain1:
+	MOVQ scratch+48(FP), BX
+	MOVQ $4, DX
+plaingroup1:
+	GROUP1
+	DECQ DX
+	JNE  plaingroup1
+	MOVQ scratch+48(FP), BX
+	MOVQ DI, R12
+	MOVQ R8, AX
+	SHLQ $4, AX
+	LEAQ (DI)(AX*1), R13
+	LEAQ (DI)(AX*2), R14
+	LEAQ (R13)(AX*2), R15
+	MOVQ $16, DX
+plaincolumns1:
+	COLUMNS(VMOVDQU64)
+	DECQ DX
+	JNE  plaincolumns1
+	ADDQ $64, DI
+	DECQ CX
+	JNE  plain1
+	VZEROUPPER
+	RET
+stream1:
+	MOVQ scratch+48(FP), BX
+	MOVQ $4, DX
+streamgroup1:
+	GROUP1
+	DECQ DX
+	JNE  streamgroup1
+	MOVQ scratch+48(FP), BX
+	MOVQ DI, R12
+	MOVQ R8, AX
+	SHLQ $4, AX
+	LEAQ (DI)(AX*1), R13
+	LEAQ (DI)(AX*2), R14
+	LEAQ (R13)(AX*2), R15
+	MOVQ $16, DX
+streamcolumns1:
+	COLUMNS(VMOVNTDQ)
+	DECQ DX
+	JNE  streamcolumns1
+	ADDQ $64, DI
+	DECQ CX
+	JNE  stream1
+	SFENCE
+	VZEROUPPER
+	RET
+
+// func transpose2AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+TEXT ·transpose2AVX512(SB), NOSPLIT, $0-56
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ squares+32(FP), CX
+	LEAQ (R10)(R10*2), R11
+	CMPB stream+40(FP), $0
+	JNE  stream2
+plain2:
+	MOVQ scratch+48(FP), BX
+	MOVQ $4, DX
+plaingroup2:
+	GROUP2
+	DECQ DX
+	JNE  plaingroup2
+	MOVQ scratch+48(FP), BX
+	MOVQ DI, R12
+	MOVQ R8, AX
+	SHLQ $3, AX
+	LEAQ (DI)(AX*1), R13
+	LEAQ (DI)(AX*2), R14
+	LEAQ (R13)(AX*2), R15
+	MOVQ $8, DX
+plaincolumns2:
+	COLUMNS(VMOVDQU64)
+	DECQ DX
+	JNE  plaincolumns2
+	ADDQ $64, DI
+	DECQ CX
+	JNE  plain2
+	VZEROUPPER
+	RET
+stream2:
+	MOVQ scratch+48(FP), BX
+	MOVQ $4, DX
+streamgroup2:
+	GROUP2
+	DECQ DX
+	JNE  streamgroup2
+	MOVQ scratch+48(FP), BX
+	MOVQ DI, R12
+	MOVQ R8, AX
+	SHLQ $3, AX
+	LEAQ (DI)(AX*1), R13
+	LEAQ (DI)(AX*2), R14
+	LEAQ (R13)(AX*2), R15
+	MOVQ $8, DX
+streamcolumns2:
+	COLUMNS(VMOVNTDQ)
+	DECQ DX
+	JNE  streamcolumns2
+	ADDQ $64, DI
+	DECQ CX
+	JNE  stream2
+	SFENCE
+	VZEROUPPER
+	RET
