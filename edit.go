@@ -232,13 +232,24 @@ func (w *Writer) openBase() error {
 		return err
 	}
 	if c.Root.ReadOnly() {
-		return &Error{Kind: ErrUnsupported, Format: format.Name, Offset: -1, Field: "must-write features", Got: fmt.Sprintf("%#x", c.Root.MustWrite), Want: "none that this library does not know", Rule: format.RuleRootMustWrite}
+		return &Error{Kind: ErrUnsupported, Format: format.Name, Offset: rootOffset(&c), Field: "must-write features", Got: fmt.Sprintf("%#x", c.Root.MustWrite), Want: "none that this library does not know", Rule: format.RuleRootMustWrite}
 	}
 	if c.Root.Generation >= format.MaxGeneration {
-		return &Error{Kind: ErrLimit, Format: format.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(c.Root.Generation), Want: fmt.Sprintf("below %d: the file can only be read", uint64(format.MaxGeneration)), Rule: format.RuleRootGeneration}
+		return &Error{Kind: ErrLimit, Format: format.Name, Offset: rootOffset(&c), Field: "generation", Got: fmt.Sprint(c.Root.Generation), Want: fmt.Sprintf("below %d: the file can only be read", uint64(format.MaxGeneration)), Rule: format.RuleRootGeneration}
 	}
 	b.ready = c.Slots == [2]error{} && size == c.Root.Length
 	return w.rebase(c)
+}
+
+// rootOffset is where the record stands that was chosen.
+func rootOffset(c *format.Choice) int64 {
+	switch c.Place {
+	case format.InSlotA:
+		return format.SlotA
+	case format.InSlotB:
+		return format.SlotB
+	}
+	return c.Root.TrailerAt()
 }
 
 // choose reads the slots and decides which root counts.

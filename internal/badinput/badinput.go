@@ -49,9 +49,11 @@ const (
 	Use
 	// Verify is what only a verification finds.
 	Verify
+	// Write is what only a writer refuses; for readers nothing is wrong.
+	Write
 )
 
-func (s Stage) String() string { return [...]string{"open", "use", "verify"}[s] }
+func (s Stage) String() string { return [...]string{"open", "use", "verify", "write"}[s] }
 
 // Row is one input and what must come of it.
 type Row struct {

@@ -128,7 +128,7 @@ func nativeRows() []Row {
 			if g := f.Info().Generation; g != math.MaxUint64 {
 				t.Errorf("generation %d", g)
 			}
-		}, Note: "appending comes later and refuses"},
+		}, Note: "TestRefusedEdits: an append refuses"},
 		{ID: "N18", What: "slot of another file", Make: made(func() []byte {
 			im := two()
 			im.P8(4096+forge.RUUID, 0xee).P32(4096+forge.RCRC, forge.CRC(im.B[4096+8:4096+128]))
@@ -183,6 +183,13 @@ func nativeRows() []Row {
 		{ID: "N36", What: "17 MiB", Make: img(attrs(`{"a":"`+strings.Repeat("x", 17<<20)+`"}`), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrSize, Says: []string{`tensor "t"`, "17825800", "16777216"}},
 		{ID: "N36", What: "key twice", Make: img(attrs(`{"k":{"x":1,"y":2,"x":3}}`), nil), Kind: tensorfile.ErrDuplicate, At: Use, Rule: format.RuleAttrDuplicate, Says: []string{`tensor "t"`, `"x" twice`}},
 		{ID: "N36", What: "brackets without end", Make: img(attrs(`{"k":`+strings.Repeat("[", 1<<20)), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrDepth},
+		{ID: "N49", What: "history that points to itself", Make: made(head(forge.RPrevious, uint64(trailer))), Kind: tensorfile.ErrCorrupt, Rule: format.RuleRootPrevious, Says: []string{"previous", fmt.Sprint(trailer)}},
+		{ID: "N49", What: "history that points forward", Make: made(head(forge.RPrevious, uint64(trailer+4096))), Kind: tensorfile.ErrCorrupt, Rule: format.RuleRootPrevious, Says: []string{"previous", fmt.Sprint(trailer + 4096)}},
+		{ID: "N49", What: "history of one generation twice", Make: made(func() []byte {
+			im := two()
+			at := im.Gens[0].Trailer
+			return im.P64(at+forge.RGen, 2).P32(at+forge.RCRC, forge.CRC(im.B[at+8:at+128])).B
+		}), Kind: tensorfile.ErrCorrupt, At: Verify, Rule: format.RuleRootPrevious, Says: []string{"generation"}, Converts: true, Good: []string{"a", "b"}},
 		{ID: "N50", What: "leftover", Make: made(func() []byte { return append(two().B, bytes.Repeat([]byte{0xaa}, 5000)...) }), Good: []string{"a", "b"}, Check: func(t testing.TB, f *tensorfile.File) {
 			if i := f.Info(); i.Leftover != 5000 || i.Generation != 2 {
 				t.Errorf("%+v", i)

@@ -135,6 +135,7 @@ func Rejects() []Reject {
 		}},
 		{format.RuleRootCatalog, corrupt, Open, "a catalog in slot B", head(forge.RCatalog, 8192)},
 		{format.RuleRootMustRead, unsupported, Open, "bit 5 of must_read", head(forge.RMustRead, 1<<5)},
+		{format.RuleRootMustWrite, unsupported, Write, "bit 5 of must_write, for a writer that edits the file", head(forge.RMustWrite, 1<<5)},
 		{format.RuleRootAlignment, corrupt, Open, "alignment exponent 11", file(func(im *forge.Image, p *forge.Pos) { im.P8(p.Trailer+forge.RAlign, 11) })},
 		{format.RuleRootZero, corrupt, Open, "a reserved byte of the root record is 1", file(func(im *forge.Image, p *forge.Pos) { im.P8(p.Trailer+forge.RZero, 1) })},
 		{format.RuleRootWriter, corrupt, Open, "a writer with ESC", file(func(im *forge.Image, p *forge.Pos) { im.Put(p.Trailer+forge.RWriter, "a\x1b[31m") })},
@@ -277,8 +278,6 @@ func Waiting(rule string) string {
 	switch rule {
 	case format.RuleAttrSize:
 		return "takes a file of 16 MiB; row N36 makes one"
-	case format.RuleRootMustWrite:
-		return "concerns writers that append"
 	case format.RuleRefAbsent, format.RuleViewGrid, format.RuleGridStored, format.RulePipelineStage:
 		return "comes with the reader of chunk grids"
 	}

@@ -152,7 +152,33 @@ func reject(t *testing.T, path string, o *tensorfile.OpenOptions) (Stage, []erro
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Verify, rep.Findings
+	if len(rep.Findings) > 0 {
+		return Verify, rep.Findings
+	}
+	// On a copy: what is wrong with a writer that goes on must not change the corpus.
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := filepath.Join(t.TempDir(), filepath.Base(path))
+	if err := os.WriteFile(own, b, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	w, err := tensorfile.OpenAppend(own, nil)
+	if err != nil {
+		return Write, []error{located(err, own, path)}
+	}
+	w.Close()
+	return Write, nil
+}
+
+// located gives an error about a copy the path of the original.
+func located(err error, own, path string) error {
+	var e *tensorfile.Error
+	if errors.As(err, &e) && e.Path == own {
+		e.Path = path
+	}
+	return err
 }
 
 // placed gives an error about the values of elements, which are in memory by
@@ -179,7 +205,7 @@ func TestRejectsCoverRules(t *testing.T) {
 		}
 		have[r.Rule] = r
 	}
-	found := map[Stage]string{Open: "open", Use: "first touch", Verify: "verify"}
+	found := map[Stage]string{Open: "open", Use: "first touch", Verify: "verify", Write: "write"}
 	for _, rule := range rules {
 		r, ok := have[rule.ID]
 		delete(have, rule.ID)

@@ -87,6 +87,9 @@ def reject(path):
     with open(path[:-len("tensor")] + "json") as f:
         want = json.load(f)
     found = refused(path)
+    if want["at"] == "write":  # nothing is wrong with it for who only reads
+        assert not found, [(s, str(e)) for s, e in found]
+        return
     order = ["open", "use", "verify"]
     hits = [s for s, e in found if (e.rule, e.kind) == (want["rule"], want["kind"])]
     assert hits and order.index(hits[0]) <= order.index(want["at"]), [(s, str(e)) for s, e in found] or "accepted"
