@@ -377,9 +377,10 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 // across reports whether the axis that changes least often in C order is not
 // the one with the longest steps.
 func (r region) across() bool {
+	widest := r.widest()
 	for axis, n := range r.shape {
-		if n > 1 {
-			return axis != r.widest()
+		if n > 1 && widest >= 0 {
+			return axis != widest
 		}
 	}
 	return false
