@@ -28,6 +28,7 @@ type huffEncoder struct {
 	up    [512]uint16
 	fse   fse.Scratch
 	wts   [256]byte
+	two   huffPair
 }
 
 // histogram counts the bytes of src.
@@ -199,29 +200,49 @@ func (e *huffEncoder) assign() bool {
 	return true
 }
 
-// four appends the four streams of src behind their sizes.
+// huffPair is where two streams stand that are coded together. Offsets are in
+// the source and the result.
+type huffPair struct {
+	src  [2]int // what stands before here is still to do
+	dst  [2]int
+	acc  [2]uint64 // the newest bits are the top ones
+	have [2]uint64 // bits of acc that are not written yet
+}
+
+// four appends the four streams of src behind their sizes. There are at least
+// minLiterals bytes.
 func (e *huffEncoder) four(dst, src []byte) []byte {
 	at := len(dst)
-	dst = append(dst, 0, 0, 0, 0, 0, 0)
 	step := (len(src) + 3) / 4
-	for i := range 4 {
-		part := src[min(i*step, len(src)):min((i+1)*step, len(src))]
-		begin := len(dst)
-		dst = slices.Grow(dst, len(part)*huffLog/8+16)
-		dst = dst[:begin+e.stream(dst[begin:cap(dst)], part)]
-		if i < 3 {
-			le.PutUint16(dst[at+2*i:], uint16(len(dst)-begin))
+	// Two streams are made at a time, each with room for the longest codes.
+	most := step*huffLog/8 + 16
+	dst = slices.Grow(dst, 6+4*most)
+	end := at + 6
+	dst = dst[:end+4*most]
+	for i := 0; i < 4; i += 2 {
+		begin := [2]int{i * step, (i + 1) * step}
+		from := [2]int{end, end + most}
+		st := &e.two
+		*st = huffPair{src: [2]int{(i + 1) * step, min((i+2)*step, len(src))}, dst: from}
+		e.pair(dst, src, (st.src[1]-begin[1])/4)
+		for k := range 2 {
+			n := st.dst[k] - from[k]
+			n += e.stream(dst[st.dst[k]:], src[begin[k]:st.src[k]], st.acc[k], st.have[k])
+			if i+k < 3 {
+				le.PutUint16(dst[at+2*(i+k):], uint16(n))
+			}
+			end += copy(dst[end:], dst[from[k]:from[k]+n])
 		}
 	}
-	return dst
+	return dst[:end]
 }
 
 // stream codes src from its end to its beginning and returns how many bytes
-// that took. dst has room for all of them and 8 more.
-func (e *huffEncoder) stream(dst, src []byte) int {
+// that took. dst has room for all of them and 8 more. acc and have are as in
+// huffPair.
+func (e *huffEncoder) stream(dst, src []byte, acc, have uint64) int {
 	codes := &e.codes
 	at := 0
-	acc, have := uint64(0), uint64(0) // the newest bits are the top ones
 	i := len(src)
 	for ; i >= 4; i -= 4 {
 		p := src[i-4 : i : i]
@@ -527,5 +548,3 @@ func (d *huffDecoder) turnsGo(dst, b []byte, turns int) {
 		}
 	}
 }
-
-func (d *huffDecoder) turns(dst, b []byte, turns int) { d.turnsGo(dst, b, turns) }

@@ -54,7 +54,8 @@ func planesEncode(dst, src []byte, w, exp int, sc *scratch) []byte {
 	}
 	if exp != 0 || turn != 0 {
 		moved := room(&sc.moved, len(words))
-		rearrange(moved, words, w, exp, turn)
+		m := rearranging(w, exp, turn)
+		mix(moved, words, w, &m)
 		words = moved
 	}
 	views := sc.views[:w]
@@ -179,42 +180,61 @@ func planesDecode(stage string, dst, body []byte, w int, sc *scratch) error {
 		kernel.JoinPlanes(words, views)
 	}
 	if exp != 0 || turn != 0 {
-		restore(words, w, exp, turn)
+		m := restoring(w, exp, turn)
+		mix(words, words, w, &m)
 	}
 	return nil
 }
 
-// rearrange moves the exponent up by a bit, with the sign below it, and turns
-// words to the right.
-func rearrange(dst, src []byte, w, exp, turn int) {
-	low := 8*w - 1 - exp
-	for ; len(src) >= w; dst, src = dst[w:], src[w:] {
-		x := getWord(src, w)
-		if exp != 0 {
-			sign := x >> (8*w - 1)
-			e := x >> low & (1<<exp - 1)
-			x = x&(1<<low-1) | sign<<low | e<<(low+1)
-		}
-		if turn != 0 {
-			x = (x>>turn | x<<(8*w-turn)) & wordMask(w)
-		}
-		putWord(dst, w, x)
-	}
+// A mixture is a rearrangement of the bits of words: they are turned,
+// r = x << left | x >> right, and put together anew,
+// r & keep | r >> down & low | r << up & high. Masks hold the words of 8 bytes,
+// counts may reach the bits of a word, which shifts everything out.
+type mixture struct {
+	left, right, down, up uint64
+	keep, low, high       uint64
 }
 
-// restore undoes rearrange.
-func restore(b []byte, w, exp, turn int) {
-	low := 8*w - 1 - exp
-	for ; len(b) >= w; b = b[w:] {
-		x := getWord(b, w)
-		if turn != 0 {
-			x = (x<<turn | x>>(8*w-turn)) & wordMask(w)
-		}
-		if exp != 0 {
-			e := x >> (low + 1)
-			x = x&(1<<low-1) | x>>low&1<<(8*w-1) | e<<low
-		}
-		putWord(b, w, x)
+func repeated(x uint64, w int) uint64 {
+	for ; w < 8; w *= 2 {
+		x |= x << (8 * w)
+	}
+	return x
+}
+
+// rearranging moves the exponent up by a bit, with the sign below it, or turns
+// words to the right: not both.
+func rearranging(w, exp, turn int) mixture {
+	n := 8 * w
+	if exp == 0 {
+		return mixture{left: uint64(n - turn), right: uint64(turn), keep: ^uint64(0)}
+	}
+	low := n - 1 - exp
+	return mixture{right: uint64(n), down: uint64(exp), up: 1,
+		keep: repeated(1<<low-1, w), low: repeated(1<<low, w), high: repeated((1<<exp-1)<<(low+1), w)}
+}
+
+// restoring turns words to the left and then moves the exponent down again.
+func restoring(w, exp, turn int) mixture {
+	n := 8 * w
+	m := mixture{left: uint64(turn), right: uint64(n - turn), keep: ^uint64(0)}
+	if exp != 0 {
+		low := n - 1 - exp
+		m.keep = repeated(1<<low-1, w)
+		m.down, m.low = 1, repeated((1<<exp-1)<<low, w)
+		m.up, m.high = uint64(exp), repeated(1<<(n-1), w)
+	}
+	return m
+}
+
+// mix applies m to words of w bytes. dst may be src.
+func mix(dst, src []byte, w int, m *mixture) {
+	i := mixFast(dst, src, w, m)
+	mask := wordMask(w)
+	for dst, src = dst[i:], src[i:]; len(src) >= w; dst, src = dst[w:], src[w:] {
+		x := getWord(src, w)
+		x = x<<m.left&mask | x>>m.right
+		putWord(dst, w, x&m.keep|x>>m.down&m.low|x<<m.up&m.high)
 	}
 }
 
