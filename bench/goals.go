@@ -49,6 +49,7 @@ func (e *Env) Goals() []Goal {
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
 	npy := "/" + big + "/impl="
+	g = append(g, e.readGoals()...)
 	return append(g,
 		Goal{fmt.Sprintf("names of %d tensors beside npz", e.Tensors[0]), at(e.Tensors[0], "open+names", "tensorfile"), at(e.Tensors[0], "open+names", "numpy-npz"), 50, 0, false},
 		Goal{"typed slice", "slice/op=Data/lease=file", "", 0, 5 * time.Nanosecond, true},
@@ -59,6 +60,12 @@ func (e *Env) Goals() []Goal {
 		Goal{"write small tensors", small + "write/impl=tensorfile", "", 0, 10 * ms, false},
 		Goal{"open and view small tensors", small + "open+view/impl=tensorfile", "", 0, ms, false},
 		Goal{"save beside np.save", "save/" + big + "/sync=no/impl=tensorfile", "save/" + big + "/sync=no/impl=numpy", 1, 0, false},
+		Goal{"save, durable, beside direct writes and fdatasync", "save/" + big + "/sync=yes/impl=tensorfile", "save/" + big + "/sync=yes/impl=direct+fdatasync", 0.95, 0, false},
+		Goal{"commit beside a write and two fdatasync", "commit/size=1MiB/impl=tensorfile", "commit/size=1MiB/impl=write+2-fdatasync", 1 / 1.5, 0, true},
+		Goal{"the same", "commit/size=1MiB/impl=tensorfile", "commit/size=1MiB/impl=write+2-fdatasync", 1 / 1.2, 0, false},
+		Goal{"repack beside a copy", "repack/" + big + "/sync=no/impl=tensorfile", "repack/" + big + "/sync=no/impl=io.Copy", 0.8, 0, true},
+		Goal{"the same", "repack/" + big + "/sync=no/impl=tensorfile", "repack/" + big + "/sync=no/impl=io.Copy", 0.95, 0, false},
+		Goal{"repack beside a copy, both synced", "repack/" + big + "/sync=yes/impl=tensorfile", "repack/" + big + "/sync=yes/impl=io.Copy", 0.95, 0, false},
 		Goal{"npy to tensor beside a plain copy", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.8, 0, true},
 		Goal{"tensor to npy beside a plain copy", convert + "op=tensor-to-npy/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.8, 0, true},
 		Goal{"npy to tensor beside cp", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=copy/impl=cp", 0.8, 0, true},

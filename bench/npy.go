@@ -15,7 +15,6 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 	"github.com/tensorfile/tensorfile/internal/cast"
-	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // npyFile holds the same weights as bigFile, as NumPy's save writes them.
@@ -79,13 +78,7 @@ func npyCases(e *Env) []Case {
 		}),
 		stream("npy", "op=read/memory=warm"+big+"tensorfile", e.Big, func(b *testing.B) {
 			path := e.npyFile(b)
-			dst := get(b, e, "warm", func() (tensor.View, error) {
-				x := make([]float32, e.Big/4)
-				for i := range x {
-					x[i] = 1
-				}
-				return tensor.FromSlice(x, int64(len(x))/1024, 1024)
-			})
+			dst := e.warmMemory(b)
 			for b.Loop() {
 				f, t, err := openNpy(path)
 				check(b, err)
