@@ -44,11 +44,11 @@ func chunksOf(d tensor.DType, shape []int64, data []byte, size int) (boxes []Box
 var goalPipelines = map[string][]string{
 	"f32weights":  {"planes"},
 	"bf16weights": {"planes"},
-	"u8image":     {"predict:a1,2|planes", "predict:paeth:a1,2|planes"},
-	"i16audio":    {"predict:a0,0|planes"},
+	"u8image":     {"predict:a2|planes", "predict:a1|planes", "predict:a1,2|planes", "predict:paeth:a1,2|planes"},
+	"i16audio":    {"predict:a0|planes", "predict:a0,0|planes"},
 	"i64index":    {"delta|planes", "delta|bitpack"},
 	"f32field":    {"predict:a1,2|planes", "predict:a2|planes"},
-	"f32sparse":   {"bitpack|zstd", "zstd:1"},
+	"f32sparse":   {"bitpack|zstd:1", "bitpack|zstd", "bitpack|planes:1", "zstd:1"},
 }
 
 // memcpySpeed is what one thread copies in a second, as the table of goals
@@ -73,11 +73,11 @@ func BenchmarkGoals(b *testing.B) {
 	m := memcpySpeed()
 	b.Logf("M is %.2f GB/s", m/1e9)
 	for _, set := range sampledata.Sets() {
-		shape, data := set.Make(1, 16<<20)
 		for _, line := range goalPipelines[set.Name] {
 			p := mustParse(b, line)
-			boxes, parts := chunksOf(set.DType, shape, data, 1<<20)
 			b.Run(set.Name+"/"+line, func(b *testing.B) {
+				shape, data := set.Make(1, 16<<20)
+				boxes, parts := chunksOf(set.DType, shape, data, 1<<20)
 				b.ReportAllocs()
 				stored := make([][]byte, len(parts))
 				out := [2][]byte{make([]byte, 2<<20), make([]byte, 2<<20)}

@@ -45,13 +45,88 @@ func bitpackEncode(dst, src []byte, w int) []byte {
 	var block [bitBlock]uint64
 	for len(src) >= w {
 		n := min(len(src)/w, bitBlock)
-		for i := range n {
-			block[i] = getWord(src[i*w:], w)
-		}
-		dst = packBlock(dst, block[:n], w)
+		part := src[:n*w]
 		src = src[n*w:]
+		if out, ok := packSame(dst, part, w); ok {
+			dst = out
+			continue
+		}
+		x := block[:n]
+		switch w {
+		case 1:
+			for i := range x {
+				x[i] = uint64(part[i])
+			}
+		case 2:
+			for i := range x {
+				x[i] = uint64(le.Uint16(part[2*i:]))
+			}
+		case 4:
+			for i := range x {
+				x[i] = uint64(le.Uint32(part[4*i:]))
+			}
+		default:
+			for i := range x {
+				x[i] = le.Uint64(part[8*i:])
+			}
+		}
+		dst = packBlock(dst, x, w)
 	}
 	return append(dst, src...)
+}
+
+// packSame appends a block whose words are nearly all the same: a word for the
+// others takes less than a bit for each would.
+func packSame(dst, b []byte, w int) ([]byte, bool) {
+	n := len(b) / w
+	if n < 8 {
+		return dst, false
+	}
+	most := n / 8 / (1 + w)
+	same := getWord(b, w)
+	if second, last := getWord(b[w:], w), getWord(b[(n-1)*w:], w); same != last && same != second {
+		if second != last {
+			return dst, false
+		}
+		same = last
+	}
+	var places [bitBlock]byte
+	others := 0
+	wide := repeated(same, w)
+	i := 0
+	for ; i+8 <= n*w; i += 8 {
+		v := le.Uint64(b[i:])
+		if v == wide {
+			continue
+		}
+		for k := i; k < i+8; k += w {
+			if getWord(b[k:], w) == same {
+				continue
+			}
+			if others == most {
+				return dst, false
+			}
+			places[others] = byte(k / w)
+			others++
+		}
+	}
+	for ; i < n*w; i += w {
+		if getWord(b[i:], w) == same {
+			continue
+		}
+		if others == most {
+			return dst, false
+		}
+		places[others] = byte(i / w)
+		others++
+	}
+	dst = append(dst, 0, byte(others))
+	dst = appendWord(dst, w, same)
+	dst = append(dst, places[:others]...)
+	for _, p := range places[:others] {
+		dst = append(dst, b[int(p)*w:int(p)*w+w]...)
+	}
+	return dst, true
 }
 
 // packBlock appends a block. It tries a few references and takes the number of
@@ -59,21 +134,17 @@ func bitpackEncode(dst, src []byte, w int) []byte {
 func packBlock(dst []byte, x []uint64, w int) []byte {
 	mask, shift := wordMask(w), 64-8*w
 	low := int64(x[0]<<shift) >> shift
-	major, votes := x[0], 0
 	for _, v := range x {
 		low = min(low, int64(v<<shift)>>shift)
-		switch {
-		case votes == 0:
-			major, votes = v, 1
-		case v == major:
-			votes++
-		default:
-			votes--
-		}
 	}
-	best, bestBits, bestCost := uint64(0), 0, -1
-	for _, ref := range [3]uint64{uint64(low) & mask, major, 0} {
-		if bits, cost := packCost(x, ref, mask, w); bestCost < 0 || cost < bestCost {
+	best := uint64(low) & mask
+	bestBits, bestCost := packCost(x, best, mask, w)
+	// Where low is an exception itself, zero or a word from the middle may do.
+	for _, ref := range [2]uint64{0, x[len(x)/2]} {
+		if bestCost <= len(x)*w/8 || ref == best {
+			break
+		}
+		if bits, cost := packCost(x, ref, mask, w); cost < bestCost {
 			best, bestBits, bestCost = ref, bits, cost
 		}
 	}
@@ -82,31 +153,27 @@ func packBlock(dst []byte, x []uint64, w int) []byte {
 	dst = appendWord(dst, w, best)
 	limit := uint64(1)<<bestBits - 1 // for 64 bits all ones
 	var places [bitBlock]byte
-	exceptions := 0
+	var packed [bitBlock*8 + 8]byte
+	exceptions, end := 0, 0
 	acc, have := uint64(0), 0
 	for i, v := range x {
 		v = (v - best) & mask
 		if v > limit {
-			places[exceptions] = byte(i)
+			places[exceptions&(bitBlock-1)] = byte(i)
 			exceptions++
 			v = 0
 		}
-		acc |= v << have
-		if have+bestBits >= 64 {
-			dst = le.AppendUint64(dst, acc)
-			acc = 0
-			if have > 0 {
-				acc = v >> (64 - have)
-			}
-			have += bestBits - 64
-		} else {
-			have += bestBits
+		acc |= v << (have & 63)
+		have += bestBits
+		if have >= 64 {
+			le.PutUint64(packed[end:], acc)
+			end += 8
+			have -= 64
+			acc = v >> (bestBits - have) // all of it if it ended there
 		}
 	}
-	for ; have > 0; have -= 8 {
-		dst = append(dst, byte(acc))
-		acc >>= 8
-	}
+	le.PutUint64(packed[end:], acc)
+	dst = append(dst, packed[:(len(x)*bestBits+7)/8]...)
 	dst[at+1] = byte(exceptions)
 	dst = append(dst, places[:exceptions]...)
 	for _, p := range places[:exceptions] {
@@ -151,7 +218,7 @@ func bitpackDecode(stage string, dst, body []byte, w int) error {
 		if rest := n * k % 8; rest != 0 && body[packed-1]>>rest != 0 {
 			return broken(stage, "bits behind the last word", "zero")
 		}
-		unpack(dst[:n*w], body[:packed], k, ref, mask, w)
+		unpack(dst[:n*w], body, k, ref, mask, w)
 		places, values := body[packed:packed+exceptions], body[packed+exceptions:]
 		last := -1
 		for _, p := range places {
@@ -171,11 +238,64 @@ func bitpackDecode(stage string, dst, body []byte, w int) error {
 	return nil
 }
 
-// unpack gives len(dst)/w words of k bits each plus ref.
+// unpack gives len(dst)/w words of k bits each plus ref. b goes on behind the
+// packed words as far as the body does.
 func unpack(dst, b []byte, k int, ref, mask uint64, w int) {
+	if k == 0 {
+		if fill(dst[:w], 0); ref != 0 {
+			putWord(dst, w, ref)
+		}
+		for n := w; n < len(dst); n *= 2 {
+			copy(dst[n:], dst[:n])
+		}
+		return
+	}
 	limit := uint64(1)<<k - 1
-	for i := 0; i*w < len(dst); i++ {
-		putWord(dst[i*w:], w, (bitsAt(b, i*k)&limit+ref)&mask)
+	i := 0
+	if k <= 57 {
+		// Eight words have k whole bytes, and each lies within eight bytes.
+		n := len(dst) / w &^ 7
+		switch w {
+		case 1:
+			for ; i < n && len(b) >= k+8; i += 8 {
+				out, at := (*[8]byte)(dst[i:]), 0
+				for j := range out {
+					out[j] = byte(le.Uint64(b[at>>3:])>>(at&7)&limit + ref)
+					at += k
+				}
+				b = b[k:]
+			}
+		case 2:
+			for ; i < n && len(b) >= k+8; i += 8 {
+				out, at := (*[16]byte)(dst[2*i:]), 0
+				for j := 0; j < 16; j += 2 {
+					le.PutUint16(out[j:], uint16(le.Uint64(b[at>>3:])>>(at&7)&limit+ref))
+					at += k
+				}
+				b = b[k:]
+			}
+		case 4:
+			for ; i < n && len(b) >= k+8; i += 8 {
+				out, at := (*[32]byte)(dst[4*i:]), 0
+				for j := 0; j < 32; j += 4 {
+					le.PutUint32(out[j:], uint32(le.Uint64(b[at>>3:])>>(at&7)&limit+ref))
+					at += k
+				}
+				b = b[k:]
+			}
+		case 8:
+			for ; i < n && len(b) >= k+8; i += 8 {
+				out, at := (*[64]byte)(dst[8*i:]), 0
+				for j := 0; j < 64; j += 8 {
+					le.PutUint64(out[j:], le.Uint64(b[at>>3:])>>(at&7)&limit+ref)
+					at += k
+				}
+				b = b[k:]
+			}
+		}
+	}
+	for j := 0; i*w < len(dst); i, j = i+1, j+1 {
+		putWord(dst[i*w:], w, (bitsAt(b, j*k)&limit+ref)&mask)
 	}
 }
 
