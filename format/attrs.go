@@ -12,7 +12,8 @@ import (
 const (
 	MaxAttrBytes = 16 << 20
 	MaxAttrDepth = 32
-	MaxAttrArray = 4096 // elements of one array; longer ones become tensors
+	MaxAttrArray = 4096    // elements of one array; longer ones become tensors
+	MaxAttrCount = 1 << 17 // values at all levels
 )
 
 var attrRules = map[strictjson.Problem]struct {
@@ -27,6 +28,7 @@ var attrRules = map[strictjson.Problem]struct {
 	strictjson.BadNumber: {RuleAttrNumber, tensor.ErrOverflow},
 	strictjson.TooLong:   {RuleAttrLong, tensor.ErrLimit},
 	strictjson.BadDollar: {RuleAttrDollar, tensor.ErrFormat},
+	strictjson.TooMany:   {RuleAttrCount, tensor.ErrLimit},
 }
 
 // ParseAttrs reads the attributes b, which stand at off in the file (negative:
@@ -39,7 +41,7 @@ func ParseAttrs(b []byte, off int64, rank int) (map[string]any, error) {
 	if bytes.HasPrefix(b, []byte("\xef\xbb\xbf")) {
 		return nil, fail(tensor.ErrFormat, RuleAttrUTF8, off, "attributes", "a byte order mark", "UTF-8 without one")
 	}
-	m, err := strictjson.Parse(b, strictjson.Limits{Depth: MaxAttrDepth, Size: MaxAttrBytes, Array: MaxAttrArray})
+	m, err := strictjson.Parse(b, strictjson.Limits{Depth: MaxAttrDepth, Size: MaxAttrBytes, Array: MaxAttrArray, Values: MaxAttrCount})
 	if err != nil {
 		var e *strictjson.Error
 		if !errors.As(err, &e) {

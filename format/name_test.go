@@ -98,8 +98,19 @@ func nested(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Re
 
 func array(n int) string { return "[" + strings.Repeat("1,", n-1) + "1]" }
 
+// values is an object of n values in all.
+func values(n int) string {
+	var arrays []string
+	for n -= 2; n > 0; {
+		k := min(n-1, 4096)
+		arrays = append(arrays, array(k))
+		n -= k + 1
+	}
+	return `{"a":[` + strings.Join(arrays, ",") + `]}`
+}
+
 func TestAttrs(t *testing.T) {
-	for _, s := range []string{"{}", nested(32), `{"a":` + array(4096) + `}`, `{"a":{"$f64":"7ff8000000000000"}}`, `{"dims":["x",null]}`, "{\"e\u0301\":1,\"\u00e9\":2}"} {
+	for _, s := range []string{"{}", nested(32), `{"a":` + array(4096) + `}`, values(1 << 17), `{"a":{"$f64":"7ff8000000000000"}}`, `{"dims":["x",null]}`, "{\"e\u0301\":1,\"\u00e9\":2}"} {
 		if _, err := format.ParseAttrs([]byte(s), 100, 2); err != nil {
 			t.Errorf("%.60s: %v", s, err)
 		}
@@ -133,6 +144,7 @@ func TestAttrs(t *testing.T) {
 		{`{"a":1e999}`, tensor.ErrOverflow, format.RuleAttrNumber, 5},
 		{`{"a":{"$f64":"xyz"}}`, tensor.ErrFormat, format.RuleAttrDollar, 5},
 		{`{"a":` + array(4097) + `}`, tensor.ErrLimit, format.RuleAttrLong, 5},
+		{values(1<<17 + 1), tensor.ErrLimit, format.RuleAttrCount, int64(len(values(1<<17+1)) - 4)},
 		{`{"dims":["x"]}`, tensor.ErrFormat, format.RuleAttrDims, 0},
 		{`{"dims":["x",1]}`, tensor.ErrFormat, format.RuleAttrDims, 0},
 		{`{"dims":"xy"}`, tensor.ErrFormat, format.RuleAttrDims, 0},

@@ -143,6 +143,7 @@ const (
 	RuleAttrNumber    = "attr.number"   // integers fit 64 bits, others binary64
 	RuleAttrDollar    = "attr.dollar"   // {"$f64": ...} and other reserved one-key objects
 	RuleAttrLong      = "attr.long"     // arrays of more than 4096 elements are tensors
+	RuleAttrCount     = "attr.count"    // <= 131072 values
 	RuleAttrDims      = "attr.dims"     // array of rank strings or nulls
 	RuleAttrReserved  = "attr.reserved" // other reserved keys (verify)
 

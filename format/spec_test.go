@@ -195,7 +195,7 @@ func TestSpecLimits(t *testing.T) {
 		"extent": math.MaxInt64, "elements": math.MaxInt64, "bytes": math.MaxInt64,
 		"rank": MaxRank, "name": MaxName, "role": MaxRole, "roles": MaxRoles, "runs": MaxRuns,
 		"records": math.MaxUint32, "names": math.MaxUint32, "head": MaxRunHead,
-		"attributes": MaxAttrBytes, "depth": MaxAttrDepth, "array": MaxAttrArray, "unit": 1 << 24,
+		"attributes": MaxAttrBytes, "depth": MaxAttrDepth, "array": MaxAttrArray, "values": MaxAttrCount, "unit": 1 << 24,
 		"chunk": MaxChunk, "stored": MaxChunk, "pipelines": MaxPipelines, "stages": MaxStages, "text": MaxPipeText,
 	}
 	for _, row := range specTable(t, "limits") {

@@ -181,6 +181,8 @@ func nativeRows() []Row {
 		{ID: "N35", What: "name twice", Make: img(plain(), func(im *forge.Image, p *forge.Pos) { im.Put(p.Names, "uu") }), Kind: tensorfile.ErrDuplicate, At: Use, Rule: format.RuleNameOrder, Says: []string{`"u" behind "u"`}, Note: "found by verify, and by a listing"},
 		{ID: "N36", What: "10,001 deep", Make: img(attrs(nest(10_001)), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrDepth, Says: []string{`tensor "t"`, "depth 33", "at most 32"}, Converts: false},
 		{ID: "N36", What: "17 MiB", Make: img(attrs(`{"a":"`+strings.Repeat("x", 17<<20)+`"}`), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrSize, Says: []string{`tensor "t"`, "17825800", "16777216"}},
+		{ID: "N36", What: "two million objects", Make: img(attrs(manyObjects(2<<20)), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrCount, Says: []string{`tensor "t"`, "more than 131072 values"}},
+		{ID: "N36", What: "as many objects as there may be", Make: img(attrs(manyObjects(1<<16-100)), nil), Good: []string{"t"}, Memory: 32 << 20, Note: "parsed by two calls, 25 MiB each"},
 		{ID: "N36", What: "key twice", Make: img(attrs(`{"k":{"x":1,"y":2,"x":3}}`), nil), Kind: tensorfile.ErrDuplicate, At: Use, Rule: format.RuleAttrDuplicate, Says: []string{`tensor "t"`, `"x" twice`}},
 		{ID: "N36", What: "brackets without end", Make: img(attrs(`{"k":`+strings.Repeat("[", 1<<20)), nil), Kind: tensorfile.ErrLimit, At: Use, Rule: format.RuleAttrDepth},
 		{ID: "N49", What: "history that points to itself", Make: made(head(forge.RPrevious, uint64(trailer))), Kind: tensorfile.ErrCorrupt, Rule: format.RuleRootPrevious, Says: []string{"previous", fmt.Sprint(trailer)}},
@@ -221,6 +223,26 @@ func nativeRows() []Row {
 	streamed := forge.Build(true, forge.Gen{Tensors: []forge.Tensor{u8s("a", 1, 10)}, Storages: []forge.Storage{bytesOf(1, 10)}})
 	rows = append(rows, native(Row{ID: "N02", What: "streamed, cut", Make: made(func() []byte { return streamed.B[:len(streamed.B)-1] }), Kind: tensorfile.ErrCorrupt, Rule: format.RuleRootNone, Note: "no root at the end (format-decisions 52)"}))
 	return rows
+}
+
+// manyObjects is an object of n objects, each of which takes much memory for
+// few bytes of text.
+func manyObjects(n int) string {
+	var b strings.Builder
+	b.WriteString(`{"a":[`)
+	for i := range n {
+		switch {
+		case i == 0:
+			b.WriteByte('[')
+		case i%4096 == 0:
+			b.WriteString("],[")
+		default:
+			b.WriteByte(',')
+		}
+		b.WriteString(`{"":0}`)
+	}
+	b.WriteString("]]}")
+	return b.String()
 }
 
 // sparse is a plain file with a hole behind it, as large as the file system

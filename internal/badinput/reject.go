@@ -278,6 +278,8 @@ func Waiting(rule string) string {
 	switch rule {
 	case format.RuleAttrSize:
 		return "takes a file of 16 MiB; row N36 makes one"
+	case format.RuleAttrCount:
+		return "takes a file of 256 KiB; row N36 makes one"
 	case format.RuleRefAbsent, format.RuleViewGrid, format.RuleGridStored, format.RulePipelineStage:
 		return "comes with the reader of chunk grids"
 	}

@@ -36,6 +36,7 @@ const (
 	BadNumber
 	TooLong
 	BadDollar
+	TooMany
 )
 
 // An Error says what is wrong at which byte.
@@ -56,11 +57,16 @@ type Limits struct {
 	Depth int // nesting of objects and arrays
 	Size  int // bytes of text
 	Array int // elements of one array
+
+	// Values at all levels, containers included. A value of two bytes of text
+	// takes up to 400 bytes of memory, so this bounds what a text decodes to.
+	Values int
 }
 
 type parser struct {
 	b   []byte
 	i   int
+	n   int // values so far
 	lim Limits
 }
 
@@ -119,6 +125,9 @@ func (p *parser) value(depth int) (any, error) {
 	p.space()
 	if p.i == len(p.b) {
 		return nil, p.unexpected("a value")
+	}
+	if p.n++; p.lim.Values > 0 && p.n > p.lim.Values {
+		return nil, &Error{TooMany, p.i, fmt.Sprintf("more than %d values", p.lim.Values), "tensors of their own"}
 	}
 	switch c := p.b[p.i]; {
 	case c == '{':

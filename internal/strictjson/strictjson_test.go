@@ -58,6 +58,23 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+// Every value counts, at all levels, keys do not.
+func TestParseCounts(t *testing.T) {
+	const text = `{"a":[[1,2,3],{"b":4,"c":null},[],"x",[[],[{"$f64":"7ff0000000000000"}]]]}`
+	for n := 1; n <= 20; n++ {
+		_, err := Parse([]byte(text), Limits{Values: n})
+		var e *Error
+		switch {
+		case n >= 16 && err != nil:
+			t.Errorf("limit %d: %v", n, err)
+		case n < 16 && (!errors.As(err, &e) || e.Problem != TooMany):
+			t.Errorf("limit %d: %v", n, err)
+		case n == 15 && e.Offset != strings.Index(text, `"7ff`):
+			t.Errorf("at %d", e.Offset)
+		}
+	}
+}
+
 func TestAppend(t *testing.T) {
 	m := map[string]any{
 		"z": 1, "a": []any{1.0, 0.1, 1e300, -1e-9, int64(-5), uint64(math.MaxUint64), "q\"\\\n\x7fé"}, "nan": math.NaN(),

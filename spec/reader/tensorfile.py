@@ -156,22 +156,22 @@ def parse_attributes(raw):
     except ValueError as e:
         raise Error("Format", "attr.json", str(e))
     need(isinstance(value, dict), "attr.json", "no object", "Format")
-    check_value(value, True)
+    need(check_value(value, True) <= 131072, "attr.count", "more than 131072 values", "Limit")
     return value
 
 DOLLAR = {"$f64": re.compile(r"[0-9a-fA-F]{16}"), "$f32": re.compile(r"[0-9a-fA-F]{8}")}
 
-def check_value(v, top=False):
+def check_value(v, top=False):  # how many values it has
+    n = 1
     if isinstance(v, str):
         need(not re.search("[\ud800-\udfff]", v), "attr.utf8", "an unpaired surrogate", "Format")
     elif isinstance(v, list):
         need(len(v) <= 4096, "attr.long", "%d elements" % len(v), "Limit")
-        for x in v:
-            check_value(x)
+        n += sum(check_value(x) for x in v)
     elif isinstance(v, dict):
         for k, x in v.items():
             check_value(k)
-            check_value(x)
+            n += check_value(x)
         if len(v) == 1 and next(iter(v)) in ("$f64", "$f32", "$bytes"):
             (k, x), = v.items()
             ok = isinstance(x, str) and not top
@@ -183,6 +183,7 @@ def check_value(v, top=False):
                 except ValueError:
                     ok = False
             need(ok, "attr.dollar", str(v)[:60], "Format")
+    return n
 
 # pipelines ------------------------------------------------------------------------------------------
 
