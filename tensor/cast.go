@@ -235,7 +235,7 @@ func (b *castBuffer) free() {
 
 // castStep is one kernel and the size of the elements that it writes.
 type castStep struct {
-	run  kernel
+	run  castKernel
 	size int
 }
 

@@ -2,7 +2,8 @@ package tensor
 
 import (
 	"encoding/binary"
-	"math/bits"
+
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
 // What moves elements between strided memory at any address and aligned blocks.
@@ -83,23 +84,8 @@ func scatterBlock(data []byte, off, step int, p []byte, size int) {
 
 // swapBlock reverses each width bytes of p.
 func swapBlock(p []byte, width int) {
-	order := binary.NativeEndian
-	switch width {
-	case 2:
-		for len(p) >= 2 {
-			order.PutUint16(p, bits.ReverseBytes16(order.Uint16(p)))
-			p = p[2:]
-		}
-	case 4:
-		for len(p) >= 4 {
-			order.PutUint32(p, bits.ReverseBytes32(order.Uint32(p)))
-			p = p[4:]
-		}
-	case 8:
-		for len(p) >= 8 {
-			order.PutUint64(p, bits.ReverseBytes64(order.Uint64(p)))
-			p = p[8:]
-		}
+	if width > 1 {
+		kernel.ByteSwap(p, p, width)
 	}
 }
 

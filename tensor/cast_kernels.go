@@ -5,13 +5,14 @@ import (
 	"sync"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
-// A kernel converts len(dst) bytes worth of elements, aligned and in the
+// A castKernel converts len(dst) bytes worth of elements, aligned and in the
 // machine's byte order, elements of packed dtypes one to the byte. dst and src
 // do not overlap. Kernels are loops over typed slices: nothing is called per
 // element but for rare values.
-type kernel func(b *castBuffer, dst, src []byte)
+type castKernel func(b *castBuffer, dst, src []byte)
 
 type signed interface{ int8 | int16 | int32 | int64 }
 type unsigned interface {
@@ -180,26 +181,11 @@ func unsignedToOdd[S unsigned](_ *castBuffer, dst, src []byte) {
 
 // encodeF16Block, encodeBF16Block and encodeMiniBlock round float32 bits.
 func encodeF16Block(_ *castBuffer, dst, src []byte) {
-	const two16, minNorm, rebias = (127 + 16) << 23, (127 - 14) << 23, (127 - 15) << 23
-	d, s := typed[Float16, uint32](dst, src)
-	for i, b := range s[:len(d)] {
-		if a := b & 0x7fffffff; a-minNorm < two16-minNorm {
-			d[i] = Float16(b>>16&0x8000 | (a-rebias+0xfff+a>>13&1)>>13)
-		} else {
-			d[i] = encodeF16(b)
-		}
-	}
+	kernel.F32ToF16(typed[uint16, float32](dst, src))
 }
 
 func encodeBF16Block(_ *castBuffer, dst, src []byte) {
-	d, s := typed[BFloat16, uint32](dst, src)
-	for i, b := range s[:len(d)] {
-		r := (b + 0x7fff + b>>16&1) >> 16
-		if b&0x7fffffff > 0x7f800000 {
-			r = b>>16&0x8000 | 0x7fc0
-		}
-		d[i] = BFloat16(r)
-	}
+	kernel.F32ToBF16(typed[uint16, float32](dst, src))
 }
 
 // A miniTable holds the code of a type of at most 8 bits for the upper 13 bits
@@ -253,30 +239,22 @@ func miniEncoder(k elem) func(uint32) uint8 {
 }
 
 func decodeF16Block(_ *castBuffer, dst, src []byte) {
-	d, s := typed[uint32, Float16](dst, src)
-	for i, h := range s[:len(d)] {
-		if b := uint32(h&0x7fff) << 13; b-1<<23 < 30<<23 {
-			d[i] = uint32(h&0x8000)<<16 | b + (127-15)<<23
-		} else {
-			d[i] = math.Float32bits(h.Float32())
-		}
-	}
+	kernel.F16ToF32(typed[float32, uint16](dst, src))
 }
 
 func decodeBF16Block(_ *castBuffer, dst, src []byte) {
-	d, s := typed[uint32, uint16](dst, src)
-	for i, h := range s[:len(d)] {
-		d[i] = uint32(h) << 16
-	}
+	kernel.BF16ToF32(typed[float32, uint16](dst, src))
 }
 
 func decodeMiniBlock(b *castBuffer, dst, src []byte) {
 	d, s := typed[float32, uint8](dst, src)
-	t := b.decode
-	for i, c := range s[:len(d)] {
-		d[i] = t[c]
-	}
+	kernel.F8ToF32(d, s, b.decode)
 }
+
+// The two conversions of integers that people wait for.
+func u8ToFloat32(_ *castBuffer, dst, src []byte) { kernel.U8ToF32(typed[float32, uint8](dst, src)) }
+
+func i16ToFloat32(_ *castBuffer, dst, src []byte) { kernel.I16ToF32(typed[float32, int16](dst, src)) }
 
 func miniValues(k elem) *[256]float32 {
 	switch k {

@@ -10,7 +10,7 @@ import (
 // prepare chooses the steps from s to d.
 func (b *castBuffer) prepare(d, s elem) {
 	b.nsteps, b.pending, b.nruns = 0, 0, 0
-	add := func(k kernel, size int) {
+	add := func(k castKernel, size int) {
 		b.steps[b.nsteps] = castStep{k, size}
 		b.nsteps++
 	}
@@ -105,14 +105,14 @@ func (b *castBuffer) prepare(d, s elem) {
 
 // numberKernel converts from one of the ten types that Go converts to another,
 // to bool, or to float32 bits rounded to odd.
-func numberKernel(d, s elem) kernel { return numberKernels()[s][d] }
+func numberKernel(d, s elem) castKernel { return numberKernels()[s][d] }
 
 // numberKernels is a table because a generic function costs an allocation
 // whenever generic code names it.
-var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]kernel {
-	table := new([castCount][castOdd32 + 1]kernel)
+var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]castKernel {
+	table := new([castCount][castOdd32 + 1]castKernel)
 	targets := []elem{elemBool, elemI8, elemI16, elemI32, elemI64, elemU8, elemU16, elemU32, elemU64, elemF32, elemF64, castOdd32}
-	for s, from := range map[elem]func(elem) kernel{
+	for s, from := range map[elem]func(elem) castKernel{
 		elemI8: fromSigned[int8], elemI16: fromSigned[int16], elemI32: fromSigned[int32], elemI64: fromSigned[int64],
 		elemU8: fromUnsigned[uint8], elemU16: fromUnsigned[uint16], elemU32: fromUnsigned[uint32], elemU64: fromUnsigned[uint64],
 		elemF32: fromFloat[float32], elemF64: fromFloat[float64],
@@ -121,6 +121,9 @@ var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]kernel {
 			table[s][d] = from(d)
 		}
 	}
+	for _, d := range []elem{elemF32, castOdd32} {
+		table[elemU8][d], table[elemI16][d] = u8ToFloat32, i16ToFloat32
+	}
 	if bits.UintSize == 32 {
 		table[elemI64][elemF32] = signedToFloat32
 		table[elemU64][elemF32] = unsignedToFloat32
@@ -128,7 +131,7 @@ var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]kernel {
 	return table
 })
 
-func fromSigned[S signed](d elem) kernel {
+func fromSigned[S signed](d elem) castKernel {
 	if d != castOdd32 {
 		return fromInteger[S](d)
 	}
@@ -138,7 +141,7 @@ func fromSigned[S signed](d elem) kernel {
 	return signedToOdd[S]
 }
 
-func fromUnsigned[S unsigned](d elem) kernel {
+func fromUnsigned[S unsigned](d elem) castKernel {
 	if d != castOdd32 {
 		return fromInteger[S](d)
 	}
@@ -148,7 +151,7 @@ func fromUnsigned[S unsigned](d elem) kernel {
 	return unsignedToOdd[S]
 }
 
-func fromInteger[S integer](d elem) kernel {
+func fromInteger[S integer](d elem) castKernel {
 	switch d {
 	case elemBool:
 		return nonzero[S]
@@ -174,7 +177,7 @@ func fromInteger[S integer](d elem) kernel {
 	return toFloat[float64, S]
 }
 
-func fromFloat[S float](d elem) kernel {
+func fromFloat[S float](d elem) castKernel {
 	switch d {
 	case elemBool:
 		return nonzero[S]

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
 // Copy copies the elements of src to dst, which must have the same shape and
@@ -41,7 +42,11 @@ func Copy(dst, src View) error {
 		swap, _ = swapBetween(dst.dtype, dst.order, src.order)
 	}
 	if swap == 1 && dst.contig && src.contig {
-		copy(dst.bytes(), src.bytes())
+		if d, s := dst.bytes(), src.bytes(); len(d) >= copyStream {
+			kernel.CopyStream(d, s)
+		} else {
+			copy(d, s)
+		}
 	} else {
 		var w nest
 		w.units(dst.dtype, dst.shape, dst.strides, src.strides, swap)
@@ -50,6 +55,10 @@ func Copy(dst, src View) error {
 	dst.clearTails()
 	return nil
 }
+
+// copyStream is the size from which on copies go past the cache: little of them
+// would be left in it.
+const copyStream = 32 << 20
 
 // swapBetween is the number of bytes to reverse when numbers move from one
 // byte order to the other, 1 for none.
@@ -179,6 +188,8 @@ func (m *mover) block(a, b, n1, n0 int) {
 		for i := 0; i < n1; i += runBlock {
 			t.rows(a+i*m.a1, b+i*m.b1, n0, min(runBlock, n1-i))
 		}
+	case n1 >= tile && m.turned(n1, n0):
+		kernel.Transpose(m.dst[a:], m.a1, m.src[b:], m.b0, n0, n1, m.unit)
 	case n1 > tile && abs(int64(m.b1)) < abs(int64(m.b0)) && m.unit <= 64:
 		for i := 0; i < n1; i += tile {
 			rows := min(tile, n1-i)
@@ -191,8 +202,24 @@ func (m *mover) block(a, b, n1, n0 int) {
 	}
 }
 
+// turned reports whether the rows of dst are the columns of src, both without
+// gaps.
+func (m *mover) turned(n1, n0 int) bool {
+	switch u := m.unit; u {
+	case 1, 2, 4, 8, 16:
+		return m.swap == 1 && m.a0 == u && m.b1 == u && m.a1 >= n0*u && m.b0 >= n1*u
+	}
+	return false
+}
+
 func (m *mover) rows(a, b, n1, n0 int) {
 	switch {
+	case m.swap > 1 && m.a0 == m.swap && m.b0 == m.swap && n0 >= minRun:
+		for size := n0 * m.swap; n1 > 0; n1-- {
+			kernel.ByteSwap(m.dst[a:a+size], m.src[b:b+size], m.swap)
+			a += m.a1
+			b += m.b1
+		}
 	case m.swap == 2:
 		m.swap2(a, b, n1, n0)
 	case m.swap == 4:

@@ -49,14 +49,7 @@ func F16ToF32(dst []float32, src []uint16) {
 // F8ToF32 looks each byte up in the values of an 8-bit type.
 func F8ToF32(dst []float32, src []uint8, values *[256]float32) {
 	need(len(dst) == len(src), badLength)
-	i := f8ToF32Fast(dst, src, values)
-	dst, src = dst[i:], src[i:]
-	for len(src) >= 4 && len(dst) >= 4 {
-		d, s := dst[:4], src[:4]
-		d[0], d[1], d[2], d[3] = values[s[0]], values[s[1]], values[s[2]], values[s[3]]
-		dst, src = dst[4:], src[4:]
-	}
-	for i, c := range src {
+	for i, c := range src[:len(dst)] {
 		dst[i] = values[c]
 	}
 }

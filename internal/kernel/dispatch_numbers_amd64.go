@@ -37,8 +37,6 @@ func f16ToF32Fast(dst []float32, src []uint16, stream bool) int {
 	return f16ToF32AVX2(&dst[0], &src[0], n, stream)
 }
 
-func f8ToF32Fast([]float32, []uint8, *[256]float32) int { return 0 }
-
 func f32ToF16Fast(dst []uint16, src []float32) int {
 	n := len(src) &^ 31
 	if active < levelAVX2 || n == 0 {
