@@ -246,8 +246,12 @@ func (f *File) chooseRoot() error {
 // damagedCatalog says which generation's catalog failed and whether the one
 // before it is intact, which a caller may open on purpose.
 func (f *File) damagedCatalog(r *format.Root, err error) error {
+	if errors.Is(err, ErrIO) {
+		return err // nothing is known of it, nor would be of the others
+	}
 	advice := "there is no generation before it"
 	if r.Previous != 0 {
+		advice = "the one before it cannot be read"
 		b := make([]byte, format.RootSize)
 		if e := f.readAt(b, r.Previous); e == nil {
 			if p, e := format.ParseTrailer(b, r.Previous, f.uuid); e == nil {

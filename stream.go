@@ -2,6 +2,8 @@ package tensorfile
 
 import (
 	"io"
+
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
 )
 
 // hugePage is the size and alignment of the pieces that a stream writes. How a
@@ -25,7 +27,7 @@ func (s *stream) Write(p []byte) (int, error) {
 	for len(p) > 0 {
 		if len(s.buf) == 0 && s.off%hugePage == 0 && len(p) >= hugePage {
 			n := len(p) &^ (hugePage - 1)
-			if err := writeAll(s.w, p[:n]); err != nil {
+			if err := s.writeAll(p[:n], s.off); err != nil {
 				return total - len(p), err
 			}
 			s.off, p = s.off+int64(n), p[n:]
@@ -76,15 +78,16 @@ func (s *stream) flush() error {
 	if len(s.buf) == 0 {
 		return nil
 	}
-	err := writeAll(s.w, s.buf)
+	err := s.writeAll(s.buf, s.off-int64(len(s.buf)))
 	s.buf = s.buf[:0]
 	return err
 }
 
-func writeAll(w io.Writer, p []byte) error {
-	n, err := w.Write(p)
+// writeAll writes p, which stands at off.
+func (s *stream) writeAll(p []byte, off int64) error {
+	n, err := s.w.Write(p)
 	if err == nil && n != len(p) {
 		err = io.ErrShortWrite
 	}
-	return err
+	return atomicfile.FailWrite(err, "", off, n, len(p))
 }
