@@ -1,7 +1,9 @@
 package codec
 
 import (
+	"bytes"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/tensorfile/tensorfile/internal/kernel"
@@ -84,16 +86,15 @@ func encodePlane(dst, plane []byte, sc *scratch) ([]byte, planeHead) {
 	if len(plane) == 0 {
 		return dst, planeHead{method: planeConstant}
 	}
-	e := &sc.enc
-	e.histogram(plane)
-	most := uint32(0)
-	for _, c := range e.count {
-		most = max(most, c)
-	}
 	n := len(plane)
-	if int(most) == n {
+	if bytes.Equal(plane[1:], plane[:n-1]) {
 		return dst, planeHead{method: planeConstant, constant: plane[0]}
 	}
+	if looksRaw(plane) {
+		return append(dst, plane...), planeHead{method: planeRaw}
+	}
+	e := &sc.enc
+	e.histogram(plane)
 	at := len(dst)
 	cost := n
 	if n >= minLiterals {
@@ -238,18 +239,28 @@ func mix(dst, src []byte, w int, m *mixture) {
 	}
 }
 
-// chooseTurn returns by how many bits words are best turned: so that a plane
-// holds their eight highest bits in use.
+// turnSample is how many words of a chunk are looked at to choose a turn.
+const turnSample = 2048
+
+// chooseTurn returns by how many bits words are best turned: so that what
+// varies fills whole planes, at the top of which stand the highest bits in use.
+// Without a turn more planes are raw, which is faster; so another one must save
+// half a percent.
 func chooseTurn(b []byte, w int) int {
 	if w != 2 && w != 4 && w != 8 {
 		return 0
 	}
 	n := len(b) / w
-	step := max(1, n/1024)
-	var count [65]int
+	if n < 64 {
+		return 0
+	}
+	var words [turnSample]uint64
 	seen := 0
-	for i := 0; i < n; i += step {
-		count[bits.Len64(getWord(b[i*w:], w))]++
+	var count [65]int
+	for i := range min(n, turnSample) {
+		x := getWord(b[i*n/min(n, turnSample)*w:], w)
+		words[i] = x
+		count[bits.Len64(x)]++
 		seen++
 	}
 	// Nearly all words fit this many bits.
@@ -258,8 +269,87 @@ func chooseTurn(b []byte, w int) int {
 		left -= count[fit]
 		fit--
 	}
-	if fit <= 8 || fit > 8*w-4 {
+	if fit <= 8 || fit > 8*w-2 {
 		return 0
 	}
-	return (fit - 8) % 8
+	used := 8 * w
+	for count[used] == 0 {
+		used--
+	}
+	best, bestCost := 0, planesCost(words[:seen], w, 0, used)*0.995
+	for turn := max(1, (fit-8)%8-1); turn <= min(7, (fit-8)%8+1); turn++ {
+		if cost := planesCost(words[:seen], w, turn, used); cost < bestCost {
+			best, bestCost = turn, cost
+		}
+	}
+	return best
+}
+
+// planesCost estimates the bits of words in used bits, turned, from the entropy
+// of their planes.
+func planesCost(words []uint64, w, turn, used int) float64 {
+	total := 0.0
+	for k := range w {
+		if k < w-1 && 8*k+turn >= used {
+			continue // nothing but zeros
+		}
+		var count [256]uint32
+		if 8*k+8+turn <= 8*w {
+			for _, x := range words {
+				count[byte(x>>(8*k+turn))]++
+			}
+		} else {
+			for _, x := range words {
+				count[byte(x>>(8*k+turn)|x<<(8*w-8*k-turn))]++
+			}
+		}
+		total += entropy(&count, len(words))
+	}
+	return total
+}
+
+// entropy estimates from a sample of n bytes, at most turnSample, how many bits
+// they take.
+func entropy(count *[256]uint32, n int) float64 {
+	sum, kinds := nLogN[n], 0
+	for _, c := range count {
+		if c > 0 {
+			sum -= nLogN[c]
+			kinds++
+		}
+	}
+	// A sample has less entropy than what it is from (Miller and Madow).
+	return min(sum+0.7213*float64(kinds-1), 8*float64(n))
+}
+
+// nLogN holds n times its binary logarithm.
+var nLogN = func() (t [max(turnSample, rawSample) + 1]float64) {
+	for n := 2; n < len(t); n++ {
+		t[n] = float64(n) * math.Log2(float64(n))
+	}
+	return t
+}()
+
+// rawSample is how many bytes of a plane are looked at before all are counted.
+const rawSample = 4096
+
+// looksRaw reports whether a sample of a plane says that coding cannot save
+// anything worth while.
+func looksRaw(plane []byte) bool {
+	if len(plane) < 4*rawSample {
+		return false
+	}
+	var count [256]uint32
+	const piece = 64
+	step := (len(plane) - piece) / (rawSample/piece - 1)
+	for at := 0; at+piece <= len(plane) && at/step < rawSample/piece; at += step {
+		for _, c := range plane[at : at+piece] {
+			count[c]++
+		}
+	}
+	n := 0
+	for _, c := range count {
+		n += int(c)
+	}
+	return entropy(&count, n) > 7.93*float64(n)
 }
