@@ -248,9 +248,9 @@ func TestByteKernels(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			step := 1
+			step := 3
 			if testing.Short() {
-				step = 7
+				step = 13
 			}
 			for n := r.IntN(step); n <= 300; n += step {
 				try(n, r.IntN(guard), r.IntN(guard))
@@ -265,7 +265,7 @@ func TestByteKernels(t *testing.T) {
 		}
 	})
 	t.Logf("%d kernels, %d runs", len(kernels), runs)
-	if len(kernels) < 300 || runs < 10000 {
+	if len(kernels) < 300 || runs < 5000 {
 		t.Errorf("only %d kernels, %d runs", len(kernels), runs)
 	}
 }
