@@ -301,7 +301,12 @@ func (w *Writer) rebase(c format.Choice) error {
 
 // reset forgets what was not committed.
 func (w *Writer) reset() {
-	w.out = newStream(&offsetWriter{w.base.file, w.base.root.Length}, w.base.root.Length)
+	out := newStream(&offsetWriter{w.base.file, w.base.root.Length}, w.base.root.Length)
+	if w.out != nil {
+		out.buf = w.out.buf[:0] // fresh memory costs more than the copy into it
+	}
+	out.head = out.off
+	w.out = out
 	w.tensors, w.storages, w.attrs, w.attrsSet = nil, nil, nil, false
 	w.live, w.since.tensors, w.since.storages, w.since.bytes = int64(w.base.root.Live), 0, 0, 0
 	w.nextID = w.base.cat.NextID()
@@ -319,6 +324,9 @@ type offsetWriter struct {
 func (o *offsetWriter) Write(p []byte) (int, error) {
 	n, err := o.f.WriteAt(p, o.off)
 	err = atomicfile.FailWrite(err, "", o.off, n, len(p))
+	if n >= atomicfile.Behind {
+		fsys.WriteBehind(o.f, o.off, int64(n))
+	}
 	o.off += int64(n)
 	return n, err
 }

@@ -17,7 +17,14 @@ type stream struct {
 	w   io.Writer
 	off int64  // of the next byte
 	buf []byte // bytes before off that are not written yet
+	// head is where an edit begins. What it begins with goes out as it is if it
+	// is large: most edits have nothing else, and a copy would cost them more
+	// than the one piece that is short of its end costs later readers.
+	head int64
 }
+
+// headSize is how large a large beginning of an edit is.
+const headSize = 256 << 10
 
 func newStream(w io.Writer, off int64) *stream { return &stream{w: w, off: off} }
 
@@ -25,8 +32,12 @@ func newStream(w io.Writer, off int64) *stream { return &stream{w: w, off: off} 
 func (s *stream) Write(p []byte) (int, error) {
 	total := len(p)
 	for len(p) > 0 {
-		if len(s.buf) == 0 && s.off%hugePage == 0 && len(p) >= hugePage {
-			n := len(p) &^ (hugePage - 1)
+		whole := s.off%hugePage == 0 && len(p) >= hugePage
+		if len(s.buf) == 0 && (whole || s.off == s.head && len(p) >= headSize) {
+			n := len(p)
+			if end := int(s.off%hugePage) + n; end >= hugePage {
+				n -= end % hugePage
+			}
 			if err := s.writeAll(p[:n], s.off); err != nil {
 				return total - len(p), err
 			}

@@ -183,10 +183,17 @@ func Also(err, next error) error {
 	return fmt.Errorf("%w (then %w)", err, next)
 }
 
+// Behind is the size of pieces from which on it is worth to have them written
+// while the next is made: whoever writes such a piece seldom ends with it.
+const Behind = 2 << 20
+
 // Write appends p.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.file.Write(p)
 	err = FailWrite(err, f.path, f.off, n, len(p))
+	if !f.o.NoSync && n >= Behind {
+		fsys.WriteBehind(f.file, f.off, int64(n))
+	}
 	f.off += int64(n)
 	return n, err
 }
