@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -322,7 +323,9 @@ func TestN09TornSlot(t *testing.T) {
 		forge.Gen{Tensors: []forge.Tensor{u8s("b", 2, 10)}, Storages: []forge.Storage{bytesOf(2, 10)}},
 		forge.Gen{Tensors: []forge.Tensor{u8s("c", 3, 10)}, Storages: []forge.Storage{bytesOf(3, 10)}})
 	old, neu := before.B[4096:8192], after.B[4096:8192] // slot A: generation 1, then 3
+	states := 0
 	check := func(what string, page []byte, ext []byte) {
+		states++
 		b := append(append(append([]byte(nil), after.B[:4096]...), page...), after.B[8192:]...)
 		b = append(b[:len(before.B)], ext...)
 		f, err := tensorfile.OpenReaderAt(bytes.NewReader(b), int64(len(b)), nil)
@@ -367,6 +370,21 @@ func TestN09TornSlot(t *testing.T) {
 			copy(page[512*s:], bytes.Repeat([]byte{fill}, 512))
 			check(fmt.Sprintf("sector %d of %#x", s, fill), page, rest)
 		}
+		for seed := range 8 {
+			rng := rand.New(rand.NewPCG(uint64(s), uint64(seed)))
+			page := append([]byte(nil), neu...)
+			for i := range page[512*s:][:512] {
+				page[512*s+i] = byte(rng.Uint32())
+			}
+			check(fmt.Sprintf("sector %d of noise %d", s, seed), page, rest)
+			if s == 0 {
+				check(fmt.Sprintf("sector %d of noise %d, tail lost", s, seed), page, nil)
+			}
+		}
+	}
+	t.Logf("%d torn slots", states)
+	if states < 700 {
+		t.Error("too few")
 	}
 }
 
