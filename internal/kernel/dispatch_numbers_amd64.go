@@ -183,9 +183,18 @@ func copyFast(dst, src []byte) int {
 	if active < levelAVX2 || n == 0 {
 		return 0
 	}
-	copyStreamAVX2(&dst[0], &src[0], n)
+	pages := n &^ (1<<14 - 1)
+	if pages > 0 {
+		copyPagesAVX2(&dst[0], &src[0], pages)
+	}
+	if pages < n {
+		copyStreamAVX2(&dst[pages], &src[pages], n-pages)
+	}
 	return n
 }
+
+//go:noescape
+func copyPagesAVX2(dst, src *byte, n int)
 
 //go:noescape
 func copyStreamAVX2(dst, src *byte, n int)
