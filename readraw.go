@@ -34,6 +34,7 @@ type rawRead struct {
 	plan  ReadPlan
 	data  []byte // the storage in the mapping; nil: not mapped
 	sums  []uint32
+	fresh bool // pages of dst come with the first touch, and then are in the caches
 
 	stop  atomic.Bool
 	mu    sync.Mutex
@@ -44,6 +45,11 @@ type rawRead struct {
 
 // readRaw copies r, which has elements, to dst, which has its shape and dtype.
 func (t *Tensor) readRaw(ctx context.Context, dst tensor.View, r region) error {
+	return t.readRawTo(ctx, dst, r, false)
+}
+
+// readRawTo is readRaw; fresh says that the memory of dst was just made.
+func (t *Tensor) readRawTo(ctx context.Context, dst tensor.View, r region, fresh bool) error {
 	if err := writable(dst); err != nil {
 		return err
 	}
@@ -52,7 +58,7 @@ func (t *Tensor) readRaw(ctx context.Context, dst tensor.View, r region) error {
 		return err
 	}
 	defer lease.Release()
-	x := rawRead{t: t, ctx: ctx, lease: lease}
+	x := rawRead{t: t, ctx: ctx, lease: lease, fresh: fresh}
 	mapped := t.access().err == nil
 	if mapped {
 		x.data = t.f.m.Bytes()[t.st.Offset : t.st.Offset+t.st.Size]
@@ -284,7 +290,7 @@ func (x *rawRead) copyBytes(p []byte, at int64) error {
 	x.t.f.reads.mapped.Add(int64(len(p)))
 	src := x.data[at : at+int64(len(p))]
 	return x.lease.Guard(func() error {
-		if x.sums == nil && x.plan.Bytes >= copyAround {
+		if x.sums == nil && !x.fresh && x.plan.Bytes >= copyAround {
 			kernel.CopyStream(p, src)
 		} else {
 			copy(p, src)

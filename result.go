@@ -1,6 +1,7 @@
 package tensorfile
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 
@@ -29,6 +30,22 @@ func (f *File) newResult(d tensor.DType, s tensor.Shape) (tensor.View, error) {
 		populate(b, f.workers(n))
 	}
 	return tensor.NewView(b, d, s.Clone(), nil, 0, tensor.HostOrder)
+}
+
+// readFresh reads r, which has elements, to memory of its own.
+func (t *Tensor) readFresh(ctx context.Context, r region) (dst tensor.View, err error) {
+	defer func() { err = located(err, t.f.Path(), t.name) }()
+	if err := ctx.Err(); err != nil {
+		return dst, err
+	}
+	v, err := t.f.newResult(r.dtype, r.shape)
+	if err != nil {
+		return dst, err
+	}
+	if err := t.readRawTo(ctx, v, r, true); err != nil {
+		return dst, err
+	}
+	return v, nil
 }
 
 // populate makes the system give the pages of b, whose bytes mean nothing, in

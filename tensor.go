@@ -571,11 +571,10 @@ func (t *Tensor) Read(ctx context.Context, sel ...tensor.Selection) (tensor.View
 	if err := t.f.allow(t, r); err != nil {
 		return tensor.View{}, err
 	}
-	fresh := tensor.Make
-	if t.st.Kind == StorageRaw {
-		fresh = t.f.newResult
+	if t.st.Kind == StorageRaw && !r.empty() {
+		return t.readFresh(ctx, r)
 	}
-	dst, err := fresh(r.dtype, r.shape)
+	dst, err := tensor.Make(r.dtype, r.shape)
 	if err != nil {
 		return tensor.View{}, located(err, t.f.Path(), t.name)
 	}
