@@ -42,3 +42,6 @@ func SetJournalEvery(n int64) (back func()) {
 	journalEvery = n
 	return func() { journalEvery = old }
 }
+
+// ChunksDecoded is how many chunks of f were decoded so far.
+func (f *File) ChunksDecoded() int64 { return f.decoded.Load() }

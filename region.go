@@ -27,7 +27,7 @@ func (t *Tensor) region(sel ...tensor.Selection) (region, error) {
 			return r, located(err, t.f.Path(), t.name)
 		}
 	}
-	if t.st.Kind != StorageRaw && t.st.Kind != StorageEncoded {
+	if t.st.Kind == StorageNone {
 		return r, t.access().err
 	}
 	return r, nil
@@ -188,6 +188,8 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	switch t.st.Kind {
 	case StorageEncoded:
 		return t.decodeRegion(ctx, dst, r)
+	case StorageGrid:
+		return t.readGrid(ctx, dst, r)
 	default:
 		return t.readRaw(ctx, dst, r)
 	}
@@ -327,6 +329,8 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	}
 	out := contextWriter{ctx, w}
 	switch {
+	case t.st.Kind == StorageGrid:
+		return t.writeGrid(ctx, out, r)
 	case mapped:
 		lease, err := t.f.m.Acquire()
 		if err != nil {

@@ -90,12 +90,22 @@ func (k StorageKind) String() string {
 type StorageInfo struct {
 	ID     uint64 // 0: none
 	Kind   StorageKind
-	Offset int64 // of the payload in the file; 0 for a grid
-	Size   int64 // logical bytes
-	Stored int64 // bytes in the file
-	Codec  string
-	Chunk  tensor.Shape // of a grid
+	Offset int64        // of the payload in the file; 0 for a grid
+	Size   int64        // logical bytes
+	Stored int64        // bytes in the file
+	Codec  string       // of a grid: its pipelines, a line each, none if all chunks are raw
+	Chunk  tensor.Shape // of a grid, by the axes of the stored image
 	Member string       // of an archive
+
+	grid *grid
+}
+
+// Ratio is stored bytes by logical bytes; 1 for a storage without bytes.
+func (s *StorageInfo) Ratio() float64 {
+	if s.Size == 0 {
+		return 1
+	}
+	return float64(s.Stored) / float64(s.Size)
 }
 
 // slab gives out tensors and their axes from pieces of memory that many share.
@@ -175,7 +185,7 @@ func (f *File) nativeTensor(rec *format.TensorRecord, m *slab) (*Tensor, error) 
 	}
 	t.st = storage{ID: s.ID, Kind: StorageKind(s.Kind), Offset: s.Payload, Size: s.Size, sums: s.Ref, block: s.Block}
 	if s.Kind == format.StorageGrid {
-		t.st.more = &StorageInfo{Stored: s.Stored, Codec: s.Pipelines, Chunk: s.Chunk}
+		t.st.more = &StorageInfo{Stored: s.Stored, Codec: s.Pipelines, Chunk: s.Chunk, grid: f.gridOf(s)}
 	}
 	t.setPlain(m)
 	return t, nil
@@ -207,7 +217,7 @@ func (f *File) bindIn(cat *format.Catalog, rec *format.TensorRecord, s *format.S
 			return bad(format.RuleViewNoBytes, "0", "a storage for a tensor with elements")
 		}
 	}
-	if plainView(rec, s.Size) {
+	if s.Kind != format.StorageGrid && plainView(rec, s.Size) {
 		return nil
 	}
 	if err := tensor.CheckView(rec.DType, rec.Shape, rec.Strides, rec.Offset, s.Size); err != nil {
@@ -216,6 +226,9 @@ func (f *File) bindIn(cat *format.Catalog, rec *format.TensorRecord, s *format.S
 			e.Format, e.Offset = format.Name, rec.At
 		}
 		return err
+	}
+	if s.Kind == format.StorageGrid {
+		return format.CheckGridView(rec, s)
 	}
 	return nil
 }

@@ -65,6 +65,7 @@ type verifier struct {
 	newer  visited                         // the generation looked at before this one
 	told   map[uint64]told                 // by storage id
 	again  map[int64]format.Root           // generations to be looked at whole, by trailer
+	grids  verifiedGrids
 }
 
 // owner is an extent of the file that belongs to something.
@@ -373,6 +374,7 @@ type block struct {
 	sum     uint32
 	storage *format.StorageRecord
 	index   int64
+	chunk   bool // of a grid
 }
 
 func (v *verifier) payloads() error {
@@ -412,9 +414,10 @@ func (v *verifier) payloads() error {
 				continue
 			}
 			at := int64(i) << s.Block
-			work <- block{s.Payload + at, min(s.Size-at, s.BlockSize()), sum, s, int64(i)}
+			work <- block{off: s.Payload + at, n: min(s.Size-at, s.BlockSize()), sum: sum, storage: s, index: int64(i)}
 		}
 	}
+	v.chunkBlocks(func(b block) { work <- b })
 	close(work)
 	wg.Wait()
 	// The workers found them in any order.
@@ -461,6 +464,9 @@ func (v *verifier) block(b block, names map[uint64]string) error {
 }
 
 func badBlock(name string, b block, got uint32) error {
+	if b.chunk {
+		return named(checkError(b.off, b.index, got, b.sum), name)
+	}
 	return &Error{Kind: ErrCorrupt, Format: format.Name, Tensor: name, Chunk: fmt.Sprintf("block %d", b.index), Offset: b.off, Field: "checksum", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", b.sum), Rule: format.RuleRawCRC}
 }
 

@@ -32,6 +32,7 @@ type told struct {
 	kind                  format.StorageKind
 	block                 uint8
 	grid                  string
+	rows                  int64 // of a grid
 	trailer               int64 // of the generation
 }
 
@@ -82,12 +83,17 @@ func keeps(newer, older []int64) bool {
 // retold notes what s says. If a newer generation told the storage otherwise,
 // that one has to look at all its tensors.
 func (v *verifier) retold(s *format.StorageRecord, root format.Root) {
-	t := told{s.Size, s.Stored, s.Payload, s.Ref, s.Kind, s.Block, "", 0}
+	t := told{s.Size, s.Stored, s.Payload, s.Ref, s.Kind, s.Block, "", 0, 0}
 	if s.Kind == format.StorageGrid {
-		t.grid = fmt.Sprint(s.DType, s.Fill, s.Shape, s.Chunk, s.Slabs, s.Pipelines, s.HasSlabs)
+		// What a grid gains in rows, or has rewritten, is no matter to the views on
+		// it.
+		t = told{kind: s.Kind, grid: fmt.Sprint(s.DType, s.Shape[1:]), rows: s.Shape[0]}
 	}
 	newer, ok := v.told[s.ID]
-	if trailer := newer.trailer; ok {
+	if trailer, rows := newer.trailer, newer.rows; ok {
+		if t.kind == format.StorageGrid {
+			newer.rows = min(rows, t.rows)
+		}
 		if newer.trailer = 0; newer != t {
 			if r, ok := v.rootAt(trailer); ok {
 				v.again[trailer] = r
@@ -199,7 +205,7 @@ func (v *verifier) whole(cat *format.Catalog, count *int) error {
 		}
 		v.bound(cat, rec)
 	}
-	return cat.ScanStorages(v.storage)
+	return cat.ScanStorages(func(s *format.StorageRecord) error { return v.storage(cat, s) })
 }
 
 // written checks the tensors that a generation wrote and what the storages that
@@ -222,7 +228,7 @@ func (v *verifier) written(cat *format.Catalog, r *format.Run) error {
 		v.bound(cat, rec)
 		return nil
 	})
-	return cmp.Or(err, r.EachStorage(v.storage))
+	return cmp.Or(err, r.EachStorage(func(s *format.StorageRecord) error { return v.storage(cat, s) }))
 }
 
 func (v *verifier) orphan(rec *format.TensorRecord) {
@@ -239,10 +245,9 @@ func (v *verifier) bound(cat *format.Catalog, rec *format.TensorRecord) {
 }
 
 // storage notes what a storage owns, each once.
-func (v *verifier) storage(s *format.StorageRecord) error {
-	if s.Kind != format.StorageRaw {
-		v.find(&Error{Kind: ErrUnsupported, Format: format.Name, Offset: s.At, Field: "storage kind", Got: fmt.Sprint(s.Kind), Want: "raw"})
-		return nil
+func (v *verifier) storage(cat *format.Catalog, s *format.StorageRecord) error {
+	if s.Kind == format.StorageGrid {
+		return v.grid(cat, s)
 	}
 	if s.Size == 0 {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"time"
 
@@ -68,6 +69,19 @@ type TensorOptions struct {
 	// Dims names the axes; "" leaves one without a name. It stands for the
 	// attribute "dims".
 	Dims []string
+	// Chunk asks for a grid of chunks of this shape, one extent an axis: 1 or
+	// more, the last a multiple of the elements in a unit, at most 1 GiB in all.
+	// Default: nil, no chunks, or if Codec or Fill ask for them, chunks of about
+	// 1 MiB, whole in the last axes.
+	Chunk tensor.Shape
+	// Codec is the pipeline by which chunks are stored, such as "shuffle|zstd:3"
+	// (spec, "Pipelines"), or "raw" for none. Chunks that do not become shorter
+	// are stored as they are in any case, and chunks of one value as that value.
+	// Default: "", no chunks, or raw ones if Chunk or Fill ask for them.
+	Codec string
+	// Fill is one unit of the dtype, little-endian, at most 16 bytes: chunks
+	// that hold nothing else take no room, bit for bit. Default: nil, zeros.
+	Fill []byte
 	// Replace takes the place of a tensor of that name in a file that is being
 	// edited. Default: false, a name that is taken is ErrDuplicate.
 	Replace bool
@@ -389,6 +403,9 @@ func (w *Writer) Add(ctx context.Context, name string, v tensor.View, o *TensorO
 	if err != nil {
 		return err
 	}
+	if o.chunked() && v.Rank() > 0 {
+		return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return viewJobs(s, v) })
+	}
 	if v.NumElements() == 0 {
 		return w.addEmpty(rec)
 	}
@@ -432,6 +449,9 @@ func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, sha
 	rec, err := w.record(name, d, shape, o)
 	if err != nil {
 		return err
+	}
+	if o.chunked() && len(shape) > 0 {
+		return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, r) })
 	}
 	st, err := tensor.Contiguous(d, shape)
 	if err == nil {
