@@ -115,6 +115,17 @@ var callForms = map[string]form{
 		w, e2 := tensorfile.NewWriter(io.Discard, nil)
 		return errors.Join(err, e, e2, w.Add(ctx, "x", y, nil))
 	}),
+	"Writer.Add turned": inside(func(v *torn, _ []byte) error {
+		x, err := v.floats.View()
+		y, e := x.Reshape(tensor.Shape{1024, cutSize / 4096})
+		y, e2 := y.Permute(1, 0)
+		w, e3 := tensorfile.NewWriter(io.Discard, nil)
+		return errors.Join(err, e, e2, e3, w.Add(ctx, "x", y, nil))
+	}),
+	"Writer.AddReader": inside(func(v *torn, _ []byte) error {
+		w, err := tensorfile.NewWriter(io.Discard, nil)
+		return errors.Join(err, w.AddReader(ctx, "x", tensor.U8, v.bytes.Shape(), bytes.NewReader(v.data), nil))
+	}),
 	"Repack": func(v *torn) error {
 		_, err := tensorfile.Repack(ctx, v.f, filepath.Join(v.dir, "repacked"), nil)
 		return err
@@ -203,12 +214,21 @@ var callForms = map[string]form{
 			return a.Add(x)
 		})
 	},
+	"ReadMapped":          func(v *torn) error { return readBy(v, tensorfile.ReadMapped) },
+	"ReadPositioned":      func(v *torn) error { return readBy(v, tensorfile.ReadPositioned) },
+	"ReadDirect":          func(v *torn) error { return readBy(v, tensorfile.ReadDirect) },
 	"View on first use":   func(v *torn) error { _, err := v.first.View(); return err },
 	"Read on first use":   func(v *torn) error { _, err := v.first.Read(ctx); return err },
 	"Write on first use":  func(v *torn) error { return v.first.WriteCOrder(ctx, io.Discard) },
 	"Data on first use":   func(v *torn) error { _, err := tensorfile.Data[byte](v.first); return err },
 	"Guard on first use":  func(v *torn) error { return v.first.Guard(func(tensor.View) error { return nil }) },
 	"lookup on first use": func(v *torn) error { _, err := v.lazy.Tensor("second"); return err },
+}
+
+// readBy reads in one of the ways that there are.
+func readBy(v *torn, mode tensorfile.ReadMode) error {
+	_, err := v.ways[mode].Read(ctx)
+	return err
 }
 
 func readNamed(v *torn, name string) error {
