@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -51,6 +52,7 @@ type base struct {
 	slot  int            // that holds the newest record
 	dirty bool           // bytes of the file past the committed length are ours
 	ready bool           // both slots are sound and nothing lies past the committed length
+	mend  [2]bool        // slots that were written and may not be durable
 	swept bool           // leftovers beside the file were looked for
 	refs  map[uint64]int // names on a storage, once something was taken off one
 }
@@ -285,7 +287,10 @@ func (w *Writer) rebase(c format.Choice) error {
 	}
 	b.root, b.bytes, b.cat, b.slot, b.refs = c.Root, c.Bytes, cat, int(c.Place), nil
 	if c.Place == format.InTrailer {
-		b.slot = 0 // both are made equal before anything is written
+		b.slot = 0 // prepare writes the record to a slot that is not sound
+		if c.Slots[0] == nil {
+			b.slot = 1
+		}
 	}
 	w.alignExp = c.Root.AlignExp
 	if w.append.Align != 0 {
@@ -341,6 +346,10 @@ func (w *Writer) prepare() error {
 	if !b.swept {
 		b.swept = true
 		atomicfile.Sweep(w.append.fs, b.path) // what a repack that was killed left
+		// Whoever made the file may have been killed before its name was durable.
+		if err := w.append.fs.SyncDir(filepath.Dir(b.path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return w.failed(err, "sync of the directory")
+		}
 	}
 	if b.ready {
 		return nil
@@ -352,21 +361,35 @@ func (w *Writer) prepare() error {
 		return located(err, w.path, "")
 	}
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
-		if c.Slots[i] == nil && err == nil {
+		if c.Slots[i] == nil && err == nil && !b.mend[i] {
 			continue
 		}
+		b.mend[i] = true
 		if n, err := b.file.WriteAt(page, at); err != nil {
 			return w.failed(atomicfile.FailWrite(err, w.path, at, n, len(page)), "root slot")
 		}
-		if err := b.file.Datasync(); err != nil {
+		if err := w.syncSlot(page, at); err != nil {
 			return w.poison(err, "sync of a root slot")
 		}
+		b.mend[i] = false
 	}
 	if err := w.dropTail(); err != nil {
 		return w.failed(err, "leftover past the committed length")
 	}
 	b.ready = true
 	return nil
+}
+
+// syncSlot is the barrier after a slot was written. After one that failed the
+// system shows the page that it may have lost, and would not write it again:
+// the next writer would take it for durable. So it is given the page once more,
+// for that writer's barrier.
+func (w *Writer) syncSlot(page []byte, at int64) error {
+	err := w.base.file.Datasync()
+	if err != nil {
+		w.base.file.WriteAt(page, at) // its error changes nothing
+	}
+	return err
 }
 
 // dropTail cuts the file to its committed length, or where the system refuses,
@@ -698,7 +721,7 @@ func (w *Writer) commitEdit() error {
 	if err != nil {
 		err = atomicfile.FailWrite(err, w.path, at, n, len(page))
 	} else {
-		err = atomicfile.Fail(b.file.Datasync(), w.path, "sync of a root slot", at)
+		err = atomicfile.Fail(w.syncSlot(page, at), w.path, "sync of a root slot", at)
 	}
 	if err != nil {
 		w.err = fmt.Errorf("%w: %w", ErrCommitUnknown, err)
