@@ -43,13 +43,8 @@ func SetJournalEvery(n int64) (back func()) {
 	return func() { journalEvery = old }
 }
 
-<<<<<<< ours
 // ChunksDecoded is how many chunks of f were decoded so far.
 func (f *File) ChunksDecoded() int64 { return f.decoded.Load() }
-=======
-// UUID of the file being written.
-func (w *Writer) UUID() string { return w.uuid.String() }
->>>>>>> theirs
 
 // UUID of the file being written.
 func (w *Writer) UUID() string { return w.uuid.String() }
