@@ -49,6 +49,17 @@ func TestAppendIsNoChange(t *testing.T) {
 		if !rep.OK() {
 			t.Error(rep.Findings)
 		}
+		// Opened beside an edit that is then abandoned.
+		w = must(tensorfile.OpenAppend(path, nil))(t)
+		put(t, w, "never", make([]byte, 9<<20))
+		i := must(tensorfile.Open(path, nil))(t)
+		ok(t, w.Close())
+		later(4)
+		if i.Info().Leftover == 0 {
+			t.Error("nothing was left over")
+		}
+		ok(t, i.Check())
+		ok(t, i.Close())
 		// The file loses what h shows.
 		ok(t, os.Truncate(path, h.Info().Length-1))
 		wantErr(t, h.Check(), tensorfile.ErrChanged, path)

@@ -311,15 +311,15 @@ func (f *File) Check() error {
 // and root records tell.
 func (f *File) appended() bool {
 	c, err := f.m.Changes()
-	if err != nil || c&(mmap.Shrunk|mmap.Replaced) != 0 || !f.m.Local() {
+	if err != nil || c&mmap.Replaced != 0 || !f.m.Local() {
 		return false
 	}
 	b := make([]byte, format.RootSize)
 	if f.readAt(b, f.choice.Root.TrailerAt()) != nil || [format.RootSize]byte(b) != f.choice.Bytes {
 		return false
 	}
-	if c&mmap.Grown != 0 {
-		return true
+	if c&(mmap.Grown|mmap.Shrunk) != 0 {
+		return true // bytes of a writer came, or went without a commit
 	}
 	for _, at := range [2]int64{format.SlotA, format.SlotB} {
 		if f.readAt(b, at) != nil {

@@ -239,7 +239,14 @@ func TestRecoverEachStructure(t *testing.T) {
 		hit{"last block", large.Offset + large.Size - 1, large.Offset + large.Size, []string{"large"}, nil},
 		hit{"block sums", (large.Offset + large.Size + 63) &^ 63, (large.Offset+large.Size+63)&^63 + 8, []string{"large"}, nil})
 	checked := 0
-	for _, h := range hits {
+	least := 150
+	if raceBuild {
+		least /= 3
+	}
+	for i, h := range hits {
+		if raceBuild && i%3 != 0 {
+			continue
+		}
 		d := bytes.Clone(b)
 		for _, at := range append(h.more, [2]int64{h.begin, h.end}) {
 			for i := at[0]; i < at[1]; i++ {
@@ -298,7 +305,7 @@ func TestRecoverEachStructure(t *testing.T) {
 		wantErr(t, err, tensorfile.ErrCorrupt)
 	}
 	t.Logf("%d structures destroyed in turn, of %d runs and %d trailers", checked, len(l.runs), len(l.trailers))
-	if checked < 150 {
+	if checked < least {
 		t.Error("too few")
 	}
 }
