@@ -240,7 +240,7 @@ func mix(dst, src []byte, w int, m *mixture) {
 }
 
 // turnSample is how many words of a chunk are looked at to choose a turn.
-const turnSample = 2048
+const turnSample = 1024
 
 // chooseTurn returns by how many bits words are best turned: so that what
 // varies fills whole planes, at the top of which stand the highest bits in use.
@@ -277,7 +277,7 @@ func chooseTurn(b []byte, w int) int {
 		used--
 	}
 	best, bestCost := 0, planesCost(words[:seen], w, 0, used)*0.995
-	for turn := max(1, (fit-8)%8-1); turn <= min(7, (fit-8)%8+1); turn++ {
+	for turn := max(1, (fit-8)%8-1); turn < 8; turn++ {
 		if cost := planesCost(words[:seen], w, turn, used); cost < bestCost {
 			best, bestCost = turn, cost
 		}
@@ -303,9 +303,52 @@ func planesCost(words []uint64, w, turn, used int) float64 {
 				count[byte(x>>(8*k+turn)|x<<(8*w-8*k-turn))]++
 			}
 		}
-		total += entropy(&count, len(words))
+		total += huffCost(&count, len(words))
 	}
 	return total
+}
+
+// huffCost estimates from a sample of n bytes how many bits their codes take.
+// Codes of many bytes come near the entropy; those of few are made. Where nearly
+// all bytes are the same a code wastes most of its bit, and matches are coded
+// instead, at about 24 bits for each byte that differs.
+func huffCost(count *[256]uint32, n int) float64 {
+	cost := entropy(count, n)
+	var leaf, inner [40]uint32
+	// A byte that the sample has missed, if only that of the first word, may
+	// spoil codes that would all be equally long.
+	leaf[0] = 1
+	kinds, most := 1, uint32(0)
+	for _, c := range count {
+		if c == 0 {
+			continue
+		}
+		if kinds == len(leaf)-1 {
+			return cost
+		}
+		at := kinds
+		for ; at > 0 && leaf[at-1] > c; at-- {
+			leaf[at] = leaf[at-1]
+		}
+		leaf[at] = c
+		kinds++
+		most = max(most, c)
+	}
+	// The weights of all inner nodes together are the length of the codes.
+	codes := uint32(0)
+	for i, l, next := 0, 0, 0; next < kinds-1; next++ {
+		for range 2 {
+			if i >= next || l < kinds && leaf[l] <= inner[i] {
+				inner[next] += leaf[l]
+				l++
+			} else {
+				inner[next] += inner[i]
+				i++
+			}
+		}
+		codes += inner[next]
+	}
+	return min(max(cost, float64(codes)), cost+24*float64(uint32(n)-most))
 }
 
 // entropy estimates from a sample of n bytes, at most turnSample, how many bits
