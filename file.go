@@ -538,6 +538,9 @@ func (f *File) Tensor(name string) (t *Tensor, err error) {
 	x := found.Get().(*foundRecord)
 	defer found.Put(x)
 	ok, err := f.cat.Find(name, &x.rec, &x.heap)
+	if errors.Is(err, ErrIO) {
+		return nil, located(err, f.Path(), "") // it is not known whether there is one
+	}
 	if err != nil {
 		return nil, located(err, f.Path(), name)
 	}

@@ -144,7 +144,10 @@ The second argument is NAME if there is a tensor of that name.`,
 			return t.edit(cmd, args[0], &o, func(e *edit) error {
 				pairs := args[1:]
 				_, err := e.in.Tensor(pairs[0])
-				switch named := err == nil || failedName(err) == pairs[0] && !errors.Is(err, tensorfile.ErrNotFound); {
+				missing := errors.Is(err, tensorfile.ErrNotFound)
+				switch named := err == nil || failedName(err) == pairs[0] && !missing; {
+				case !named && !missing:
+					return err
 				case named && len(pairs) == 1:
 					return usage(cmd, "KEY=VALUE is missing")
 				case named:

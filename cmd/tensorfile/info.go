@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -188,8 +189,11 @@ func (t *tool) info(ctx context.Context, path, get string) (infoJSON, error) {
 		if !i.Time.IsZero() {
 			j.Time = i.Time.UTC().Format(time.RFC3339Nano)
 		}
-		if n, ok := deadBytes(in.File, i); ok {
+		switch n, err := deadBytes(in.File, i); {
+		case err == nil:
 			j.Dead = &n
+		case errors.Is(err, tensorfile.ErrIO):
+			return j, err
 		}
 	}
 	if !needsWalk(get) {
@@ -379,12 +383,12 @@ func shorten(s string, n int) string {
 // of the committed bytes without the live ones, the control pages, the runs of
 // the catalog and the trailer. Padding counts as dead once something has been
 // replaced; a file of one generation has no dead bytes.
-func deadBytes(f *tensorfile.File, i tensorfile.Info) (int64, bool) {
+func deadBytes(f *tensorfile.File, i tensorfile.Info) (int64, error) {
 	if i.Generation <= 1 {
-		return 0, true
+		return 0, nil
 	}
 	n, err := catalogBytes(f.Map(), i.Length)
-	return max(i.Length-i.Live-n, 0), err == nil
+	return max(i.Length-i.Live-n, 0), err
 }
 
 // catalogBytes is what the control pages, the runs of the newest catalog and

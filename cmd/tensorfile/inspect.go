@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/inspect"
 	"github.com/tensorfile/tensorfile/mmap"
@@ -31,7 +33,8 @@ files the extents of the tensors are shown.`,
 		Annotations: map[string]string{exitStatus: exitText("0  the file is shown and nothing is marked", "2  something is damaged, or the file could not be read")},
 		Args:        nArgs(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, done, err := t.byteMap(cmd.Context(), args[0])
+			var unread readErrors
+			m, done, err := t.byteMap(cmd.Context(), args[0], &unread)
 			if err != nil {
 				return err
 			}
@@ -44,7 +47,9 @@ files the extents of the tensors are shown.`,
 			if err != nil {
 				return err
 			}
-			if n := m.Damages(); n > 0 {
+			if unread.first != nil {
+				t.fail(unread.first) // its damage is what could not be read, not what is
+			} else if n := m.Damages(); n > 0 {
 				t.fail(fmt.Errorf("%s: %s", m.Path, counted(int64(n), "damaged place")))
 			}
 			return nil
@@ -57,11 +62,11 @@ files the extents of the tensors are shown.`,
 
 // byteMap maps the file at path. A native one is read as it lies there, without
 // the checks of opening it; done ends the use of the map.
-func (t *tool) byteMap(ctx context.Context, path string) (m *inspect.Map, done func(), err error) {
+func (t *tool) byteMap(ctx context.Context, path string, unread *readErrors) (m *inspect.Map, done func(), err error) {
 	if path != "-" && (t.from == "" || t.from == format.Name) {
 		src, err := mmap.Open(path, &mmap.Options{NoMmap: true})
 		if err == nil && (t.from == format.Name || isNative(src)) {
-			m, err = inspect.Native(ctx, src)
+			m, err = inspect.Native(ctx, unread.of(src))
 			return m, func() { src.Close() }, err
 		}
 		if err == nil {
@@ -73,7 +78,7 @@ func (t *tool) byteMap(ctx context.Context, path string) (m *inspect.Map, done f
 		return nil, nil, err
 	}
 	if in.Layout() == nil {
-		m, err = inspect.Native(ctx, in.Map())
+		m, err = inspect.Native(ctx, unread.of(in.Map()))
 	} else {
 		m = inspect.Foreign(in.File)
 	}
@@ -92,6 +97,27 @@ func isNative(src *mmap.Map) bool {
 	b := make([]byte, min(src.Size(), int64(len(format.Magic))))
 	_, err := src.ReadAt(b, 0)
 	return err == nil && string(b) == string(format.Magic[:])
+}
+
+// readErrors remembers the first read that the disk refused. One goroutine
+// reads.
+type readErrors struct {
+	m     *mmap.Map
+	first error
+}
+
+// of gives the bytes of m.
+func (r *readErrors) of(m *mmap.Map) *mmap.Map {
+	r.m = m
+	return mmap.NewReaderAt(r, m.Size(), m.Path())
+}
+
+func (r *readErrors) ReadAt(p []byte, off int64) (int, error) {
+	n, err := r.m.ReadAt(p, off)
+	if errors.Is(err, tensorfile.ErrIO) && r.first == nil {
+		r.first = err
+	}
+	return n, err
 }
 
 type partJSON struct {

@@ -134,7 +134,10 @@ func (t *tool) each(cmd *cobra.Command, in *input, globs []string, fn func(name 
 func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) error {
 	var shared map[uint64]int
 	if o.long || o.json {
-		shared = sharedStorages(in)
+		var err error
+		if shared, err = sharedStorages(in); err != nil {
+			return err
+		}
 	}
 	bad := 0
 	defer func() {
@@ -262,15 +265,19 @@ func notes(x *tensorfile.Tensor, shared map[uint64]int) []string {
 	return n
 }
 
-// sharedStorages counts the tensors on each storage.
-func sharedStorages(in *input) map[uint64]int {
+// sharedStorages counts the tensors on each storage. What is damaged does not
+// count; what the disk does not give is an error.
+func sharedStorages(in *input) (map[uint64]int, error) {
 	n := map[uint64]int{}
 	for x, err := range in.Tensors() {
-		if err == nil && x.Storage().ID != 0 {
+		switch {
+		case errors.Is(err, tensorfile.ErrIO):
+			return nil, err
+		case err == nil && x.Storage().ID != 0:
 			n[x.Storage().ID]++
 		}
 	}
-	return n
+	return n, nil
 }
 
 // sortKey is what rows are sorted by.

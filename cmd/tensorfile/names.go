@@ -150,6 +150,9 @@ func isGlob(s string) bool { return glob.Has(s) && glob.Check(s) == nil }
 // might have been.
 func (in *input) notFound(name string) error {
 	_, err := in.Tensor(name)
+	if err == nil { // a reading that failed before works now
+		err = &tensorfile.Error{Kind: tensorfile.ErrNotFound, Path: in.Path(), Tensor: name, Offset: -1}
+	}
 	near := in.similar(name)
 	switch {
 	case len(near) == 1:
