@@ -4,6 +4,14 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
+const (
+	levelAVX2   level = 1 + iota // and F16C
+	levelAVX512                  // F, BW, DQ and VL
+	levelGFNI                    // on registers of 64 bytes
+)
+
+var levelNames = [...]string{"go", "avx2", "avx512", "gfni"}
+
 func detect() level {
 	x := &cpu.X86
 	switch {
@@ -252,19 +260,6 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 		nearXor1AVX2(&dst[16], &src[16], n, &masks)
 	}
 	return 16 + n
-}
-
-func nearMasks(d int) (m [5][16]byte) {
-	for j := range 16 {
-		for step := range 4 {
-			m[step][j] = 0x80 // a zero
-			if from := j - d<<step; from >= 0 {
-				m[step][j] = byte(from)
-			}
-		}
-		m[4][j] = byte(16 - d + j%d)
-	}
-	return m
 }
 
 //go:noescape

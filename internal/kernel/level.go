@@ -1,18 +1,10 @@
 package kernel
 
 // A level is a set of instructions that loops may use. Higher ones include
-// lower ones.
+// lower ones; which there are is said where they are detected.
 type level uint8
 
-const (
-	levelGo     level = iota
-	levelAVX2         // and F16C
-	levelAVX512       // F, BW, DQ and VL
-	levelGFNI         // on registers of 64 bytes
-	levelCount
-)
-
-var levelNames = [levelCount]string{"go", "avx2", "avx512", "gfni"}
+const levelGo level = 0
 
 func (l level) String() string { return levelNames[l] }
 
@@ -22,5 +14,6 @@ var (
 	active = best
 )
 
-// Level names the instructions in use: "go", "avx2", "avx512" or "gfni".
+// Level names the instructions in use: "go", or "avx2", "avx512", "gfni",
+// "neon".
 func Level() string { return active.String() }

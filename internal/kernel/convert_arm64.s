@@ -1,0 +1,165 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// Conversions, 16 elements at a time. Instructions that the assembler does not
+// know are written as numbers, in the notation of Arm beside them.
+
+// func u8ToF32NEON(dst *float32, src *uint8, n int)
+// n is a multiple of 16, here and below.
+TEXT ·u8ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+u8:
+	VLD1.P 16(R1), [V0.B16]
+	VUSHLL  $0, V0.B8, V1.H8
+	VUSHLL2 $0, V0.B16, V2.H8
+	VUSHLL  $0, V1.H4, V4.S4
+	VUSHLL2 $0, V1.H8, V5.S4
+	VUSHLL  $0, V2.H4, V6.S4
+	VUSHLL2 $0, V2.H8, V7.S4
+	WORD $0x6e21d884 // UCVTF V4.4S, V4.4S
+	WORD $0x6e21d8a5 // UCVTF V5.4S, V5.4S
+	WORD $0x6e21d8c6 // UCVTF V6.4S, V6.4S
+	WORD $0x6e21d8e7 // UCVTF V7.4S, V7.4S
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	SUBS $16, R2
+	BNE  u8
+	RET
+
+// func i16ToF32NEON(dst *float32, src *int16, n int)
+// Moved up by 16 bits, and converted as numbers with 16 bits of fraction.
+TEXT ·i16ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	VEOR V31.B16, V31.B16, V31.B16
+i16:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1 V0.H8, V31.H8, V4.H8
+	VZIP2 V0.H8, V31.H8, V5.H8
+	VZIP1 V1.H8, V31.H8, V6.H8
+	VZIP2 V1.H8, V31.H8, V7.H8
+	WORD $0x4f30e484 // SCVTF V4.4S, V4.4S, #16
+	WORD $0x4f30e4a5 // SCVTF V5.4S, V5.4S, #16
+	WORD $0x4f30e4c6 // SCVTF V6.4S, V6.4S, #16
+	WORD $0x4f30e4e7 // SCVTF V7.4S, V7.4S, #16
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	SUBS $16, R2
+	BNE  i16
+	RET
+
+// func bf16ToF32NEON(dst *float32, src *uint16, n int)
+TEXT ·bf16ToF32NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	VEOR V31.B16, V31.B16, V31.B16
+bf16:
+	VLD1.P 32(R1), [V0.H8, V1.H8]
+	VZIP1 V0.H8, V31.H8, V4.H8
+	VZIP2 V0.H8, V31.H8, V5.H8
+	VZIP1 V1.H8, V31.H8, V6.H8
+	VZIP2 V1.H8, V31.H8, V7.H8
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	SUBS $16, R2
+	BNE  bf16
+	RET
+
+// func f16ToF32NEON(dst *float32, src *uint16, n int) (done int)
+// done is n, or less where a NaN is among the 16 elements from done on.
+TEXT ·f16ToF32NEON(SB), NOSPLIT, $0-32
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD R2, R6
+	MOVD $0x7fff, R3
+	MOVD $0x7c00, R4
+	VDUP R3, V30.H8
+	VDUP R4, V31.H8
+f16:
+	VLD1 (R1), [V0.H8, V1.H8]
+	VAND V30.B16, V0.B16, V2.B16
+	VAND V30.B16, V1.B16, V3.B16
+	WORD $0x4e7f3442 // CMGT V2.8H, V2.8H, V31.8H
+	WORD $0x4e7f3463 // CMGT V3.8H, V3.8H, V31.8H
+	VORR V2.B16, V3.B16, V3.B16
+	VUADDLV V3.H8, V3
+	FMOVS F3, R5
+	CBNZW R5, f16out
+	WORD $0x0e217804 // FCVTL V4.4S, V0.4H
+	WORD $0x4e217805 // FCVTL2 V5.4S, V0.8H
+	WORD $0x0e217826 // FCVTL V6.4S, V1.4H
+	WORD $0x4e217827 // FCVTL2 V7.4S, V1.8H
+	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R0)
+	ADD  $32, R1
+	SUBS $16, R2
+	BNE  f16
+f16out:
+	SUB  R2, R6
+	MOVD R6, done+24(FP)
+	RET
+
+// func f32ToBF16NEON(dst *uint16, src *float32, n int)
+// Half of the last bit kept is added, or just less if that bit is 0; NaN, which
+// is above infinity when the sign is moved out, becomes quiet before its lower
+// half is dropped.
+TEXT ·f32ToBF16NEON(SB), NOSPLIT, $0-24
+	MOVD dst+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD n+16(FP), R2
+	MOVD $1, R3
+	MOVD $0x7fff, R4
+	MOVD $0xff000000, R5
+	MOVD $0x80000000, R6
+	MOVD $0x7fc00000, R7
+	VDUP R3, V26.S4
+	VDUP R4, V27.S4
+	VDUP R5, V28.S4
+	VDUP R6, V29.S4
+	VDUP R7, V30.S4
+bf:
+	VLD1.P 64(R1), [V0.S4, V1.S4, V2.S4, V3.S4]
+	VUSHR $16, V0.S4, V4.S4
+	VSHL  $1, V0.S4, V20.S4
+	VAND  V26.B16, V4.B16, V4.B16
+	WORD $0x6ebc3694 // CMHI V20.4S, V20.4S, V28.4S
+	VAND  V29.B16, V0.B16, V16.B16
+	VADD  V27.S4, V4.S4, V4.S4
+	VORR  V30.B16, V16.B16, V16.B16
+	VADD  V0.S4, V4.S4, V4.S4
+	VBIT  V20.B16, V16.B16, V4.B16
+	VUSHR $16, V1.S4, V5.S4
+	VSHL  $1, V1.S4, V21.S4
+	VAND  V26.B16, V5.B16, V5.B16
+	WORD $0x6ebc36b5 // CMHI V21.4S, V21.4S, V28.4S
+	VAND  V29.B16, V1.B16, V17.B16
+	VADD  V27.S4, V5.S4, V5.S4
+	VORR  V30.B16, V17.B16, V17.B16
+	VADD  V1.S4, V5.S4, V5.S4
+	VBIT  V21.B16, V17.B16, V5.B16
+	VUSHR $16, V2.S4, V6.S4
+	VSHL  $1, V2.S4, V22.S4
+	VAND  V26.B16, V6.B16, V6.B16
+	WORD $0x6ebc36d6 // CMHI V22.4S, V22.4S, V28.4S
+	VAND  V29.B16, V2.B16, V18.B16
+	VADD  V27.S4, V6.S4, V6.S4
+	VORR  V30.B16, V18.B16, V18.B16
+	VADD  V2.S4, V6.S4, V6.S4
+	VBIT  V22.B16, V18.B16, V6.B16
+	VUSHR $16, V3.S4, V7.S4
+	VSHL  $1, V3.S4, V23.S4
+	VAND  V26.B16, V7.B16, V7.B16
+	WORD $0x6ebc36f7 // CMHI V23.4S, V23.4S, V28.4S
+	VAND  V29.B16, V3.B16, V19.B16
+	VADD  V27.S4, V7.S4, V7.S4
+	VORR  V30.B16, V19.B16, V19.B16
+	VADD  V3.S4, V7.S4, V7.S4
+	VBIT  V23.B16, V19.B16, V7.B16
+	VUZP2 V5.H8, V4.H8, V4.H8
+	VUZP2 V7.H8, V6.H8, V5.H8
+	VST1.P [V4.H8, V5.H8], 32(R0)
+	SUBS $16, R2
+	BNE  bf
+	RET

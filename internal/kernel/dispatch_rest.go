@@ -1,0 +1,18 @@
+//go:build noasm || !amd64
+
+package kernel
+
+// What has a fast loop on amd64 alone.
+
+func lineOffset([]byte) int                                                  { return 1 } // not known: nothing is streamed
+func lineOffset32([]float32) int                                             { return 1 }
+func joinStream([]byte, [][]byte, int, int) int                              { return 0 }
+func f32ToF16Fast([]uint16, []float32) int                                   { return 0 }
+func sumF32Fast(*[32]float32, []float32) int                                 { return 0 }
+func sumF64Fast(*[16]float64, []float64) int                                 { return 0 }
+func countNaN32Fast([]float32) (n, done int)                                 { return 0, 0 }
+func countNaN64Fast([]float64) (n, done int)                                 { return 0, 0 }
+func copyFast([]byte, []byte) int                                            { return 0 }
+func minMaxF32Fast(_ []float32, lo, hi uint32) (l, h uint32, nan, done int)  { return lo, hi, 0, 0 }
+func minMaxF64Fast(_ []float64, lo, hi int64) (l, h int64, nan, done int)    { return lo, hi, 0, 0 }
+func transposeFast([]byte, int, []byte, int, int, int, int) (rows, cols int) { return 0, 0 }
