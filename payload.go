@@ -100,8 +100,8 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 	if b, ok := src.(*bytesSource); ok && size <= 1<<exp && size <= hugePage {
 		var sum uint32
 		err := guarded(func() error {
-			sum = format.Checksum(b.b[:size])
 			_, err := out.Write(b.b[:size])
+			sum = format.Checksum(b.b[:size]) // while the disk may work already
 			return err
 		})
 		return []uint32{sum}, err
