@@ -16,71 +16,105 @@ import (
 // commitSize is the payload of a commit.
 const commitSize = 1 << 20
 
-// commitLimit is how large files grow before they begin anew: their blocks
-// must be new ones, as those of a file that grows are.
+// commitLimit is how large files grow before they begin anew.
 const commitLimit = 512 << 20
 
+// commitCases time commits and bare writes in turns, one or the other by the
+// clock: how long a sync takes depends on what the disk did before.
 func commitCases(e *Env) []Case {
-	name := "size=" + size(commitSize) + "/impl="
-	return []Case{
-		{Group: "commit", Name: name + "tensorfile", Bytes: commitSize, Run: func(b *testing.B) {
-			v, err := tensor.FromSlice(e.bytes(b)[:commitSize])
-			check(b, err)
-			path := e.path("commit.tensor")
-			var w *tensorfile.Writer
-			begin := func() {
-				if w != nil {
-					check(b, w.Close())
+	pair := func(impl string, ours bool) Case {
+		return Case{Group: "commit", Name: "size=" + size(commitSize) + "/impl=" + impl, Bytes: commitSize, Run: func(b *testing.B) {
+			c, w := &committer{e: e}, &bareWriter{e: e}
+			turn := func(timed bool, fn func(b *testing.B, n int), n int) {
+				if !timed {
+					b.StopTimer()
+					defer b.StartTimer()
 				}
-				check(b, tensorfile.Save(path, map[string]any{"a": int64(1)}))
-				w, err = tensorfile.OpenAppend(path, nil)
-				check(b, err)
+				fn(b, n)
 			}
-			begin()
-			ctx := context.Background()
+			c.begin(b)
+			w.begin(b)
 			b.SetBytes(commitSize)
 			n := 0
 			for b.Loop() {
-				check(b, w.Add(ctx, fmt.Sprint("t", n), v, nil))
-				check(b, w.Commit(ctx))
+				turn(ours, c.write, n)
+				turn(!ours, w.write, n)
 				if n++; n%(commitLimit/commitSize) == 0 {
 					b.StopTimer()
-					begin()
+					c.end(b)
+					w.end(b)
+					c.begin(b)
+					w.begin(b)
 					b.StartTimer()
 				}
 			}
-			check(b, w.Close())
-			check(b, os.Remove(path))
-		}},
-		{Group: "commit", Name: name + "write+2-fdatasync", Bytes: commitSize, Run: func(b *testing.B) {
-			x := e.bytes(b)[:commitSize]
-			path := e.path("commit.bin")
-			f, err := os.Create(path)
-			check(b, err)
-			_, err = f.Write(make([]byte, 3*4096))
-			check(b, err)
-			check(b, f.Sync())
-			b.SetBytes(commitSize)
-			off := int64(3 * 4096)
-			for b.Loop() {
-				_, err := f.WriteAt(x, off)
-				check(b, err)
-				check(b, datasync(f))
-				_, err = f.WriteAt(x[:4096], 4096)
-				check(b, err)
-				check(b, datasync(f))
-				if off += commitSize; off > commitLimit {
-					b.StopTimer()
-					off = 3 * 4096
-					check(b, f.Truncate(off))
-					check(b, f.Sync())
-					b.StartTimer()
-				}
-			}
-			check(b, f.Close())
-			check(b, os.Remove(path))
-		}},
+			c.end(b)
+			w.end(b)
+		}}
 	}
+	return []Case{pair("tensorfile", true), pair("write+2-fdatasync", false)}
+}
+
+// committer commits.
+type committer struct {
+	e *Env
+	w *tensorfile.Writer
+	v tensor.View
+}
+
+func (c *committer) begin(b *testing.B) {
+	path := c.e.path("commit.tensor")
+	check(b, tensorfile.Save(path, map[string]any{"a": int64(1)}))
+	var err error
+	c.w, err = tensorfile.OpenAppend(path, nil)
+	check(b, err)
+	c.v, err = tensor.FromSlice(c.e.bytes(b)[:commitSize])
+	check(b, err)
+}
+
+func (c *committer) write(b *testing.B, n int) {
+	ctx := context.Background()
+	check(b, c.w.Add(ctx, fmt.Sprint("t", n), c.v, nil))
+	check(b, c.w.Commit(ctx))
+}
+
+func (c *committer) end(b *testing.B) {
+	check(b, c.w.Close())
+	check(b, os.Remove(c.e.path("commit.tensor")))
+}
+
+// bareWriter writes and syncs as a commit must: what is new, then a page that
+// is there.
+type bareWriter struct {
+	e   *Env
+	f   *os.File
+	off int64
+}
+
+func (w *bareWriter) begin(b *testing.B) {
+	var err error
+	w.f, err = os.Create(w.e.path("commit.bin"))
+	check(b, err)
+	w.off = 3 * 4096
+	_, err = w.f.Write(make([]byte, w.off))
+	check(b, err)
+	check(b, w.f.Sync())
+}
+
+func (w *bareWriter) write(b *testing.B, _ int) {
+	x := w.e.bytes(b)[:commitSize]
+	_, err := w.f.WriteAt(x, w.off)
+	check(b, err)
+	check(b, datasync(w.f))
+	_, err = w.f.WriteAt(x[:4096], 4096)
+	check(b, err)
+	check(b, datasync(w.f))
+	w.off += commitSize
+}
+
+func (w *bareWriter) end(b *testing.B) {
+	check(b, w.f.Close())
+	check(b, os.Remove(w.e.path("commit.bin")))
 }
 
 // repackCases compare a repack with a copy of the same bytes, both left to the
