@@ -100,6 +100,43 @@ loop: \
 	VZEROUPPER \
 	RET
 
+// Sums at distances from 17 to 127 bytes, a row of that length at a time. The
+// row before is kept apart, 16 bytes to the place: loads of it from dst would
+// span two stores that are still on their way, for which the processor waits.
+// The last 16 bytes of a row reach into the next one; where dst is src that
+// would destroy what comes next, so it is read before, and put back at the end.
+#define ROWSUM(OP, row, part, last) \
+	MOVQ dst+0(FP), DI \
+	MOVQ src+8(FP), SI \
+	MOVQ d+16(FP), R8 \
+	MOVQ rows+24(FP), CX \
+	MOVQ state+32(FP), DX \
+	LEAQ -1(R8), R9 \
+	ANDQ $~15, R9 \
+	VMOVDQU (SI), X1 \
+row: \
+	VMOVDQA X1, X0 \
+	XORQ AX, AX \
+part: \
+	OP (DX)(AX*1), X0, X0 \
+	VMOVDQU X0, (DX)(AX*1) \
+	CMPQ AX, R9 \
+	JEQ  last \
+	VMOVDQU X0, (DI)(AX*1) \
+	VMOVDQU 16(SI)(AX*1), X0 \
+	ADDQ $16, AX \
+	JMP  part \
+last: \
+	VMOVDQU (SI)(R8*1), X1 \
+	VMOVDQU X0, (DI)(AX*1) \
+	ADDQ R8, SI \
+	ADDQ R8, DI \
+	DECQ CX \
+	JNE  row \
+	VMOVDQU X1, (DI) \
+	VZEROUPPER \
+	RET
+
 // func delta1AVX2(dst, src *byte, d, end int) (newEnd int)
 // end is at least d+64, here and below.
 TEXT ·delta1AVX2(SB), NOSPLIT, $0-40
@@ -141,6 +178,27 @@ TEXT ·farSum8AVX2(SB), NOSPLIT, $0-40
 // func farXorAVX2(dst, src *byte, i, d, end int)
 TEXT ·farXorAVX2(SB), NOSPLIT, $0-40
 	FARSUM(VPXOR, farx)
+
+// func rowSum1AVX2(dst, src *byte, d, rows int, state *[128]byte)
+// 32 bytes behind the rows are read, and 16 written.
+TEXT ·rowSum1AVX2(SB), NOSPLIT, $0-40
+	ROWSUM(VPADDB, row1, rowpart1, rowlast1)
+
+// func rowSum2AVX2(dst, src *byte, d, rows int, state *[128]byte)
+TEXT ·rowSum2AVX2(SB), NOSPLIT, $0-40
+	ROWSUM(VPADDW, row2, rowpart2, rowlast2)
+
+// func rowSum4AVX2(dst, src *byte, d, rows int, state *[128]byte)
+TEXT ·rowSum4AVX2(SB), NOSPLIT, $0-40
+	ROWSUM(VPADDD, row4, rowpart4, rowlast4)
+
+// func rowSum8AVX2(dst, src *byte, d, rows int, state *[128]byte)
+TEXT ·rowSum8AVX2(SB), NOSPLIT, $0-40
+	ROWSUM(VPADDQ, row8, rowpart8, rowlast8)
+
+// func rowXorAVX2(dst, src *byte, d, rows int, state *[128]byte)
+TEXT ·rowXorAVX2(SB), NOSPLIT, $0-40
+	ROWSUM(VPXOR, rowx, rowpartx, rowlastx)
 
 // func nearSum1AVX2(dst, src *byte, n int, masks *[5][16]byte)
 // n bytes, a multiple of 16. The 16 bytes before dst are read.

@@ -216,9 +216,7 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 		return d
 	}
 	if d > 16 && d < 128 && d%16 != 0 {
-		// The processor waits where it loads from two stores that are on
-		// their way to memory.
-		return d
+		return rowSums(dst, src, size, d, end)
 	}
 	if d >= 16 {
 		switch size {
@@ -261,6 +259,43 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 	}
 	return 16 + n
 }
+
+func rowSums(dst, src []byte, size, d, end int) int {
+	rows := (end-d-32)/d - 1
+	if rows < 1 {
+		return d
+	}
+	var state [128]byte
+	copy(state[:], dst[:d])
+	switch size {
+	case 1:
+		rowSum1AVX2(&dst[d], &src[d], d, rows, &state)
+	case 2:
+		rowSum2AVX2(&dst[d], &src[d], d, rows, &state)
+	case 4:
+		rowSum4AVX2(&dst[d], &src[d], d, rows, &state)
+	case 8:
+		rowSum8AVX2(&dst[d], &src[d], d, rows, &state)
+	default:
+		rowXorAVX2(&dst[d], &src[d], d, rows, &state)
+	}
+	return d + rows*d
+}
+
+//go:noescape
+func rowSum1AVX2(dst, src *byte, d, rows int, state *[128]byte)
+
+//go:noescape
+func rowSum2AVX2(dst, src *byte, d, rows int, state *[128]byte)
+
+//go:noescape
+func rowSum4AVX2(dst, src *byte, d, rows int, state *[128]byte)
+
+//go:noescape
+func rowSum8AVX2(dst, src *byte, d, rows int, state *[128]byte)
+
+//go:noescape
+func rowXorAVX2(dst, src *byte, d, rows int, state *[128]byte)
 
 //go:noescape
 func farSum1AVX2(dst, src *byte, i, d, end int)
