@@ -111,26 +111,31 @@ func newEncoder(rec *format.StorageRecord) (*chunkEncoder, error) {
 
 // chunkJob is a chunk on its way into a file.
 type chunkJob struct {
-	number int64
-	shape  tensor.Shape                       // of the box
-	fill   func(dst tensor.View) error        // gives the elements of the box
-	direct []byte                             // or, if not nil, its raw bytes
-	after  func()                             // when direct is not needed any more
-	guard  func(fn func() error) error        // around what touches direct; nil: guarded
-	entry  format.ChunkEntry                  // Origin is set
-	verbat func(w *chunkWork) ([]byte, error) // or the stored bytes of entry, as they are
-	stored []byte
-	work   *chunkWork
-	done   chan struct{}
-	err    error
+	number   int64
+	shape    tensor.Shape                       // of the box
+	fill     func(dst tensor.View) error        // gives the elements of the box
+	direct   []byte                             // or, if not nil, its raw bytes
+	after    func()                             // when direct is not needed any more
+	guard    func(fn func() error) error        // around what touches direct; nil: guarded
+	entry    format.ChunkEntry                  // Origin is set
+	verbatim func(w *chunkWork) ([]byte, error) // or gives the stored bytes of entry, as they are
+	placed   bool                               // stored before
+	skip     int64                              // so many missing chunks instead
+	stored   []byte
+	work     *chunkWork
+	done     chan struct{}
+	err      error
 }
 
 // encode fills the entry of a job, but for the offset, and its stored bytes.
 func (c *chunkEncoder) encode(j *chunkJob) error {
 	e := &j.entry
-	if j.verbat != nil {
+	if j.skip > 0 {
+		return nil
+	}
+	if j.verbatim != nil {
 		var err error
-		j.stored, err = j.verbat(j.work)
+		j.stored, err = j.verbatim(j.work)
 		return err
 	}
 	d := c.rec.DType
@@ -268,7 +273,7 @@ func (w *Writer) writeChunks(ctx context.Context, enc *chunkEncoder, jobs iter.S
 
 // putChunk writes the stored bytes of a job.
 func (w *Writer) putChunk(j *chunkJob) error {
-	if !j.entry.IsStored() {
+	if !j.entry.IsStored() || j.placed || j.skip > 0 {
 		return nil
 	}
 	align := int64(format.Align)

@@ -19,12 +19,13 @@ type content struct {
 	tensors  []format.TensorRecord // ascending by name, parts and the file's own included
 	storages map[uint64]*format.StorageRecord
 	names    map[uint64]string // of a tensor on a storage
+	root     *format.Root
 }
 
 // contentOf reads a whole catalog. Parts without a composite are left out, as
 // by any reader. A record that is damaged is an error that names it.
 func contentOf(ctx context.Context, f *File, cat *format.Catalog) (*content, error) {
-	c := &content{storages: map[uint64]*format.StorageRecord{}, names: map[uint64]string{}}
+	c := &content{storages: map[uint64]*format.StorageRecord{}, names: map[uint64]string{}, root: cat.Root()}
 	s, err := cat.Scanner()
 	if err != nil {
 		return nil, err
@@ -71,10 +72,15 @@ func tables(s *format.StorageRecord) int64 {
 	return 0
 }
 
-// live is what root records say under that name.
-func (c *content) live() (n int64) {
+// live is what root records say under that name, of a copy by r.
+func (c *content) live(r *replica) (n int64) {
 	for _, s := range c.storages {
-		n += s.Stored + tables(s)
+		n += s.Stored
+		if s.Kind == format.StorageGrid {
+			n += r.grids[s.ID].tables
+		} else {
+			n += tables(s)
+		}
 	}
 	return n
 }
@@ -88,13 +94,16 @@ type replica struct {
 	// whose record was merged away when no name was left gets the record anew.
 	written map[uint64]format.StorageRecord
 	now     map[string]*format.TensorRecord
+	grids   map[uint64]*gridReplica // by the id in f
+	several bool                    // generations follow, which may show a grid anew
+	bad     func(s *format.StorageRecord, name string, i int64, err error)
 
 	count int
 	bytes int64
 }
 
 func newReplica(w *Writer, f *File) *replica {
-	return &replica{w: w, f: f, ids: map[uint64]StorageID{}, written: map[uint64]format.StorageRecord{}, now: map[string]*format.TensorRecord{}}
+	return &replica{w: w, f: f, ids: map[uint64]StorageID{}, written: map[uint64]format.StorageRecord{}, now: map[string]*format.TensorRecord{}, grids: map[uint64]*gridReplica{}}
 }
 
 // add writes what c has and the generation before it has not. Storages follow
@@ -117,6 +126,11 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		}
 	}
 	r.now = next
+	for id, s := range c.storages {
+		if r.changed(s) {
+			on[id] = append(on[id], nil...)
+		}
+	}
 	order := slices.Collect(maps.Keys(on))
 	place := func(id uint64) int64 {
 		if s := c.storages[id]; s != nil && r.ids[id].w == nil {
@@ -131,13 +145,13 @@ func (r *replica) add(ctx context.Context, c *content) error {
 			return err
 		}
 		s := c.storages[id]
-		if s != nil && r.ids[id].w == nil {
-			own, err := r.storage(ctx, s, c.names[id])
+		if s != nil && (r.ids[id].w == nil || r.changed(s)) {
+			own, err := r.storage(ctx, c.root, s, c.names[id])
 			if err != nil {
 				return err
 			}
 			r.ids[id] = own
-			if rec := r.w.storageOf(own); rec != nil {
+			if rec := r.w.latest(own.id); rec != nil {
 				r.written[own.id] = *rec
 			}
 		} else if _, known := r.w.known[r.ids[id].id]; s != nil && !known {
@@ -150,14 +164,15 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		}
 	}
 	r.w.storages = append(r.w.storages, again...)
-	r.w.live = c.live()
+	r.w.live = c.live(r)
 	return nil
 }
 
 // storage copies the bytes of a storage and compares their checksums.
-func (r *replica) storage(ctx context.Context, s *format.StorageRecord, name string) (StorageID, error) {
-	if s.Kind != format.StorageRaw {
-		return StorageID{}, &Error{Kind: ErrUnsupported, Path: r.f.Path(), Format: format.Name, Tensor: name, Offset: s.At, Field: "storage kind", Got: StorageKind(s.Kind).String(), Want: "raw"}
+func (r *replica) storage(ctx context.Context, root *format.Root, s *format.StorageRecord, name string) (StorageID, error) {
+	if s.Kind == format.StorageGrid {
+		id, err := r.gridStorage(ctx, root, s, name)
+		return id, located(err, r.f.Path(), name)
 	}
 	r.count++
 	r.bytes += s.Stored

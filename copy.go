@@ -14,6 +14,10 @@ type Item struct {
 	Tensor *Tensor
 	Name   string // "": the tensor's own
 	Attrs  Attrs  // nil: the tensor's own
+	// Chunks, if not nil, says how the copy is stored, by its Chunk, Codec and
+	// Fill alone: elements are decoded and encoded anew. Codec "none" gives plain
+	// bytes. Default: nil, the bytes as they are stored.
+	Chunks *TensorOptions
 }
 
 // Copy writes tensors of open files, native or foreign, in bounded memory. What
@@ -31,15 +35,22 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 	key := func(t *Tensor) copyKey { return copyKey{t.f, t.st.ID} }
 	for _, it := range items {
 		t := it.Tensor
-		if t.kind != format.KindDense || t.st.Kind == StorageGrid {
-			return &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "storage", Got: t.st.Kind.String(), Want: "a dense tensor of plain bytes"}
+		if t.kind != format.KindDense {
+			return &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "storage", Got: t.st.Kind.String(), Want: "a dense tensor"}
 		}
 		p := plans[key(t)]
 		if p == nil {
 			p = &plan{share: true}
 			plans[key(t)] = p
 		}
+		if it.Chunks != nil {
+			continue
+		}
 		p.share = p.share && t.fitsAsIs()
+		if t.st.Kind == StorageGrid {
+			p.reached = t.st.Size // chunks go as they are
+			continue
+		}
 		c, err := compactOf(t.dtype, t.shape, t.strides)
 		if err != nil {
 			return located(err, t.f.Path(), t.name)
@@ -65,6 +76,12 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		}
 		p := plans[key(t)]
 		switch {
+		case it.Chunks != nil && len(t.shape) > 0 && it.Chunks.Codec != "none":
+			err = w.recode(ctx, rec, t, it.Chunks)
+		case it.Chunks != nil && t.NumElements() > 0:
+			err = w.copyOne(ctx, rec, t)
+		case t.st.Kind == StorageGrid:
+			err = w.share(ctx, rec, t, key(t))
 		case t.NumElements() == 0:
 			err = w.addEmpty(rec)
 		case p.share && p.reached >= t.st.Size/2:
@@ -107,6 +124,8 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 	}
 	defer lease.Release()
 	switch {
+	case t.st.Kind == StorageGrid:
+		return w.copyGrid(ctx, &gridCopy{src: gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}})
 	case t.st.Kind == StorageEncoded:
 		in, err := t.openStream(ctx)
 		if err != nil {

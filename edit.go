@@ -312,7 +312,7 @@ func (w *Writer) reset() {
 	}
 	out.head = out.off
 	w.out = out
-	w.tensors, w.storages, w.attrs, w.attrsSet = nil, nil, nil, false
+	w.tensors, w.storages, w.regrown, w.orphans, w.attrs, w.attrsSet = nil, nil, 0, nil, nil, false
 	w.live, w.since.tensors, w.since.storages, w.since.bytes = int64(w.base.root.Live), 0, 0, 0
 	w.nextID = w.base.cat.NextID()
 	clear(w.changes)
@@ -681,6 +681,9 @@ func (w *Writer) commitEdit() error {
 	if err := w.account(); err != nil {
 		return w.failed(err, "storages")
 	}
+	if err := w.zeroOrphans(); err != nil {
+		return err
+	}
 	b.dirty = true
 	if err := w.journal(); err != nil {
 		return err
@@ -755,11 +758,11 @@ func (w *Writer) account() error {
 			named[rec.Storage]++
 		}
 	}
-	for i := range w.storages {
-		if s := &w.storages[i]; named[s.ID] > 0 {
-			live += s.Stored + tables(s)
-		}
+	gained, err := w.gained(cat, named)
+	if err != nil {
+		return err
 	}
+	live += gained
 	if w.revertTo != nil {
 		b.refs = nil
 	}
@@ -784,7 +787,11 @@ func (w *Writer) account() error {
 				return err
 			}
 			if found {
-				live -= s.Stored + tables(&s)
+				n, err := tableBytes(b.src, cat.Root(), &s)
+				if err != nil {
+					return err
+				}
+				live -= s.Stored + n
 			}
 		}
 	}

@@ -228,6 +228,7 @@ func (p *repacker) write(ctx context.Context, roots []*format.Root) (err error) 
 	}
 	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	r := newReplica(w, p.src)
+	r.several = len(roots) > 1
 	for i, root := range roots {
 		cat := p.src.cat
 		if root.Generation != cat.Root().Generation {

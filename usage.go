@@ -34,7 +34,7 @@ func (f *File) Usage(ctx context.Context) (Usage, error) {
 	if err := f.native("usage"); err != nil {
 		return u, err
 	}
-	s := &surveyor{ctx: ctx, f: f, u: &u, seen: map[int64]struct{}{}}
+	s := &surveyor{ctx: ctx, f: f, u: &u, seen: map[int64]struct{}{}, pages: map[format.Ref]struct{}{}}
 	err := s.survey()
 	return u, located(err, f.Path(), "")
 }
@@ -45,6 +45,7 @@ type surveyor struct {
 	u       *Usage
 	extents []usedExtent
 	seen    map[int64]struct{} // run heads
+	pages   map[format.Ref]struct{}
 }
 
 type usedExtent struct {
@@ -69,8 +70,11 @@ func (s *surveyor) survey() error {
 			return err
 		}
 		for _, st := range c.storages {
-			if st.Kind != format.StorageRaw {
-				return &Error{Kind: ErrUnsupported, Format: format.Name, Offset: st.At, Field: "storage kind", Got: StorageKind(st.Kind).String(), Want: "raw"}
+			if st.Kind == format.StorageGrid {
+				if err := s.grid(open, st, &u.Payload, &u.Tables); err != nil {
+					return err
+				}
+				continue
 			}
 			s.own(st.Payload, st.Stored, &u.Payload)
 			s.own(int64(st.Ref.Offset), tables(st), &u.Tables)
@@ -134,6 +138,11 @@ func (s *surveyor) runs(cat *format.Catalog, by *int64, live *content) error {
 		}
 		s.own(r.Begin(), r.Body+r.Length(), by)
 		err := r.EachStorage(func(st *format.StorageRecord) error {
+			if st.Kind == format.StorageGrid {
+				// A state of a grid that counts, too, may be the open one: then these
+				// own nothing beside what was found first.
+				return s.grid(cat.Root(), st, &s.u.Dead, &s.u.Dead)
+			}
 			if live == nil || live.storages[st.ID] == nil {
 				s.own(st.Payload, st.Stored, &s.u.Dead)
 				s.own(int64(st.Ref.Offset), tables(st), &s.u.Dead)
@@ -145,6 +154,26 @@ func (s *surveyor) runs(cat *format.Catalog, by *int64, live *content) error {
 		}
 	}
 	return nil
+}
+
+// grid owns chunks and pages of a grid, of pages that were seen before none.
+func (s *surveyor) grid(root *format.Root, st *format.StorageRecord, payload, tables *int64) error {
+	return format.NewChunks(s.f.m, st, root).Walk(format.ChunkVisitor{
+		Page: func(ref format.Ref, _ int, _, _ int64) (bool, error) {
+			if _, ok := s.pages[ref]; ok {
+				return true, nil
+			}
+			s.pages[ref] = struct{}{}
+			s.own(int64(ref.Offset), int64(ref.Length), tables)
+			return false, s.ctx.Err()
+		},
+		Entry: func(_ int64, e *format.ChunkEntry, _ int64) error {
+			if e.IsStored() {
+				s.own(e.Offset, int64(e.Length), payload)
+			}
+			return nil
+		},
+	})
 }
 
 // gap tells journal runs from padding, and counts as dead what is neither.

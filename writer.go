@@ -116,6 +116,8 @@ type Writer struct {
 	alignExp uint8
 	tensors  []format.TensorRecord
 	storages []format.StorageRecord
+	regrown  int // of them have the id of one before
+	orphans  []span
 	nextID   uint64
 	names    map[string]struct{} // new files
 	attrs    []byte
@@ -340,11 +342,21 @@ func (w *Writer) TensorOn(s StorageID, name string, d tensor.DType, shape tensor
 // storageOf returns the record of a storage that was written since the last
 // commit, or nil.
 func (w *Writer) storageOf(s StorageID) *format.StorageRecord {
-	first := w.nextID - uint64(len(w.storages))
-	if s.id < first || s.id >= w.nextID {
-		return nil
+	return w.latest(s.id)
+}
+
+// latest returns the record of a storage that was written, or changed, since
+// the last commit, or nil. Ids are dense but for those that were changed.
+func (w *Writer) latest(id uint64) *format.StorageRecord {
+	if first := w.nextID - uint64(len(w.storages)); w.regrown == 0 && id >= first && id < w.nextID {
+		return &w.storages[id-first]
 	}
-	return &w.storages[s.id-first]
+	for i := len(w.storages) - 1; i >= 0 && w.regrown > 0; i-- {
+		if w.storages[i].ID == id {
+			return &w.storages[i]
+		}
+	}
+	return nil
 }
 
 // record checks what can be checked before a byte is written.
@@ -587,7 +599,7 @@ func (w *Writer) finish(last bool) ([]byte, error) {
 	for i := range storages {
 		w.known[storages[i].ID] = struct{}{}
 	}
-	w.tensors, w.storages, w.previous = nil, nil, root.TrailerAt()
+	w.tensors, w.storages, w.regrown, w.previous = nil, nil, 0, root.TrailerAt()
 	w.since.tensors, w.since.storages, w.since.bytes = 0, 0, 0
 	return rec, nil
 }

@@ -239,6 +239,46 @@ func TestChunkCounts(t *testing.T) {
 	}
 }
 
+// Long runs of missing chunks are skipped as pages, and found where they are.
+func TestChunkSkip(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		n := 1 + rng.Int64N(1<<rng.IntN(40))
+		r := testGrid(2*n, 1, false)
+		f := newPagesFile()
+		b := NewChunkBuilder(r, f.page)
+		want := map[int64]ChunkEntry{}
+		for b.next < n {
+			if rng.IntN(3) == 0 {
+				e := ChunkEntry{Coding: CodingConstant, Unit: [16]byte{1}, Origin: 2 * b.next}
+				want[b.next] = e
+				if err := b.Add(&e); err != nil {
+					t.Fatal(err)
+				}
+			} else if err := b.Skip(min(1+rng.Int64N(n), n-b.next)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		found := 0
+		err := NewChunks(f, r, testRoot).Walk(ChunkVisitor{Entry: func(i int64, e *ChunkEntry, _ int64) error {
+			w, ok := want[i]
+			if ok != (e.Coding == CodingConstant) || ok && !sameEntry(*e, w) {
+				return fmt.Errorf("chunk %d: %+v", i, e)
+			}
+			if ok {
+				found++
+			}
+			return nil
+		}})
+		if err != nil || found != len(want) {
+			t.Fatalf("%d of %d chunks, %v", found, len(want), err)
+		}
+	}
+}
+
 // Every byte of a page counts: a changed one is an error of a chunk rule, or
 // the same entries.
 func TestChunkPageBytes(t *testing.T) {

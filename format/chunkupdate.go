@@ -70,7 +70,15 @@ func (b *ChunkBuilder) flush(level int) error {
 		ref = Ref{uint64(at), uint32(len(p.b)), Checksum(p.b)}
 		b.Bytes += int64(len(p.b))
 	}
-	p.b, p.first, p.there = p.b[:ChunkPageSize], b.next, false
+	return b.up(level, ref)
+}
+
+// up notes the page of a level, which ends before the next entry.
+func (b *ChunkBuilder) up(level int, ref Ref) error {
+	for l := range b.levels[:level+1] {
+		p := &b.levels[l]
+		p.b, p.first, p.there = p.b[:ChunkPageSize], b.next, false
+	}
 	if level == b.depth {
 		b.rec.Ref = ref
 		return nil
@@ -82,6 +90,36 @@ func (b *ChunkBuilder) flush(level int) error {
 	up.there = up.there || !ref.Absent()
 	if b.next%pageSpan(level+1) == 0 || b.next == b.entries {
 		return b.flush(level + 1)
+	}
+	return nil
+}
+
+// Skip adds n missing chunks, in a regular grid in a time that does not grow
+// with their number.
+func (b *ChunkBuilder) Skip(n int64) error {
+	per := b.rec.ChunksPerSlab()
+	for n > 0 {
+		level := -1
+		if !b.rec.HasSlabs {
+			for l := range b.levels {
+				if span := pageSpan(l); b.next%span == 0 && n >= min(span, b.entries-b.next) {
+					level = l
+				}
+			}
+		}
+		if level < 0 {
+			if err := b.Add(&ChunkEntry{Origin: b.next / per * b.rec.Chunk[0]}); err != nil {
+				return err
+			}
+			n--
+			continue
+		}
+		m := min(pageSpan(level), b.entries-b.next)
+		b.next += m
+		n -= m
+		if err := b.up(level, Ref{}); err != nil {
+			return err
+		}
 	}
 	return nil
 }
