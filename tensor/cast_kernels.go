@@ -251,10 +251,14 @@ func decodeMiniBlock(b *castBuffer, dst, src []byte) {
 	kernel.F8ToF32(d, s, b.decode)
 }
 
-// The two conversions of integers that people wait for.
+// The conversions of integers that people wait for.
 func u8ToFloat32(_ *castBuffer, dst, src []byte) { kernel.U8ToF32(typed[float32, uint8](dst, src)) }
 
 func i16ToFloat32(_ *castBuffer, dst, src []byte) { kernel.I16ToF32(typed[float32, int16](dst, src)) }
+
+func float32ToU8(_ *castBuffer, dst, src []byte) { kernel.F32ToU8(typed[uint8, float32](dst, src)) }
+
+func float32ToI16(_ *castBuffer, dst, src []byte) { kernel.F32ToI16(typed[int16, float32](dst, src)) }
 
 func miniValues(k elem) *[256]float32 {
 	switch k {

@@ -124,6 +124,7 @@ var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]castKernel 
 	for _, d := range []elem{elemF32, castOdd32} {
 		table[elemU8][d], table[elemI16][d] = u8ToFloat32, i16ToFloat32
 	}
+	table[elemF32][elemU8], table[elemF32][elemI16] = float32ToU8, float32ToI16
 	if bits.UintSize == 32 {
 		table[elemI64][elemF32] = signedToFloat32
 		table[elemU64][elemF32] = unsignedToFloat32

@@ -85,6 +85,8 @@ func BenchmarkNumbers(b *testing.B) {
 		eachBench(b, s.n, "op=copystream"+at, func() { CopyStream(raw, from) })
 		benchLevels(b, s.n, "op=f32tof16"+at, func() { F32ToF16(narrow, wide) })
 		benchLevels(b, s.n, "op=f32tobf16"+at, func() { F32ToBF16(narrow, wide) })
+		benchLevels(b, s.n, "op=f32tou8"+at, func() { F32ToU8(bytes, wide) })
+		benchLevels(b, s.n, "op=f32toi16"+at, func() { F32ToI16(ints, wide) })
 		benchLevels(b, s.n, "op=sumf32"+at, func() { SumF32(wide) })
 		benchLevels(b, s.n, "op=sumf64"+at, func() { SumF64(doubles) })
 		benchLevels(b, s.n, "op=minmaxf32"+at, func() { MinMaxF32(wide) })

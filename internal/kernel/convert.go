@@ -76,6 +76,43 @@ func F32ToBF16(dst []uint16, src []float32) {
 	f32ToBF16Go(dst[i:], src[i:])
 }
 
+// F32ToU8 cuts fractions off. What lies outside the range becomes the nearest
+// limit, NaN 0.
+func F32ToU8(dst []uint8, src []float32) {
+	need(len(dst) == len(src), badLength)
+	i := f32ToU8Fast(dst, src)
+	dst, src = dst[i:], src[i:]
+	for i, v := range src[:len(dst)] {
+		switch {
+		case v >= 255:
+			dst[i] = 255
+		case v > 0:
+			dst[i] = uint8(v)
+		default:
+			dst[i] = 0
+		}
+	}
+}
+
+// F32ToI16 is F32ToU8 for int16.
+func F32ToI16(dst []int16, src []float32) {
+	need(len(dst) == len(src), badLength)
+	i := f32ToI16Fast(dst, src)
+	dst, src = dst[i:], src[i:]
+	for i, v := range src[:len(dst)] {
+		switch {
+		case v >= 32767:
+			dst[i] = 32767
+		case v <= -32768:
+			dst[i] = -32768
+		case v == v:
+			dst[i] = int16(v)
+		default:
+			dst[i] = 0
+		}
+	}
+}
+
 // lanes is how many elements Go converts where a fast loop has stopped: at
 // least as many as the loop looks at together.
 const lanes = 32

@@ -223,3 +223,90 @@ tobf16:
 	JB   tobf16
 	VZEROUPPER
 	RET
+
+DATA limits<>+0(SB)/4, $0x437f0000 // 255
+DATA limits<>+4(SB)/4, $0xc7000000 // -32768
+DATA limits<>+8(SB)/4, $0x46fffe00 // 32767
+GLOBL limits<>(SB), RODATA|NOPTR, $12
+
+// dwords whose bytes were packed within halves, in their order
+DATA quads<>+0(SB)/8, $0x0000000400000000
+DATA quads<>+8(SB)/8, $0x0000000500000001
+DATA quads<>+16(SB)/8, $0x0000000600000002
+DATA quads<>+24(SB)/8, $0x0000000700000003
+GLOBL quads<>(SB), RODATA|NOPTR, $32
+
+// func f32ToU8AVX2(dst *uint8, src *float32, n int)
+// Of a NaN and another number the maximum is the second operand: zero.
+TEXT ·f32ToU8AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VXORPS Y15, Y15, Y15
+	VBROADCASTSS limits<>+0(SB), Y14
+	VMOVDQU quads<>(SB), Y13
+	XORQ AX, AX
+tou8:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS 32(SI)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 96(SI)(AX*4), Y3
+	VMAXPS Y15, Y0, Y0
+	VMAXPS Y15, Y1, Y1
+	VMAXPS Y15, Y2, Y2
+	VMAXPS Y15, Y3, Y3
+	VMINPS Y14, Y0, Y0
+	VMINPS Y14, Y1, Y1
+	VMINPS Y14, Y2, Y2
+	VMINPS Y14, Y3, Y3
+	VCVTTPS2DQ Y0, Y0
+	VCVTTPS2DQ Y1, Y1
+	VCVTTPS2DQ Y2, Y2
+	VCVTTPS2DQ Y3, Y3
+	VPACKUSDW Y1, Y0, Y0
+	VPACKUSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD Y0, Y13, Y0
+	VMOVDQU Y0, (DI)(AX*1)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   tou8
+	VZEROUPPER
+	RET
+
+// NaN becomes zero: what is equal to itself stays.
+#define CLAMP16(x, t) \
+	VCMPPS $0, x, x, t \
+	VANDPS t, x, x \
+	VMAXPS Y15, x, x \
+	VMINPS Y14, x, x \
+	VCVTTPS2DQ x, x
+
+// func f32ToI16AVX2(dst *int16, src *float32, n int)
+TEXT ·f32ToI16AVX2(SB), NOSPLIT, $0-24
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	VBROADCASTSS limits<>+4(SB), Y15
+	VBROADCASTSS limits<>+8(SB), Y14
+	XORQ AX, AX
+toi16:
+	VMOVUPS (SI)(AX*4), Y0
+	VMOVUPS 32(SI)(AX*4), Y1
+	VMOVUPS 64(SI)(AX*4), Y2
+	VMOVUPS 96(SI)(AX*4), Y3
+	CLAMP16(Y0, Y4)
+	CLAMP16(Y1, Y5)
+	CLAMP16(Y2, Y6)
+	CLAMP16(Y3, Y7)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPERMQ $0xd8, Y0, Y0
+	VPERMQ $0xd8, Y2, Y2
+	VMOVDQU Y0, (DI)(AX*2)
+	VMOVDQU Y2, 32(DI)(AX*2)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   toi16
+	VZEROUPPER
+	RET

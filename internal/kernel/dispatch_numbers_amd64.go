@@ -54,6 +54,24 @@ func f32ToBF16Fast(dst []uint16, src []float32) int {
 	return n
 }
 
+func f32ToU8Fast(dst []uint8, src []float32) int {
+	n := len(src) &^ 31
+	if active < levelAVX2 || n == 0 {
+		return 0
+	}
+	f32ToU8AVX2(&dst[0], &src[0], n)
+	return n
+}
+
+func f32ToI16Fast(dst []int16, src []float32) int {
+	n := len(src) &^ 31
+	if active < levelAVX2 || n == 0 {
+		return 0
+	}
+	f32ToI16AVX2(&dst[0], &src[0], n)
+	return n
+}
+
 //go:noescape
 func u8ToF32AVX2(dst *float32, src *uint8, n int, stream bool)
 
@@ -71,6 +89,12 @@ func f32ToF16AVX2(dst *uint16, src *float32, n int) (done int)
 
 //go:noescape
 func f32ToBF16AVX2(dst *uint16, src *float32, n int)
+
+//go:noescape
+func f32ToU8AVX2(dst *uint8, src *float32, n int)
+
+//go:noescape
+func f32ToI16AVX2(dst *int16, src *float32, n int)
 
 func sumF32Fast(lanes *[32]float32, x []float32) int {
 	n := len(x) &^ 31

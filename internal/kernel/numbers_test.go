@@ -127,8 +127,22 @@ func TestConversions(t *testing.T) {
 	f32 := func(r *rand.Rand) float32 { return math.Float32frombits(floatBits(r)) }
 	runs += converter[uint16, float32]{"F32ToF16", F32ToF16, toHalf, f32}.check(t, 0xabcd)
 	runs += converter[uint16, float32]{"F32ToBF16", F32ToBF16, toBrain, f32}.check(t, 0xabcd)
+	small := func(r *rand.Rand) float32 {
+		if f := f32(r); r.IntN(4) == 0 {
+			return f
+		}
+		return float32(r.NormFloat64() * math.Ldexp(1, r.IntN(18)))
+	}
+	clamp := func(v float32, lo, hi float64) float64 {
+		if v != v {
+			return 0
+		}
+		return math.Trunc(min(max(float64(v), lo), hi))
+	}
+	runs += converter[uint8, float32]{"F32ToU8", F32ToU8, func(v float32) uint8 { return uint8(clamp(v, 0, 255)) }, small}.check(t, 0xab)
+	runs += converter[int16, float32]{"F32ToI16", F32ToI16, func(v float32) int16 { return int16(clamp(v, -32768, 32767)) }, small}.check(t, -77)
 	t.Logf("%d runs", runs)
-	if runs < 8*231*(int(best)+1) {
+	if runs < 10*231*(int(best)+1) {
 		t.Error("too few")
 	}
 }
