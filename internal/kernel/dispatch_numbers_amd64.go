@@ -149,6 +149,17 @@ func minMaxF32Fast(x []float32, lo, hi uint32) (l, h uint32, nan, done int) {
 	if active < levelAVX2 {
 		return lo, hi, 0, 0
 	}
+	if n := len(x) &^ 15; active >= levelAVX512 && n > 0 {
+		var los, his [16]uint32
+		for j := range los {
+			los[j], his[j] = lo, hi
+		}
+		nan = minMaxF32AVX512(&x[0], n, &los, &his)
+		for j := range los {
+			lo, hi = min(lo, los[j]), max(hi, his[j])
+		}
+		return lo, hi, nan, n
+	}
 	los, his := [8]uint32{lo, lo, lo, lo, lo, lo, lo, lo}, [8]uint32{hi, hi, hi, hi, hi, hi, hi, hi}
 	for done+16 <= len(x) {
 		n := min(len(x)-done, maxCount) &^ 15
@@ -169,6 +180,14 @@ func minMaxF64Fast(x []float64, lo, hi int64) (l, h int64, nan, done int) {
 	n := len(x) &^ 7
 	if active < levelAVX2 || n == 0 {
 		return lo, hi, 0, 0
+	}
+	if active >= levelAVX512 {
+		los, his := [8]int64{lo, lo, lo, lo, lo, lo, lo, lo}, [8]int64{hi, hi, hi, hi, hi, hi, hi, hi}
+		nan = minMaxF64AVX512(&x[0], n, &los, &his)
+		for j := range los {
+			lo, hi = min(lo, los[j]), max(hi, his[j])
+		}
+		return lo, hi, nan, n
 	}
 	los, his, nans := [4]int64{lo, lo, lo, lo}, [4]int64{hi, hi, hi, hi}, [4]int64{}
 	minMaxF64AVX2(&x[0], n, &los, &his, &nans)
@@ -198,6 +217,12 @@ func countNaN64AVX2(x *float64, n int) (count int)
 
 //go:noescape
 func minMaxF32AVX2(x *float32, n int, lo, hi, nan *[8]uint32)
+
+//go:noescape
+func minMaxF32AVX512(x *float32, n int, lo, hi *[16]uint32) (nan int)
+
+//go:noescape
+func minMaxF64AVX512(x *float64, n int, lo, hi *[8]int64) (nan int)
 
 //go:noescape
 func minMaxF64AVX2(x *float64, n int, lo, hi, nan *[4]int64)

@@ -257,3 +257,65 @@ minmax64:
 	VMOVDQU Y12, (R10)
 	VZEROUPPER
 	RET
+
+// func minMaxF32AVX512(x *float32, n int, lo, hi *[16]uint32) (nan int)
+// n is a multiple of 16. Keys as in KEYS32; classes 0x81 are NaN.
+TEXT ·minMaxF32AVX512(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ lo+16(FP), R8
+	MOVQ hi+24(FP), R9
+	VPBROADCASTD inf32<>+8(SB), Z15
+	VMOVDQU32 (R8), Z10
+	VMOVDQU32 (R9), Z11
+	XORL DX, DX
+minmax32z:
+	VMOVDQU32 (SI), Z0
+	VFPCLASSPSZ $0x81, Z0, K1
+	VPSRAD $31, Z0, Z1
+	VPTERNLOGD $0x56, Z0, Z15, Z1 // x xor (sign or top)
+	KNOTW K1, K2
+	VPMINUD Z1, Z10, K2, Z10
+	VPMAXUD Z1, Z11, K2, Z11
+	KMOVW K1, AX
+	POPCNTL AX, AX
+	ADDQ AX, DX
+	ADDQ $64, SI
+	SUBQ $16, CX
+	JNE  minmax32z
+	VMOVDQU32 Z10, (R8)
+	VMOVDQU32 Z11, (R9)
+	MOVQ DX, nan+32(FP)
+	VZEROUPPER
+	RET
+
+// func minMaxF64AVX512(x *float64, n int, lo, hi *[8]int64) (nan int)
+// n is a multiple of 8. Keys as in TAKE64.
+TEXT ·minMaxF64AVX512(SB), NOSPLIT, $0-40
+	MOVQ x+0(FP), SI
+	MOVQ n+8(FP), CX
+	MOVQ lo+16(FP), R8
+	MOVQ hi+24(FP), R9
+	VMOVDQU64 (R8), Z10
+	VMOVDQU64 (R9), Z11
+	XORL DX, DX
+minmax64z:
+	VMOVDQU64 (SI), Z0
+	VFPCLASSPDZ $0x81, Z0, K1
+	VPSRAQ $63, Z0, Z1
+	VPSRLQ $1, Z1, Z1
+	VPXORQ Z0, Z1, Z1
+	KNOTB K1, K2
+	VPMINSQ Z1, Z10, K2, Z10
+	VPMAXSQ Z1, Z11, K2, Z11
+	KMOVB K1, AX
+	POPCNTL AX, AX
+	ADDQ AX, DX
+	ADDQ $64, SI
+	SUBQ $8, CX
+	JNE  minmax64z
+	VMOVDQU64 Z10, (R8)
+	VMOVDQU64 Z11, (R9)
+	MOVQ DX, nan+32(FP)
+	VZEROUPPER
+	RET
