@@ -48,7 +48,7 @@ var goalPipelines = map[string][]string{
 	"i16audio":    {"predict:a0|planes", "predict:a0,0|planes"},
 	"i64index":    {"delta|planes", "delta|bitpack"},
 	"f32field":    {"predict:a1,2|planes", "predict:a2|planes"},
-	"f32sparse":   {"bitpack|zstd:1", "bitpack|zstd", "bitpack|planes:1", "zstd:1"},
+	"f32sparse":   {"bitpack|zstd:1", "bitpack|zstd:3", "bitpack|zstd:9", "bitpack|zstd:19", "bitpack|deflate:1", "planes|zstd:1", "bitpack|planes:1", "zstd:1", "zstd:3", "zstd:9"},
 }
 
 // memcpySpeed is what one thread copies in a second, as the table of goals

@@ -42,6 +42,7 @@ const (
 	mostSample  = 64 << 10
 	leastTrial  = 64 << 10 // bytes coded by the finalists
 	mostTrial   = 1 << 20
+	smallTotal  = 2 << 20 // what is looked at as a whole if it nearly vanishes
 )
 
 // ChunkShape returns the extents of chunks of about size bytes: whole inner
@@ -129,9 +130,12 @@ func Choose(d tensor.DType, shape []int64, read func(dst []byte, box Box, at []i
 		// Nothing varies: chunks are constant, any pipeline will do for those
 		// that were not seen.
 		c.Pipelines, c.Ratio = []string{"bitpack|zstd:1"}, 1024
+		if o == Best {
+			c.Pipelines[0] = "bitpack|zstd:9"
+		}
 		return c, nil
 	}
-	s := search{d: d, rank: len(shape), objective: o, spent: &c.spent}
+	s := search{d: d, rank: len(shape), objective: o, total: total, spent: &c.spent}
 	clipped := slices.Clone(c.Chunk)
 	for i := range clipped {
 		clipped[i] = min(clipped[i], shape[i])
@@ -140,10 +144,10 @@ func Choose(d tensor.DType, shape []int64, read func(dst []byte, box Box, at []i
 	lines, high := s.finalists(samples)
 	trial := min(max(int(total/128), leastTrial), mostTrial)
 	switch {
-	case high && total <= 2<<20:
+	case high && total <= smallTotal:
 		trial = int(total)
 	case high:
-		trial = min(max(int(total/40), 4*leastTrial), mostTrial)
+		trial = min(max(int(total/80), 2*leastTrial), mostTrial)
 	}
 	samples, err = take(d, clipped, within(read, shape, c.Chunk), trial/2, 2)
 	if err != nil {
@@ -233,7 +237,8 @@ type search struct {
 	d         tensor.DType
 	rank      int
 	objective Objective
-	chunk     int // raw bytes of a chunk
+	chunk     int     // raw bytes of a chunk
+	total     float64 // raw bytes of the tensor
 	spent     *float64
 }
 
@@ -326,8 +331,8 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 			return
 		}
 		part := samples
-		if matches(c) {
-			part = samples[:1] // dear, and seldom good
+		if matches(c) || high {
+			part = samples[:1] // dear and seldom good, or one of many
 		}
 		t := s.try(line, part)
 		tries = append(tries, t)
@@ -355,7 +360,7 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 	if high {
 		for i, f := range filters {
 			for _, c := range s.coders(f) {
-				if i < 3 && (s.objective == Best || !matches(c) || f == "") {
+				if i < 5 && (s.objective == Best || !matches(c) || f == "") {
 					attempt(f, c)
 				}
 			}
@@ -363,10 +368,13 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 	}
 	near, most := 0.95, 2
 	if high {
-		near, most = 0.6, 3
+		near = 0.5
 	}
 	if s.objective == Best {
 		most += 3
+	}
+	if high && s.total <= smallTotal {
+		near, most = 0.1, 64
 	}
 	first := 0.0
 	for len(lines) < most {
@@ -397,7 +405,8 @@ func (s *search) entropyAfter(filter string, samples []sample) float64 {
 	w := word(s.d)
 	pow2 := w == 1 || w == 2 || w == 4 || w == 8
 	var words [turnSample]uint64
-	for _, x := range samples {
+	turn := 0
+	for i, x := range samples {
 		data := x.data
 		if filter != "" {
 			p, err := Parse(filter)
@@ -418,16 +427,16 @@ func (s *search) entropyAfter(filter string, samples []sample) float64 {
 		if !pow2 {
 			w = 1
 		}
-		turn := 0
-		if filter != "" || exponentBits(s.d, w) == 0 {
+		if i == 0 && (filter != "" || exponentBits(s.d, w) == 0) {
 			turn = chooseTurn(data, w)
+			*s.spent += 8 * float64(min(len(data), turnSample*w)) * encodeCost[kPlanes]
 		}
 		n := min(len(data)/w, turnSample)
 		for i := range n {
 			words[i] = getWord(data[i*(len(data)/w)/n*w:], w)
 		}
 		total += planesCost(words[:n], w, turn, 8*w)
-		*s.spent += 8 * float64(n*w) * encodeCost[kPlanes]
+		*s.spent += float64(n*w) * encodeCost[kPlanes]
 	}
 	return total
 }
