@@ -8,7 +8,6 @@ import (
 	"iter"
 
 	"github.com/tensorfile/tensorfile/format"
-	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // gridTables is the number of bytes of the chunk pages of a grid.
@@ -97,6 +96,9 @@ func (c *gridCopy) jobs(ctx context.Context) iter.Seq2[*chunkJob, error] {
 					}
 					return nil
 				})
+				if err != nil && c.bad != nil && ctx.Err() == nil {
+					out, err = make([]byte, own.Length), nil // bytes that the disk does not give
+				}
 				return out, err
 			}
 			if !yield(j, nil) {
@@ -183,23 +185,14 @@ func (w *Writer) recode(ctx context.Context, rec format.TensorRecord, t *Tensor,
 	return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, p.r) })
 }
 
-// gridOfContent is a grid of a generation of f, which may be an older one or
-// one that was put together by recovery.
-func gridOfContent(f *File, root *format.Root, s *format.StorageRecord) *grid {
-	own := *s
-	return newGrid(&own, f.m, root, -1)
-}
-
-// asWhole is a tensor that shows all of a grid.
-func asWhole(f *File, g *grid, name string) (*Tensor, error) {
-	st, err := tensor.Contiguous(g.rec.DType, g.rec.Shape)
-	if err != nil {
-		return nil, err
+// grid is a grid of a generation of f, which may be an older one or one that was
+// put together by recovery.
+func (c *content) grid(f *File, s *format.StorageRecord) *grid {
+	if g := c.grids[s.ID]; g != nil {
+		return newGrid(g.rec, g.src, c.root, -1)
 	}
-	return &Tensor{
-		f: f, name: name, dtype: g.rec.DType, shape: g.rec.Shape, strides: st, kind: format.KindDense,
-		st: storage{ID: g.rec.ID, Kind: StorageGrid, Size: g.rec.Size, more: &StorageInfo{grid: g}},
-	}, nil
+	own := *s
+	return newGrid(&own, f.m, c.root, -1)
 }
 
 // gridReplica is the copy of a grid by a replica.
@@ -218,7 +211,7 @@ func (r *replica) changed(s *format.StorageRecord) bool {
 }
 
 // gridStorage copies a grid, or what is new of it.
-func (r *replica) gridStorage(ctx context.Context, root *format.Root, s *format.StorageRecord, name string) (StorageID, error) {
+func (r *replica) gridStorage(ctx context.Context, in *content, s *format.StorageRecord, name string) (StorageID, error) {
 	lease, err := r.f.m.Acquire()
 	if err != nil {
 		return StorageID{}, err
@@ -235,7 +228,7 @@ func (r *replica) gridStorage(ctx context.Context, root *format.Root, s *format.
 	} else {
 		r.w.regrown++
 	}
-	c := &gridCopy{src: gridReader{gridOfContent(r.f, root, s), fileChunks{r.f.m, lease}}, id: r.ids[s.ID].id, moved: g.moved, memo: g.memo}
+	c := &gridCopy{src: gridReader{in.grid(r.f, s), fileChunks{r.f.m, lease}}, id: r.ids[s.ID].id, moved: g.moved, memo: g.memo}
 	if r.bad != nil {
 		c.bad = func(i int64, err error) { r.bad(s, name, i, err) }
 	}

@@ -20,6 +20,7 @@ type content struct {
 	storages map[uint64]*format.StorageRecord
 	names    map[uint64]string // of a tensor on a storage
 	root     *format.Root
+	grids    map[uint64]*rescuedGrid // whose tables may not stand as they did
 }
 
 // contentOf reads a whole catalog. Parts without a composite are left out, as
@@ -146,7 +147,7 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		}
 		s := c.storages[id]
 		if s != nil && (r.ids[id].w == nil || r.changed(s)) {
-			own, err := r.storage(ctx, c.root, s, c.names[id])
+			own, err := r.storage(ctx, c, s, c.names[id])
 			if err != nil {
 				return err
 			}
@@ -169,9 +170,9 @@ func (r *replica) add(ctx context.Context, c *content) error {
 }
 
 // storage copies the bytes of a storage and compares their checksums.
-func (r *replica) storage(ctx context.Context, root *format.Root, s *format.StorageRecord, name string) (StorageID, error) {
+func (r *replica) storage(ctx context.Context, c *content, s *format.StorageRecord, name string) (StorageID, error) {
 	if s.Kind == format.StorageGrid {
-		id, err := r.gridStorage(ctx, root, s, name)
+		id, err := r.gridStorage(ctx, c, s, name)
 		return id, located(err, r.f.Path(), name)
 	}
 	r.count++

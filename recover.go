@@ -49,6 +49,9 @@ type RecoverReport struct {
 	Tensors  int   // kept, parts not counted
 	Storages int   // kept
 	Bytes    int64 // of payload, kept
+	// DamagedChunks were kept in tensors as they are: the others of the tensor
+	// can be read, and reading one of these fails as before. Damage tells of each.
+	DamagedChunks int64
 
 	// Damage says which structures are damaged or missing.
 	Damage []error
@@ -163,6 +166,9 @@ type rescuer struct {
 	root  *format.Root // of what was acknowledged last, if that is known
 	runs  []*foundRun  // that count, ascending by place
 	later []*foundRun  // of commits that were never acknowledged
+
+	pages  []format.FoundPage // of chunks
+	inside spans              // payloads
 }
 
 // foundRun is a run that a scan found.
@@ -228,6 +234,7 @@ func (r *rescuer) find() error {
 	r.rep.UUID = r.f.uuid.String()
 	foreign := func(root format.Root) bool { return root.UUID != r.f.uuid }
 	slots, s.Roots = slices.DeleteFunc(slots, foreign), slices.DeleteFunc(s.Roots, foreign)
+	r.pages = s.Pages
 	var runs []*foundRun
 	for _, x := range s.Runs {
 		if x.UUID == r.f.uuid {
@@ -356,6 +363,8 @@ func (r *rescuer) accept(runs []*foundRun) ([]*foundRun, error) {
 		x.lost = run.Salvage(func(*format.TensorRecord) {}, func(s *format.StorageRecord) {
 			if s.Kind == format.StorageRaw && s.Size > 0 {
 				more = append(more, span{s.Payload, s.Payload + s.Size})
+			} else if s.Kind == format.StorageGrid {
+				r.gridSpans(s, func(x span) { more = append(more, x) })
 			}
 		}, func(err error) {
 			if len(x.broken) < maxFindings {
@@ -378,6 +387,8 @@ func (r *rescuer) extents(runs []*foundRun) spans {
 			run.Salvage(func(*format.TensorRecord) {}, func(s *format.StorageRecord) {
 				if s.Kind == format.StorageRaw && s.Size > 0 {
 					all = append(all, span{s.Payload, s.Payload + s.Size})
+				} else if s.Kind == format.StorageGrid {
+					r.gridSpans(s, func(x span) { all = append(all, x) })
 				}
 			}, func(error) {})
 		}
@@ -477,7 +488,10 @@ func (r *rescuer) keep() (*content, error) {
 
 // intact checks every tensor and its payload.
 func (r *rescuer) intact(all records) (*content, error) {
-	c := &content{storages: map[uint64]*format.StorageRecord{}, names: map[uint64]string{}}
+	c := &content{storages: map[uint64]*format.StorageRecord{}, names: map[uint64]string{}, root: r.rebuiltRoot(), grids: map[uint64]*rescuedGrid{}}
+	if r.pages != nil {
+		r.inside = r.extents(r.runs)
+	}
 	lost := map[string]error{}
 	names := slices.Sorted(maps.Keys(all.tensors))
 	lose := func(key string, err error) {
@@ -510,10 +524,6 @@ func (r *rescuer) intact(all records) (*content, error) {
 				continue
 			}
 			s = *st
-			if s.Kind != format.StorageRaw {
-				lose(key, &Error{Kind: ErrUnsupported, Offset: s.At, Field: "storage kind", Got: StorageKind(s.Kind).String(), Want: "raw"})
-				continue
-			}
 		}
 		if n := rec.Shape.Clone(); rec.Storage == 0 {
 			if k, err := n.NumElements(); err != nil || k != 0 {
@@ -524,6 +534,12 @@ func (r *rescuer) intact(all records) (*content, error) {
 		if err := tensor.CheckView(rec.DType, rec.Shape, rec.Strides, rec.Offset, s.Size); err != nil {
 			lose(key, err)
 			continue
+		}
+		if s.Kind == format.StorageGrid {
+			if err := format.CheckGridView(rec, &s); err != nil {
+				lose(key, err)
+				continue
+			}
 		}
 		if rec.Storage != 0 {
 			on[rec.Storage] = append(on[rec.Storage], key)
@@ -537,7 +553,16 @@ func (r *rescuer) intact(all records) (*content, error) {
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
 		}
-		err := r.payload(all.storages[id])
+		var err error
+		if s := all.storages[id]; s.Kind == format.StorageGrid {
+			var g *rescuedGrid
+			if g, err = r.grid(s, on[id][0]); err == nil {
+				c.grids[id] = g
+				r.rep.DamagedChunks += g.damaged
+			}
+		} else {
+			err = r.payload(s)
+		}
 		if err != nil {
 			for _, key := range on[id] {
 				lose(key, err)
@@ -609,7 +634,9 @@ func (r *rescuer) write(dst string, c *content) (err error) {
 	}
 	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	w.number = number
-	if err := newReplica(w, r.f).add(r.ctx, c); err != nil {
+	copies := newReplica(w, r.f)
+	copies.bad = func(*format.StorageRecord, string, int64, error) {} // told before
+	if err := copies.add(r.ctx, c); err != nil {
 		return err
 	}
 	return w.Commit(r.ctx)

@@ -282,3 +282,43 @@ func (u *updater) leaf(b []byte, first int64, ref Ref, ok bool, changes []ChunkC
 	}
 	return there, nil
 }
+
+// RebuildChunks makes the directory of rec from pages of level 0 that were
+// found by themselves, ascending by their first entry, of equal ones the best
+// first. It sets the Ref of rec, or fails if a page is not there.
+func RebuildChunks(rec *StorageRecord, leaves []FoundPage, put PutPage) error {
+	entries := rec.Chunks()
+	depth := chunkDepth(entries)
+	var refs []Ref
+	for first := int64(0); first < entries; first += ChunksPerPage {
+		want := pageLength(0, pageCount(0, first, entries))
+		found := false
+		for ; len(leaves) > 0 && leaves[0].First <= first; leaves = leaves[1:] {
+			if p := leaves[0]; !found && p.First == first && int(p.Ref.Length) == want {
+				refs, found = append(refs, p.Ref), true
+			}
+		}
+		if !found {
+			return fail(tensor.ErrCorrupt, RuleRefAbsent, rec.At, fmt.Sprintf("chunk page from chunk %d", first), "none that was found", "one")
+		}
+	}
+	for level := 1; level <= depth; level++ {
+		var up []Ref
+		for i := 0; i < len(refs); i += PagesPerPage {
+			n := min(PagesPerPage, len(refs)-i)
+			b := make([]byte, pageLength(level, n))
+			for k, ref := range refs[i : i+n] {
+				ref.put(b[ChunkPageSize+k*DirEntrySize:])
+			}
+			sealPage(b, rec.ID, level, int64(len(up))*pageSpan(level))
+			at, err := put(b)
+			if err != nil {
+				return err
+			}
+			up = append(up, Ref{uint64(at), uint32(len(b)), Checksum(b)})
+		}
+		refs = up
+	}
+	rec.Ref = refs[0]
+	return nil
+}

@@ -14,6 +14,7 @@ import (
 type Structures struct {
 	Roots []Root // where trailers stand, sound and valid
 	Runs  []FoundRun
+	Pages []FoundPage // of chunks, with right checksums of their own
 }
 
 // FoundRun is a run whose head was found.
@@ -34,7 +35,7 @@ const scanWindow = 1 << 20
 func ScanStructures(src Source, size int64, tick func(at int64) error) (*Structures, error) {
 	s := &Structures{}
 	wrong := size + MaxRunHead // bytes of false heads that may yet be read
-	window := make([]byte, min(size, scanWindow+RootSize))
+	window := make([]byte, min(size, scanWindow+MaxChunkPage))
 	for at := int64(DataStart); at < size; at += scanWindow {
 		if err := tick(at); err != nil {
 			return nil, err
@@ -45,6 +46,9 @@ func ScanStructures(src Source, size int64, tick func(at int64) error) (*Structu
 		}
 		for i := int64(0); i < min(scanWindow, int64(len(b))); i += Align {
 			p := b[i:]
+			if page, ok := sniffPage(p, at+i); ok {
+				s.Pages = append(s.Pages, page)
+			}
 			if len(p) < runHeadSize || [4]byte(p) != runMagicBytes {
 				continue
 			}
@@ -56,7 +60,7 @@ func ScanStructures(src Source, size int64, tick func(at int64) error) (*Structu
 				s.Runs = append(s.Runs, *r)
 			}
 		}
-		for i := int64(PageSize - RootSize); i+RootSize <= int64(len(b)); i += PageSize {
+		for i := int64(PageSize - RootSize); i < scanWindow && i+RootSize <= int64(len(b)); i += PageSize {
 			if p := b[i : i+RootSize]; [4]byte(p) == rootMagicBytes {
 				if r, err := ParseTrailer(p, at+i, UUID(p[rootUUID:rootGeneration])); err == nil {
 					s.Roots = append(s.Roots, r)
