@@ -38,7 +38,8 @@ func F16ToF32(dst []float32, src []uint16) {
 	head, stream := lead32(dst)
 	f16ToF32Go(dst[:head], src)
 	for i := head; i < len(src); {
-		// The fast loop stops before a NaN, which hardware would make quiet.
+		// The fast loop stops before a signaling NaN, which hardware would
+		// make quiet.
 		i += f16ToF32Fast(dst[i:], src[i:], stream)
 		n := min(i+lanes, len(src))
 		f16ToF32Go(dst[i:n], src[i:n])
@@ -60,7 +61,8 @@ func F8ToF32(dst []float32, src []uint8, values *[256]float32) {
 func F32ToF16(dst []uint16, src []float32) {
 	need(len(dst) == len(src), badLength)
 	for i := 0; i < len(src); {
-		// The fast loop stops before a NaN, which hardware would make quiet.
+		// The fast loop stops before a signaling NaN, which hardware would
+		// make quiet.
 		i += f32ToF16Fast(dst[i:], src[i:])
 		n := min(i+lanes, len(src))
 		f32ToF16Go(dst[i:n], src[i:n])

@@ -85,19 +85,21 @@ TEXT ·bf16ToF32AVX2(SB), NOSPLIT, $0-25
 	MOVQ n+16(FP), CX
 	TOF32(LOADBF16, bf16, bf16s)
 
-// 0x7c00, all exponent bits of a binary16, and what lies below its sign
-DATA inf16<>+0(SB)/8, $0x7c007fff7c007fff
-GLOBL inf16<>(SB), RODATA|NOPTR, $8
+// what lies below the sign of a binary16, what moves the signaling NaNs, 0x7c01
+// to 0x7dff, to the least numbers of 16 bits, and what lies above them there
+DATA signal16<>+0(SB)/8, $0x000081ff03ff7fff
+GLOBL signal16<>(SB), RODATA|NOPTR, $8
 
-// NaN is looked for among the integers: above infinity, the sign cut off.
 #define LOADF16(out) \
 	VMOVDQU (SI)(AX*2), Y4 \
 	VMOVDQU 32(SI)(AX*2), Y5 \
-	VPAND Y14, Y4, Y6 \
-	VPAND Y14, Y5, Y7 \
-	VPCMPGTW Y15, Y6, Y6 \
-	VPCMPGTW Y15, Y7, Y7 \
-	VPOR Y6, Y7, Y7 \
+	VPAND  Y13, Y4, Y6 \
+	VPAND  Y13, Y5, Y7 \
+	VPADDW Y14, Y6, Y6 \
+	VPADDW Y14, Y7, Y7 \
+	VPCMPGTW Y6, Y15, Y6 \
+	VPCMPGTW Y7, Y15, Y7 \
+	VPOR   Y6, Y7, Y7 \
 	VPTEST Y7, Y7 \
 	JNE out \
 	VCVTPH2PS (SI)(AX*2), Y0 \
@@ -106,13 +108,15 @@ GLOBL inf16<>(SB), RODATA|NOPTR, $8
 	VCVTPH2PS 48(SI)(AX*2), Y3
 
 // func f16ToF32AVX2(dst *float32, src *uint16, n int, stream bool) (done int)
-// done is n, or less where a NaN is among the 32 elements from done on.
+// done is n, or less where a signaling NaN, which the instruction would make
+// quiet, is among the 32 elements from done on.
 TEXT ·f16ToF32AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-	VPBROADCASTW inf16<>+0(SB), Y14
-	VPBROADCASTW inf16<>+2(SB), Y15
+	VPBROADCASTW signal16<>+0(SB), Y13
+	VPBROADCASTW signal16<>+2(SB), Y14
+	VPBROADCASTW signal16<>+4(SB), Y15
 	XORQ AX, AX
 	CMPB stream+24(FP), $0
 	JNE  f16s
@@ -145,7 +149,7 @@ f16sout:
 	RET
 
 // func f32ToF16AVX2(dst *uint16, src *float32, n int) (done int)
-// done is n, or less where a NaN is among the 32 elements from done on.
+// done is n, or less where a signaling NaN is among the 32 elements from done on.
 TEXT ·f32ToF16AVX2(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
@@ -160,7 +164,8 @@ tof16:
 	VCMPPS $3, Y3, Y2, Y5
 	VORPS  Y4, Y5, Y5
 	VPTEST Y5, Y5
-	JNE    tof16out
+	JNE    tof16nan
+tof16store:
 	VCVTPS2PH $0, Y0, (DI)(AX*2)
 	VCVTPS2PH $0, Y1, 16(DI)(AX*2)
 	VCVTPS2PH $0, Y2, 32(DI)(AX*2)
@@ -168,6 +173,29 @@ tof16:
 	ADDQ $32, AX
 	CMPQ AX, CX
 	JB   tof16
+	JMP  tof16out
+
+	// The top bit of a payload says quiet: moved to the sign and inverted it
+	// leaves the signaling ones.
+tof16nan:
+	VCMPPS $3, Y0, Y0, Y4
+	VCMPPS $3, Y1, Y1, Y5
+	VCMPPS $3, Y2, Y2, Y6
+	VCMPPS $3, Y3, Y3, Y7
+	VPSLLD $9, Y0, Y8
+	VPSLLD $9, Y1, Y9
+	VPSLLD $9, Y2, Y10
+	VPSLLD $9, Y3, Y11
+	VPANDN Y4, Y8, Y4
+	VPANDN Y5, Y9, Y5
+	VPANDN Y6, Y10, Y6
+	VPANDN Y7, Y11, Y7
+	VPOR Y4, Y5, Y5
+	VPOR Y6, Y7, Y7
+	VPOR Y5, Y7, Y7
+	VMOVMSKPS Y7, DX
+	TESTL DX, DX
+	JEQ  tof16store
 tof16out:
 	MOVQ AX, done+24(FP)
 	VZEROUPPER
