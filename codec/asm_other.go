@@ -2,6 +2,9 @@
 
 package codec
 
+// useAsm is true in no build of this kind.
+var useAsm = false
+
 func (d *huffDecoder) turns(dst, b []byte, turns int) { d.turnsGo(dst, b, turns) }
 
 func (e *huffEncoder) pair(_, _ []byte, _ int) {}

@@ -15,6 +15,8 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
+func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 1)) }
+
 func mustParse(t testing.TB, line string) *Pipeline {
 	t.Helper()
 	p, err := Parse(line)

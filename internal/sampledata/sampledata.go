@@ -71,7 +71,7 @@ var sets = []Set{
 	{"i16audio", tensor.I16, "five partials that wander, noise of deviation 30", true, nil, audio},
 	{"i64index", tensor.I64, "ascending, gaps of mean 37", true, nil, indices},
 	{"f32field", tensor.F32, "721 x 1440 temperatures: waves and 0.02 K of noise", true, []int64{721, 1440}, field},
-	{"f32sparse", tensor.F32, "zeros, and one normal number in 200", true, nil, sparse},
+	{"f32sparse", tensor.F32, "zeros, and one normal number in 200, in runs of three or so", true, nil, sparse},
 	{"boolmask", tensor.Bool, "512 x 512 masks of blobs", false, []int64{512, 512}, masks},
 	{"u8noise", tensor.U8, "random bytes", false, nil, noise},
 	{"f32constant", tensor.F32, "one number, and another one in 5000", false, nil, nearly},
@@ -200,8 +200,9 @@ func field(b []byte, shape []int64, r *rand.Rand) {
 }
 
 func sparse(b []byte, _ []int64, r *rand.Rand) {
+	run := false
 	for ; len(b) >= 4; b = b[4:] {
-		if r.IntN(200) == 0 {
+		if run = run && r.IntN(3) > 0 || r.IntN(600) == 0; run {
 			le.PutUint32(b, math.Float32bits(float32(r.NormFloat64())))
 		}
 	}
