@@ -50,6 +50,8 @@ func F16ToF32(dst []float32, src []uint16) {
 // F8ToF32 looks each byte up in the values of an 8-bit type.
 func F8ToF32(dst []float32, src []uint8, values *[256]float32) {
 	need(len(dst) == len(src), badLength)
+	i := f8ToF32Fast(dst, src, values)
+	dst, src = dst[i:], src[i:]
 	for i, c := range src[:len(dst)] {
 		dst[i] = values[c]
 	}

@@ -338,3 +338,64 @@ toi16:
 	JB   toi16
 	VZEROUPPER
 	RET
+
+// dword 4l+j comes from 4j+l, so that unpacking within 16 bytes yields the
+// elements in their order
+DATA spread<>+0(SB)/8, $0x0000000400000000
+DATA spread<>+8(SB)/8, $0x0000000c00000008
+DATA spread<>+16(SB)/8, $0x0000000500000001
+DATA spread<>+24(SB)/8, $0x0000000d00000009
+DATA spread<>+32(SB)/8, $0x0000000600000002
+DATA spread<>+40(SB)/8, $0x0000000e0000000a
+DATA spread<>+48(SB)/8, $0x0000000700000003
+DATA spread<>+56(SB)/8, $0x0000000f0000000b
+GLOBL spread<>(SB), RODATA|NOPTR, $64
+
+// func f8ToF32VBMI(dst *float32, src *uint8, n int, upper, lower *[256]byte)
+// n is a multiple of 64. The tables have the upper two bytes of each value; its
+// lower two are zero. Of a table of 256 bytes each half is looked up by itself,
+// and the top bit of the code says which one counts.
+TEXT ·f8ToF32VBMI(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ n+16(FP), CX
+	MOVQ upper+24(FP), R8
+	MOVQ lower+32(FP), R9
+	VMOVDQU64 (R8), Z16
+	VMOVDQU64 64(R8), Z17
+	VMOVDQU64 128(R8), Z18
+	VMOVDQU64 192(R8), Z19
+	VMOVDQU64 (R9), Z20
+	VMOVDQU64 64(R9), Z21
+	VMOVDQU64 128(R9), Z22
+	VMOVDQU64 192(R9), Z23
+	VMOVDQU64 spread<>(SB), Z24
+	VPXORQ Z25, Z25, Z25
+f8:
+	VPERMD (SI), Z24, Z0
+	VPMOVB2M Z0, K1
+	VMOVDQA64 Z0, Z1
+	VMOVDQA64 Z0, Z2
+	VMOVDQA64 Z0, Z3
+	VPERMI2B Z17, Z16, Z0
+	VPERMI2B Z19, Z18, Z1
+	VPERMI2B Z21, Z20, Z2
+	VPERMI2B Z23, Z22, Z3
+	VPBLENDMB Z1, Z0, K1, Z0
+	VPBLENDMB Z3, Z2, K1, Z2
+	VPUNPCKLBW Z0, Z2, Z4
+	VPUNPCKHBW Z0, Z2, Z5
+	VPUNPCKLWD Z4, Z25, Z0
+	VPUNPCKHWD Z4, Z25, Z1
+	VPUNPCKLWD Z5, Z25, Z2
+	VPUNPCKHWD Z5, Z25, Z3
+	VMOVDQU64 Z0, (DI)
+	VMOVDQU64 Z1, 64(DI)
+	VMOVDQU64 Z2, 128(DI)
+	VMOVDQU64 Z3, 192(DI)
+	ADDQ $64, SI
+	ADDQ $256, DI
+	SUBQ $64, CX
+	JNE  f8
+	VZEROUPPER
+	RET
