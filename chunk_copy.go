@@ -8,6 +8,7 @@ import (
 	"iter"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // gridTables is the number of bytes of the chunk pages of a grid.
@@ -182,7 +183,24 @@ func (w *Writer) recode(ctx context.Context, rec format.TensorRecord, t *Tensor,
 	}
 	p := newPump(func(out io.Writer) error { return t.writeRegion(ctx, out, r) })
 	defer p.close()
-	return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, p.r) })
+	own, in, err := o.chosenStream(t.dtype, t.shape, p.r)
+	switch {
+	case err != nil:
+		return w.failed(err, "payload")
+	case own == nil && t.NumElements() == 0:
+		return w.addEmpty(rec)
+	case own == nil:
+		id, err := w.storage(ctx, t.ByteSize(), readerSource{in})
+		if err == nil {
+			rec.Storage = id.id
+			rec.Strides, err = tensor.Contiguous(t.dtype, t.shape)
+		}
+		if err != nil {
+			return err
+		}
+		return w.add(rec)
+	}
+	return w.addGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, in) })
 }
 
 // grid is a grid of a generation of f, which may be an older one or one that was

@@ -207,10 +207,17 @@ func (w *Writer) rewrite(ctx context.Context, g *grown, rows tensor.View, total 
 		return rows.WriteCOrder(out, tensor.LittleEndian)
 	})
 	defer p.close()
+	own, r, err := to.chosenStream(rec.DType, total, p.r)
+	if err != nil {
+		return GrowResult{}, w.failed(err, "payload")
+	}
+	if own == nil { // rows come in chunks, smaller or not
+		own = &TensorOptions{Codec: "raw", Chunk: to.Chunk, Fill: to.Fill}
+	}
 	chunks := 0
-	err := w.addGrid(ctx, rec, to, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] {
+	err = w.addGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] {
 		chunks = int(s.Chunks())
-		return readerJobs(s, p.r)
+		return readerJobs(s, r)
 	})
 	return GrowResult{Rewritten: t.NumElements() > 0, Chunks: chunks, Bytes: w.out.off - before}, err
 }

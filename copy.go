@@ -15,7 +15,7 @@ type Item struct {
 	Name   string // "": the tensor's own
 	Attrs  Attrs  // nil: the tensor's own
 	// Chunks, if not nil, says how the copy is stored, by its Chunk, Codec and
-	// Fill alone: elements are decoded and encoded anew. Codec "none" gives plain
+	// Fill alone: elements are decoded and encoded anew, also if that gives plain
 	// bytes. Default: nil, the bytes as they are stored.
 	Chunks *TensorOptions
 }
@@ -33,7 +33,8 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 	}
 	plans := map[copyKey]*plan{}
 	key := func(t *Tensor) copyKey { return copyKey{t.f, t.st.ID} }
-	for _, it := range items {
+	chunks := make([]*TensorOptions, len(items)) // of what is encoded anew
+	for i, it := range items {
 		t := it.Tensor
 		if t.kind != format.KindDense {
 			return &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "storage", Got: t.st.Kind.String(), Want: "a dense tensor"}
@@ -43,7 +44,13 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 			p = &plan{share: true}
 			plans[key(t)] = p
 		}
-		if it.Chunks != nil {
+		if chunks[i] = it.Chunks; t.st.Kind != StorageEncoded { // of a stream recode looks at the beginning
+			var err error
+			if chunks[i], err = it.Chunks.chosen(t.dtype, t.shape, t.sampler(ctx)); err != nil {
+				return located(err, t.f.Path(), t.name)
+			}
+		}
+		if chunks[i] != nil {
 			continue
 		}
 		p.share = p.share && t.fitsAsIs()
@@ -57,7 +64,13 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		}
 		p.reached += min(c.size, t.st.Size) // at most 2^63-1 each; a wrapped sum only splits
 	}
-	for _, it := range items {
+	// Names of one and the same view share what is made of it.
+	type view struct {
+		copyKey
+		what string
+	}
+	made := map[view]format.TensorRecord{}
+	for i, it := range items {
 		t := it.Tensor
 		name := it.Name
 		if name == "" {
@@ -75,22 +88,31 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 			return err
 		}
 		p := plans[key(t)]
+		same := view{key(t), ""}
+		if it.Chunks != nil {
+			same.what = fmt.Sprint(t.offset, t.dtype, t.shape, t.strides, t.order, *it.Chunks)
+		}
+		twin, again := made[same]
 		switch {
-		case it.Chunks != nil && len(t.shape) > 0 && it.Chunks.Codec != "none":
-			err = w.recode(ctx, rec, t, it.Chunks)
-		case it.Chunks != nil && t.NumElements() > 0:
-			err = w.copyOne(ctx, rec, t)
-		case t.st.Kind == StorageGrid:
-			err = w.share(ctx, rec, t, key(t))
+		case again:
+			rec.Storage, rec.Offset, rec.Strides = twin.Storage, twin.Offset, twin.Strides.Clone()
+			err = w.add(rec)
 		case t.NumElements() == 0:
 			err = w.addEmpty(rec)
-		case p.share && p.reached >= t.st.Size/2:
+		case chunks[i] != nil:
+			err = w.recode(ctx, rec, t, chunks[i])
+		case t.st.Kind == StorageGrid && it.Chunks == nil:
+			err = w.share(ctx, rec, t, key(t))
+		case p.share && p.reached >= t.st.Size/2 && t.st.Kind != StorageGrid:
 			err = w.share(ctx, rec, t, key(t))
 		default:
 			err = w.copyOne(ctx, rec, t)
 		}
 		if err != nil {
 			return located(err, t.f.Path(), t.name)
+		}
+		if same.what != "" {
+			made[same] = w.tensors[len(w.tensors)-1]
 		}
 	}
 	return nil

@@ -1,0 +1,133 @@
+package tensorfile_test
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/sampledata"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// written is a file in memory.
+func written(t *testing.T, fn func(w *tensorfile.Writer) error) *tensorfile.File {
+	t.Helper()
+	var b bytes.Buffer
+	w := must(tensorfile.NewWriter(&b, &tensorfile.CreateOptions{Deterministic: true}))(t)
+	ok(t, fn(w))
+	ok(t, w.Commit(context.Background()))
+	f := must(tensorfile.OpenReaderAt(bytes.NewReader(b.Bytes()), int64(b.Len()), nil))(t)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// sameBytes reads a tensor and compares.
+func sameBytes(t *testing.T, x *tensorfile.Tensor, want []byte) {
+	t.Helper()
+	v := must(x.Read(context.Background()))(t)
+	if !bytes.Equal(must(v.Bytes())(t), want) {
+		t.Errorf("%s: other bytes", x.Name())
+	}
+}
+
+// Codecs that are looked for give the same elements back, by every way into a
+// file, and leave alone what does not become smaller.
+func TestChosenCodecs(t *testing.T) {
+	ctx := context.Background()
+	size := 256 << 10
+	if testing.Short() {
+		size = 64 << 10
+	}
+	smaller, plain := 0, 0
+	for _, s := range sampledata.Sets() {
+		shape, data := s.Make(3, size)
+		v := must(tensor.NewView(data, s.DType, shape, nil, 0, tensor.LittleEndian))(t)
+		for _, codec := range []string{"fast", "auto", "best", tensorfile.PlainCodec} {
+			o := &tensorfile.TensorOptions{Codec: codec}
+			f := written(t, func(w *tensorfile.Writer) error {
+				if err := w.Add(ctx, "view", v, o); err != nil {
+					return err
+				}
+				return w.AddReader(ctx, "stream", s.DType, shape, bytes.NewReader(data), o)
+			})
+			g := written(t, func(w *tensorfile.Writer) error {
+				src := must(f.Tensor("view"))(t)
+				return w.Copy(ctx, tensorfile.Item{Tensor: src, Name: "one", Chunks: o}, tensorfile.Item{Tensor: src, Name: "two", Chunks: o},
+					tensorfile.Item{Tensor: must(f.Tensor("stream"))(t), Name: "plain", Chunks: &tensorfile.TensorOptions{Codec: tensorfile.PlainCodec}})
+			})
+			one, two := must(g.Tensor("one"))(t), must(g.Tensor("two"))(t)
+			if one.Storage().ID != two.Storage().ID {
+				t.Errorf("%s, %s: a second name is a second copy", s.Name, codec)
+			}
+			if k := must(g.Tensor("plain"))(t).Storage().Kind; k != tensorfile.StorageRaw {
+				t.Errorf("%s: codec none gives %v", s.Name, k)
+			}
+			for _, x := range []*tensorfile.Tensor{must(f.Tensor("view"))(t), must(f.Tensor("stream"))(t), one, two, must(g.Tensor("plain"))(t)} {
+				sameBytes(t, x, data)
+			}
+			st := must(f.Tensor("view"))(t).Storage()
+			switch noise := strings.Contains(s.Name, "noise"); {
+			case codec == tensorfile.PlainCodec || noise:
+				plain++
+				if st.Kind != tensorfile.StorageRaw || st.Stored != int64(len(data)) {
+					t.Errorf("%s, %s: %v of %d bytes", s.Name, codec, st.Kind, st.Stored)
+				}
+			default:
+				smaller++
+				if codec != "fast" && st.Stored >= int64(len(data)) {
+					t.Errorf("%s, %s: %d bytes of %d", s.Name, codec, st.Stored, len(data))
+				}
+			}
+		}
+	}
+	t.Logf("%d times smaller, %d times plain", smaller, plain)
+	if smaller < 24 || plain < 10 {
+		t.Error("too few")
+	}
+}
+
+// Odd shapes, too, and a stream that ends too soon.
+func TestChosenShapes(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		d     tensor.DType
+		shape tensor.Shape
+	}{
+		{tensor.I32, tensor.Shape{}}, {tensor.I32, tensor.Shape{1}}, {tensor.I32, tensor.Shape{0, 5}}, {tensor.I32, tensor.Shape{1, 700_000}},
+		{tensor.U8, tensor.Shape{3, 5_000_000}}, {tensor.U4, tensor.Shape{7, 333}}, {tensor.U4, tensor.Shape{9_000_001}}, {tensor.Text(5), tensor.Shape{1000}},
+		{tensor.Bool1, tensor.Shape{100, 70}}, {tensor.F64, tensor.Shape{2, 3, 2, 5, 7}}, {tensor.Opaque(24), tensor.Shape{40, 3}},
+	} {
+		if testing.Short() && c.shape.String() == "(9000001,)" {
+			continue
+		}
+		n := must(tensor.ByteSize(c.d, c.shape))(t)
+		data := make([]byte, n)
+		for i := range data {
+			data[i] = byte(i/97) & 0x11 // no bits behind the end of a row
+		}
+		v := must(tensor.NewView(data, c.d, c.shape, nil, 0, tensor.LittleEndian))(t)
+		want := must(must(v.Clone())(t).Bytes())(t)
+		o := &tensorfile.TensorOptions{Codec: "auto"}
+		f := written(t, func(w *tensorfile.Writer) error {
+			if err := w.Add(ctx, "view", v, o); err != nil {
+				return err
+			}
+			return w.AddReader(ctx, "stream", c.d, c.shape, bytes.NewReader(data), o)
+		})
+		for x, err := range f.Tensors() {
+			ok(t, err)
+			sameBytes(t, x, want)
+		}
+		if r := must(f.Verify(ctx, nil))(t); !r.OK() {
+			t.Errorf("%v %v: %v", c.d, c.shape, r.Findings)
+		}
+		if n > 100 {
+			w := must(tensorfile.NewWriter(&bytes.Buffer{}, nil))(t)
+			if err := w.AddReader(ctx, "short", c.d, c.shape, bytes.NewReader(data[:n-1]), o); err == nil {
+				t.Errorf("%v %v: a stream that is too short was taken", c.d, c.shape)
+			}
+		}
+	}
+}
