@@ -1,11 +1,12 @@
 # make tour     convert NumPy's files, look at them, check them, bring them back
 # make test     everything that CI runs
+# make crash    the long form of the crash proof: hours, seeds that are printed
 # make quick    the Go tests alone, short
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build tour test quick lint interop goldens bench clean
+.PHONY: all build tour test crash quick lint interop goldens bench clean
 
 all: build
 
@@ -17,6 +18,13 @@ tour: build
 
 test:
 	./.ci/steps
+
+# TENSORFILE_CRASH_SEED repeats a run.
+crash:
+	TENSORFILE_CRASH_SEED=$${TENSORFILE_CRASH_SEED:-random} TENSORFILE_CRASH=20000000 TENSORFILE_LYING=5000000 \
+		$(GO) test -count=1 -timeout 12h -run '^(TestCrashes|TestLyingDisk|TestRaces)$$' -v .
+	$(GO) test -count=1 -tags mutants -timeout 1h -run '^(TestMutants|TestCrashes|TestLyingDisk|TestRaces)$$' -v .
+	TENSORFILE_KILLS=100000 $(GO) test -count=1 -timeout 12h -run '^TestKill' -v .
 
 quick:
 	$(GO) test -short ./...

@@ -1,8 +1,6 @@
 package tensorfile
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +14,7 @@ import (
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/internal/mutant"
 )
 
 // AppendOptions says how to edit a file. The zero value, and nil, are the
@@ -52,6 +51,7 @@ type base struct {
 	slot  int            // that holds the newest record
 	dirty bool           // bytes of the file past the committed length are ours
 	ready bool           // both slots are sound and nothing lies past the committed length
+	lost  bool           // another writer has committed: what lies past our length is its own
 	mend  [2]bool        // slots that were written and may not be durable
 	swept bool           // leftovers beside the file were looked for
 	refs  map[uint64]int // names on a storage, once something was taken off one
@@ -154,7 +154,7 @@ func lockFile(fsy fsys.FS, path string, wait time.Duration, unlocked bool) (fsys
 		}
 		if err == nil {
 			var same bool
-			if same, err = sameFile(fsy, f, target); err == nil && same {
+			if same, err = sameFile(fsy, f, target); err == nil && same || mutant.On("inode") {
 				return f, nil
 			}
 		}
@@ -183,7 +183,7 @@ func (w *Writer) stillThere() error {
 	now, err := w.append.fs.Stat(b.path)
 	got := "no file"
 	switch {
-	case err == nil && w.append.fs.SameFile(have, now):
+	case err == nil && w.append.fs.SameFile(have, now), mutant.On("inode"):
 		return nil
 	case err == nil:
 		got = "another file" + fsys.Inode(now)
@@ -288,7 +288,7 @@ func (w *Writer) rebase(c format.Choice) error {
 	b.root, b.bytes, b.cat, b.slot, b.refs = c.Root, c.Bytes, cat, int(c.Place), nil
 	if c.Place == format.InTrailer {
 		b.slot = 0 // prepare writes the record to a slot that is not sound
-		if c.Slots[0] == nil {
+		if c.Slots[0] == nil && !mutant.On("slot of a trailer") {
 			b.slot = 1
 		}
 	}
@@ -306,7 +306,11 @@ func (w *Writer) rebase(c format.Choice) error {
 
 // reset forgets what was not committed.
 func (w *Writer) reset() {
-	out := newStream(&offsetWriter{w.base.file, w.base.root.Length}, w.base.root.Length)
+	begin := w.base.root.Length
+	if mutant.On("bytes below L again") {
+		begin -= format.PageSize
+	}
+	out := newStream(&offsetWriter{w: w, off: begin}, begin)
 	if w.out != nil {
 		out.buf = w.out.buf[:0] // fresh memory costs more than the copy into it
 	}
@@ -320,23 +324,31 @@ func (w *Writer) reset() {
 	w.revertTo = nil
 }
 
-// offsetWriter writes a stream at its place in a file.
+// offsetWriter writes a stream behind the committed length. Before the first
+// byte it looks whether that is still free.
 type offsetWriter struct {
-	f   fsys.File
-	off int64
+	w     *Writer
+	off   int64
+	begun bool
 }
 
 func (o *offsetWriter) Write(p []byte) (int, error) {
-	n, err := o.f.WriteAt(p, o.off)
+	if !o.begun {
+		if err := o.w.alone(); err != nil {
+			return 0, err
+		}
+		o.begun = true
+	}
+	n, err := o.w.base.file.WriteAt(p, o.off)
 	err = atomicfile.FailWrite(err, "", o.off, n, len(p))
 	if n >= headSize {
-		fsys.WriteBehind(o.f, o.off, int64(n))
+		fsys.WriteBehind(o.w.base.file, o.off, int64(n))
 	}
 	o.off += int64(n)
 	return n, err
 }
 
-// begin makes the file ready for bytes past its committed length (spec,
+// prepare makes the file ready for bytes past its committed length (spec,
 // "Appending", steps 4 and 5): both slots sound, nothing behind the end.
 func (w *Writer) prepare() error {
 	b := w.base
@@ -344,12 +356,14 @@ func (w *Writer) prepare() error {
 		return nil
 	}
 	if !b.swept {
-		b.swept = true
 		atomicfile.Sweep(w.append.fs, b.path) // what a repack that was killed left
 		// Whoever made the file may have been killed before its name was durable.
-		if err := w.append.fs.SyncDir(filepath.Dir(b.path)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if mutant.On("sync of the directory before an append") {
+			// left out
+		} else if err := w.append.fs.SyncDir(filepath.Dir(b.path)); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return w.failed(err, "sync of the directory")
 		}
+		b.swept = true
 	}
 	if b.ready {
 		return nil
@@ -361,7 +375,7 @@ func (w *Writer) prepare() error {
 		return located(err, w.path, "")
 	}
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
-		if c.Slots[i] == nil && err == nil && !b.mend[i] {
+		if c.Slots[i] == nil && err == nil && (!b.mend[i] || mutant.On("slot half mended")) || mutant.On("slots not sound") {
 			continue
 		}
 		b.mend[i] = true
@@ -380,13 +394,31 @@ func (w *Writer) prepare() error {
 	return nil
 }
 
+// alone reports an error if another writer has committed since, which only a
+// file system without locks allows. What is written next would harm that.
+func (w *Writer) alone() error {
+	b := w.base
+	c, err := w.choose(b.root.Length)
+	switch {
+	case err == nil && c.Bytes == b.bytes || mutant.On("slots read again"):
+		return nil
+	case err == nil || errors.Is(err, ErrTruncated) || errors.Is(err, ErrCorrupt):
+		b.lost = true
+		return &Error{Kind: ErrChanged, Offset: format.SlotA, Field: "root slots", Got: "the record of another writer", Want: fmt.Sprintf("generation %d, from which this edit started", b.root.Generation)}
+	}
+	return err
+}
+
 // syncSlot is the barrier after a slot was written. After one that failed the
 // system shows the page that it may have lost, and would not write it again:
 // the next writer would take it for durable. So it is given the page once more,
 // for that writer's barrier.
 func (w *Writer) syncSlot(page []byte, at int64) error {
+	if mutant.On("barriers of slots") || mutant.On("both barriers") || mutant.On("acknowledged early") {
+		return nil
+	}
 	err := w.base.file.Datasync()
-	if err != nil {
+	if err != nil && !mutant.On("slot lost by a sync") {
 		w.base.file.WriteAt(page, at) // its error changes nothing
 	}
 	return err
@@ -400,8 +432,11 @@ func (w *Writer) dropTail() error {
 	if err != nil {
 		return err
 	}
-	if fi.Size() <= b.root.Length {
+	if fi.Size() <= b.root.Length || mutant.On("leftover stays") {
 		return nil
+	}
+	if mutant.On("cut below L") {
+		return b.file.Truncate(b.root.Length - format.PageSize)
 	}
 	if b.file.Truncate(b.root.Length) == nil {
 		return nil
@@ -415,7 +450,7 @@ func (w *Writer) dropTail() error {
 func (w *Writer) rollback() error {
 	b := w.base
 	b.refs = nil
-	if b.dirty {
+	if b.dirty && !b.lost && !mutant.On("nothing taken back") {
 		b.dirty = false
 		if err := b.file.Truncate(b.root.Length); err != nil {
 			return err
@@ -706,20 +741,27 @@ func (w *Writer) commitEdit() error {
 	if err != nil {
 		return err
 	}
-	if err := b.file.Datasync(); err != nil {
+	if mutant.On("barrier of the data") || mutant.On("both barriers") {
+		// left out
+	} else if err := b.file.Datasync(); err != nil {
 		return w.poison(err, "sync of the data (the commit failed)")
 	}
-	c, err := w.choose(b.root.Length)
-	if err != nil || !bytes.Equal(c.Bytes[:], b.bytes[:]) {
-		return w.poison(cmp.Or(err, error(&Error{Kind: ErrChanged, Offset: format.SlotA, Field: "root slots", Got: "the record of another writer", Want: fmt.Sprintf("generation %d, from which this edit started", b.root.Generation)})), "root slots")
+	if err := w.alone(); err != nil {
+		return w.poison(err, "root slots")
 	}
 	if err := w.stillThere(); err != nil {
 		return w.failed(err, "path")
 	}
 	older1 := 1 - b.slot
+	if mutant.On("wrong slot") {
+		older1 = b.slot
+	}
 	page := make([]byte, format.PageSize)
 	copy(page, rec)
 	at := [2]int64{format.SlotA, format.SlotB}[older1]
+	if mutant.On("both slots at once") {
+		b.file.WriteAt(page, format.SlotA+format.SlotB-at)
+	}
 	n, err := b.file.WriteAt(page, at)
 	if err != nil {
 		err = atomicfile.FailWrite(err, w.path, at, n, len(page))
@@ -728,10 +770,17 @@ func (w *Writer) commitEdit() error {
 	}
 	if err != nil {
 		w.err = fmt.Errorf("%w: %w", ErrCommitUnknown, err)
+		if mutant.On("no poison") {
+			err, w.err = w.err, nil
+			return err
+		}
 		return w.err
 	}
+	if mutant.On("slot stays in a session") {
+		older1 = b.slot
+	}
 	b.dirty = false
-	c = format.Choice{Root: root, Place: format.Place(older1)}
+	c := format.Choice{Root: root, Place: format.Place(older1)}
 	copy(c.Bytes[:], rec)
 	refs := b.refs
 	w.poison(w.rebase(c), "catalog after the commit") // which is done all the same

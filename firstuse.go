@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tensorfile/tensorfile/internal/mutant"
 	"github.com/tensorfile/tensorfile/mmap"
 )
 
@@ -103,7 +104,7 @@ func (f *File) verifyBlock(l mmap.Lease, t *Tensor, sum uint32, i int64) error {
 	at := i << t.st.block
 	b := block{off: t.st.Offset + at, n: min(t.st.Size-at, 1<<t.st.block), sum: sum, index: i}
 	got, err := f.checksum(l, b.off, b.n)
-	if err == nil && got != sum {
+	if err == nil && got != sum && !mutant.On("checksum of a payload") {
 		err = badBlock(t.name, b, got)
 	}
 	return located(err, f.Path(), t.name)

@@ -14,6 +14,7 @@ import (
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/internal/mutant"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -231,6 +232,9 @@ func (w *Writer) ready(ctx context.Context) error {
 func (w *Writer) poison(err error, field string) error {
 	if err == nil {
 		return nil
+	}
+	if mutant.On("no poison") {
+		return err
 	}
 	w.err = located(atomicfile.Fail(err, w.path, field, w.out.off), w.path, "")
 	return w.err
@@ -499,6 +503,9 @@ func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, sha
 // generation is the number of the commit being written.
 func (w *Writer) generation() uint64 {
 	if w.base != nil {
+		if mutant.On("same generation") {
+			return w.base.root.Generation
+		}
 		return w.base.root.Generation + 1
 	}
 	return max(w.number, 1)
@@ -631,6 +638,9 @@ func (w *Writer) trailer(root format.Root) (format.Root, []byte, error) {
 	if err == nil {
 		_, err = w.out.Write(rec)
 	}
+	if mutant.On("slot before data") && w.base != nil {
+		w.base.file.WriteAt(rec, [2]int64{format.SlotA, format.SlotB}[1-w.base.slot])
+	}
 	if err == nil {
 		err = w.out.flush()
 	}
@@ -663,6 +673,9 @@ func (w *Writer) Close() error {
 		return w.file.Close()
 	case w.base != nil:
 		var err error
+		if mutant.On("acknowledged early") {
+			w.base.file.Datasync()
+		}
 		if w.err == nil {
 			err = atomicfile.Fail(w.rollback(), w.path, "truncate", w.base.root.Length)
 		}

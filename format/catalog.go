@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tensorfile/tensorfile/internal/mutant"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -60,7 +61,7 @@ func (c *Catalog) load(ref Ref, field string) (*run, error) {
 	if _, err := c.src.ReadAt(b, int64(ref.Offset)); err != nil {
 		return nil, err
 	}
-	if got := Checksum(b); got != ref.CRC {
+	if got := Checksum(b); got != ref.CRC && !mutant.On("checksum of a reference") && !mutant.On("checksum of a run") {
 		return nil, badSum(RuleRefCRC, int64(ref.Offset), field+" checksum", got, ref.CRC)
 	}
 	h, err := ParseRunHead(b, int64(ref.Offset), &c.root)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/tensorfile/tensorfile/internal/mutant"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -92,7 +93,7 @@ func (r *run) page(i int64) ([]byte, error) {
 }
 
 func (r *run) check(i, off int64, b []byte) error {
-	if got, want := Checksum(b), le.Uint32(r.head.Sums[4*i:]); got != want {
+	if got, want := Checksum(b), le.Uint32(r.head.Sums[4*i:]); got != want && !mutant.On("checksum of a page") {
 		return badSum(RulePageCRC, off, fmt.Sprintf("checksum of catalog page %d", i), got, want)
 	}
 	return nil

@@ -113,6 +113,8 @@ type FS struct {
 	// error the operation fails with it; of a write, the first short bytes
 	// still happen.
 	Fault func(op Op) (short int, err error)
+	// NoLocks is a file system without locks.
+	NoLocks bool
 	// Type is what Remote says: "" for a local file system.
 	Type string
 
@@ -387,6 +389,9 @@ func (f *file) Datasync() error { return f.Sync() }
 func (f *file) Lock() error {
 	if f.gone() {
 		return fs.ErrClosed
+	}
+	if f.fs.NoLocks {
+		return fsys.ErrNoLocks
 	}
 	if f.n.locked != nil && f.n.locked != f {
 		return fsys.ErrLocked

@@ -58,6 +58,7 @@ var layers = []struct {
 	{"internal/cast", 0},
 	{"internal/strictjson", 0},
 	{"internal/fsys", 0},
+	{"internal/mutant", 0},
 	{"internal/kernel", 0},
 	{"tensor", 10},
 	{"format", 20},
