@@ -15,6 +15,9 @@
 // and panic; addresses may have any alignment. Unless it is said otherwise,
 // dst and src must not overlap.
 //
+// A loop in assembly is not interrupted: a call on hundreds of megabytes holds
+// its thread, and a garbage collection that wants to begin, as copy does.
+//
 // Kernels whose results are usually read again at once use plain stores. Those
 // with Stream in their name, and the others from streamMin bytes on, write past
 // the cache, which saves reading the lines that will be overwritten.
