@@ -9,12 +9,16 @@ import (
 // as large as a large tensor.
 const M = "M"
 
+// Compression, as the base of a goal, means the ratio that the case reports: raw
+// bytes to stored ones.
+const Compression = "ratio"
+
 // A Goal is what a case is to reach: a time, or a ratio of speeds to another
 // case of the same run.
 type Goal struct {
 	What  string
 	Ours  string
-	Base  string // M, a key, or none
+	Base  string // M, Compression, a key, or none
 	Ratio float64
 	Time  time.Duration
 	Floor bool // an issue stays open below it; else it is what we aim at
@@ -46,6 +50,7 @@ func (e *Env) Goals() []Goal {
 			g = append(g, Goal{fmt.Sprintf("the tool lists %d tensors", e.Tensors[i]), fmt.Sprintf("tool/tensors=%d/op=ls/impl=tensorfile", e.Tensors[i]), "", 0, d, false})
 		}
 	}
+	g = append(g, codecGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
 	npy := "/" + big + "/impl="

@@ -23,6 +23,8 @@ type peer struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Scanner
+
+	ratio float64 // of the last operation, if it was one of a codec
 }
 
 func startPeer(python string) (*peer, error) {
@@ -58,6 +60,7 @@ func (p *peer) call(op string, n int, args ...any) (time.Duration, error) {
 	}
 	var r struct {
 		NS    int64
+		Ratio float64
 		Error string
 	}
 	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil {
@@ -66,6 +69,7 @@ func (p *peer) call(op string, n int, args ...any) (time.Duration, error) {
 	if r.Error != "" {
 		return 0, fmt.Errorf("peer: %s: %s", op, r.Error)
 	}
+	p.ratio = r.Ratio
 	return time.Duration(r.NS), nil
 }
 
@@ -111,5 +115,8 @@ func (e *Env) inPython(b *testing.B, bytes int64, op string, args ...any) {
 	b.ReportMetric(float64(total)/float64(n), "ns/op")
 	if bytes > 0 {
 		b.ReportMetric(float64(bytes)*float64(n)/total.Seconds()/1e6, "MB/s")
+	}
+	if e.peer.ratio > 0 {
+		b.ReportMetric(e.peer.ratio, Compression)
 	}
 }

@@ -94,6 +94,7 @@ type result struct {
 type sample struct {
 	ns    float64 // of one operation
 	m     float64 // bytes a nanosecond of the unit beside it, 0: unknown
+	ratio float64 // that a case of a codec reports
 	quiet bool
 }
 
@@ -147,6 +148,7 @@ func (r *runner) sample(c bench.Case, round int) {
 		if ns, ok := b.Extra["ns/op"]; ok {
 			s.ns = ns
 		}
+		s.ratio = b.Extra[bench.Compression]
 		res.allocs = b.AllocsPerOp()
 		if s.quiet {
 			break

@@ -30,7 +30,7 @@ func (r *runner) print(w io.Writer, cases []bench.Case, goals []bench.Goal, re *
 			r.goal(w, g)
 		}
 	}
-	fmt.Fprintf(w, "\n| case | median | least - most | GB/s | of M | allocs | quiet |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprintf(w, "\n| case | median | least - most | GB/s | of M | ratio | allocs | quiet |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, c := range cases {
 		if res := r.results[c.Key()]; res != nil {
 			res.line(w, c.Key())
@@ -40,11 +40,14 @@ func (r *runner) print(w io.Writer, cases []bench.Case, goals []bench.Goal, re *
 
 func (r *result) line(w io.Writer, key string) {
 	if r.skip != "" {
-		fmt.Fprintf(w, "| %s | %s | | | | | |\n", key, r.skip)
+		fmt.Fprintf(w, "| %s | %s | | | | | | |\n", key, r.skip)
 		return
 	}
-	ns, of := []float64{}, []float64{}
+	ns, of, compression := []float64{}, []float64{}, ""
 	for _, s := range r.rounds {
+		if s.ratio > 0 {
+			compression = ratio(s.ratio)
+		}
 		if s.quiet {
 			ns = append(ns, s.ns)
 			if s.m > 0 && r.bytes > 0 {
@@ -53,7 +56,7 @@ func (r *result) line(w io.Writer, key string) {
 		}
 	}
 	if len(ns) == 0 {
-		fmt.Fprintf(w, "| %s | no quiet sample | | | | | 0 |\n", key)
+		fmt.Fprintf(w, "| %s | no quiet sample | | | | | | 0 |\n", key)
 		return
 	}
 	mid, low, high := spread(ns)
@@ -65,7 +68,7 @@ func (r *result) line(w io.Writer, key string) {
 		m, l, h := spread(of)
 		share = fmt.Sprintf("%.2f [%.2f-%.2f]", m, l, h)
 	}
-	fmt.Fprintf(w, "| %s | %s | %s - %s | %s | %s | %d | %d of %d |\n", key, clock(mid), clock(low), clock(high), rate, share, r.allocs, len(ns), len(r.rounds))
+	fmt.Fprintf(w, "| %s | %s | %s - %s | %s | %s | %s | %d | %d of %d |\n", key, clock(mid), clock(low), clock(high), rate, share, compression, r.allocs, len(ns), len(r.rounds))
 }
 
 func (r *runner) goal(w io.Writer, g bench.Goal) {
@@ -77,6 +80,8 @@ func (r *runner) goal(w io.Writer, g bench.Goal) {
 			case !s.quiet:
 			case g.Base == "":
 				got = append(got, s.ns)
+			case g.Base == bench.Compression:
+				got = append(got, s.ratio)
 			case g.Base == bench.M && s.m > 0:
 				got = append(got, float64(ours.bytes)/s.ns/s.m)
 			case base != nil:
@@ -100,8 +105,11 @@ func (r *runner) goal(w io.Writer, g bench.Goal) {
 		text, want, ok = fmt.Sprintf("%s [%s-%s]", clock(mid), clock(low), clock(high)), "at most "+g.Time.String(), mid <= float64(g.Time)
 	} else {
 		unit := "x"
-		if g.Base == bench.M {
+		switch g.Base {
+		case bench.M:
 			unit = " M"
+		case bench.Compression:
+			unit = ""
 		}
 		text, want, ok = fmt.Sprintf("%s%s [%s-%s]", ratio(mid), unit, ratio(low), ratio(high)), fmt.Sprintf("at least %g%s", g.Ratio, unit), mid >= g.Ratio
 	}
