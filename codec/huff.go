@@ -22,7 +22,7 @@ type huffEncoder struct {
 	lens  [256]uint8
 	codes [256]uint64 // the code in the top bits, its length in the low byte
 	tree  []byte      // the description of the table
-	part  [4][256]uint32
+	part  [8][256]uint32
 	order [256]uint32
 	node  [512]uint32
 	up    [512]uint16
@@ -31,27 +31,38 @@ type huffEncoder struct {
 	two   huffPair
 }
 
-// histogram counts the bytes of src.
+// histogram counts the bytes of src. Each place of eight has its own counters,
+// as a counter that was just written is slow to read.
 func (e *huffEncoder) histogram(src []byte) {
-	e.part = [4][256]uint32{}
-	a, b, c, d := &e.part[0], &e.part[1], &e.part[2], &e.part[3]
+	e.part = [8][256]uint32{}
+	p := &e.part
+	run := uint32(0)
+	same := uint64(0)
+	if len(src) > 0 {
+		same = repeated(uint64(src[len(src)/2]), 1)
+	}
 	for len(src) >= 8 {
 		v := le.Uint64(src)
-		a[byte(v)]++
-		b[byte(v>>8)]++
-		c[byte(v>>16)]++
-		d[byte(v>>24)]++
-		a[byte(v>>32)]++
-		b[byte(v>>40)]++
-		c[byte(v>>48)]++
-		d[byte(v>>56)]++
 		src = src[8:]
+		if v == same {
+			run++
+			continue
+		}
+		p[0][byte(v)]++
+		p[1][byte(v>>8)]++
+		p[2][byte(v>>16)]++
+		p[3][byte(v>>24)]++
+		p[4][byte(v>>32)]++
+		p[5][byte(v>>40)]++
+		p[6][byte(v>>48)]++
+		p[7][byte(v>>56)]++
 	}
 	for _, v := range src {
-		a[v]++
+		p[0][v]++
 	}
+	p[0][byte(same)] += 8 * run
 	for i := range e.count {
-		e.count[i] = a[i] + b[i] + c[i] + d[i]
+		e.count[i] = p[0][i] + p[1][i] + p[2][i] + p[3][i] + p[4][i] + p[5][i] + p[6][i] + p[7][i]
 	}
 }
 
@@ -476,6 +487,8 @@ func (d *huffDecoder) four(dst, b []byte) bool {
 	for i := range 4 {
 		pos := 8 * (end[i] - begin[i])
 		if fast {
+			// The streams that were behind when the first came to its end.
+			d.turnsOne(dst, b, i, begin[i], stop[i])
 			pos = 8*(st.at[i]-begin[i]) + 64 - bits.TrailingZeros64(st.bits[i])
 		} else {
 			pos -= bits.LeadingZeros8(b[end[i]-1]) + 1
@@ -485,6 +498,24 @@ func (d *huffDecoder) four(dst, b []byte) bool {
 		}
 	}
 	return true
+}
+
+// turnsOne decodes from one stream as long as there is room for a turn.
+func (d *huffDecoder) turnsOne(dst, b []byte, i, begin, stop int) {
+	table := (*[1 << huffLog]uint64)(d.multi[1<<huffLog:])
+	v, at, o := d.states.bits[i], d.states.at[i], d.states.out[i]
+	for at-begin >= turnBytes && stop-o-8 >= turnOut {
+		used := bits.TrailingZeros64(v)
+		at -= used >> 3
+		v = (le.Uint64(b[at:]) | 1) << (used & 7)
+		for range huffTurn {
+			e := table[v>>(64-huffLog)]
+			le.PutUint64(dst[o:], e>>8)
+			v <<= e & 63
+			o += int(e >> 56)
+		}
+	}
+	d.states.bits[i], d.states.at[i], d.states.out[i] = v, at, o
 }
 
 // one decodes one stream.
