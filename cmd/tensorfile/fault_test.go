@@ -364,6 +364,44 @@ func (c *faultCase) sweep(t *testing.T, d *faultDir, stride, reads int) (n, unkn
 	return n, unknown, survived
 }
 
+// An output that is the input, by another name, is refused also when the disk
+// does not let us see at once that it is.
+func TestFaultsSameFile(t *testing.T) {
+	d := newFaultDir(t)
+	n := 0
+	for _, args := range [][]string{
+		{"convert", "-f", "m.tensor", "same.tensor"}, {"repack", "-f", "m.tensor", "same.tensor"}, {"recover", "-f", "m.tensor", "-o", "same.tensor"},
+		{"show", "m.tensor", "w", "--as", "csv", "-f", "-o", "same.tensor"},
+	} {
+		d.reset(t)
+		same := d.path("same.tensor")
+		os.Remove(same)
+		if err := os.Symlink("m.tensor", same); err != nil {
+			t.Skip(err)
+		}
+		for at := 0; ; at++ {
+			f := faultfs.New(fsys.OS, faultfs.Fault{N: at, Err: syscall.EIO})
+			f.NoSync = true
+			restore := fsys.Replace(fsys.Steady(f), nil)
+			stdout, stderr, code := inProcess(t, d.args(args)...)
+			restore()
+			b, err := os.ReadFile(d.path("m.tensor"))
+			if code != exitBad || stdout != "" || err != nil || !bytes.Equal(b, d.files["m.tensor"]) {
+				t.Fatalf("%v, fault %d: status %d %s%s", args, at, code, stdout, stderr)
+			}
+			n++
+			if _, _, hit := f.Hit(); !hit {
+				break
+			}
+		}
+		os.Remove(same)
+	}
+	t.Logf("%d faults", n)
+	if n < 15 {
+		t.Error("too few")
+	}
+}
+
 // readers are commands that only read, of a file of several generations.
 var readers = [][]string{
 	{"info", "m.tensor"}, {"info", "--json", "m.tensor"}, {"ls", "m.tensor"}, {"ls", "-l", "m.tensor"}, {"ls", "--json", "m.tensor"}, {"ls", "m.tensor", "w*"},
