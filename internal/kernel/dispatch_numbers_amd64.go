@@ -275,17 +275,16 @@ func copyStreamAVX2(dst, src *byte, n int)
 // transposeFast goes by squares of a line of the cache each way, in blocks of a
 // few pages: what is next to a square is done while its pages are at hand.
 func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int) (r, c int) {
-	side := 64 / size
-	switch {
-	case active < levelAVX2 || size > 8:
+	if active < levelAVX2 || size > 8 {
 		return 0, 0
-	case active < levelAVX512:
-		if size < 4 {
-			return 0, 0
-		}
-		side /= 2
 	}
-	r, c = rows&^(side-1), cols&^(side-1)
+	height := 64 / size // of what goes at a time, in rows of src
+	width := height
+	if active < levelAVX512 {
+		height = 32 / size
+		width = min(8, height)
+	}
+	r, c = rows-rows%height, cols-cols%width
 	if r == 0 || c == 0 {
 		return 0, 0
 	}
@@ -293,15 +292,19 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 	// Fewer pages than the first level of translations has room for, with those
 	// of the result beside them: from 80 rows on it goes at half the speed.
 	block := 48
-	if side > 16 {
+	if height > 16 {
 		block = 64
 	}
 	var scratch [4096]byte
 	for i := 0; i < r; i += block {
-		n := min(block, r-i) / side
-		for j := 0; j < c; j += side {
+		n := min(block, r-i) / height
+		for j := 0; j < c; j += width {
 			d, s := &dst[j*dstStride+i*size], &src[i*srcStride+j*size]
 			switch {
+			case active < levelAVX512 && size == 1:
+				transpose1AVX2(d, dstStride, s, srcStride, n, stream)
+			case active < levelAVX512 && size == 2:
+				transpose2AVX2(d, dstStride, s, srcStride, n, stream)
 			case active < levelAVX512 && size == 4:
 				transpose4AVX2(d, dstStride, s, srcStride, n, stream)
 			case active < levelAVX512:
@@ -319,6 +322,12 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 	}
 	return r, c
 }
+
+//go:noescape
+func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+
+//go:noescape
+func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
 
 //go:noescape
 func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
