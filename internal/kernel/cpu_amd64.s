@@ -25,3 +25,9 @@ TEXT ·lineOffset32(SB), NOSPLIT, $0-32
 	ANDQ $63, AX
 	MOVQ AX, ret+24(FP)
 	RET
+
+// func fence()
+// Puts streaming stores in order with those that follow.
+TEXT ·fence(SB), NOSPLIT, $0-0
+	SFENCE
+	RET

@@ -278,13 +278,8 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 	if active < levelAVX2 || size > 8 {
 		return 0, 0
 	}
-	height := 64 / size // of what goes at a time, in rows of src
-	width := height
-	if active < levelAVX512 {
-		height = 32 / size
-		width = min(8, height)
-	}
-	r, c = rows-rows%height, cols-cols%width
+	side := 64 / size
+	r, c = rows&^(side-1), cols&^(side-1)
 	if r == 0 || c == 0 {
 		return 0, 0
 	}
@@ -292,48 +287,83 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 	// Fewer pages than the first level of translations has room for, with those
 	// of the result beside them: from 80 rows on it goes at half the speed.
 	block := 48
-	if height > 16 {
+	if side > 16 {
 		block = 64
 	}
 	var scratch [4096]byte
-	for i := 0; i < r; i += block {
-		n := min(block, r-i) / height
-		for j := 0; j < c; j += width {
-			d, s := &dst[j*dstStride+i*size], &src[i*srcStride+j*size]
-			switch {
-			case active < levelAVX512 && size == 1:
-				transpose1AVX2(d, dstStride, s, srcStride, n, stream)
-			case active < levelAVX512 && size == 2:
-				transpose2AVX2(d, dstStride, s, srcStride, n, stream)
-			case active < levelAVX512 && size == 4:
-				transpose4AVX2(d, dstStride, s, srcStride, n, stream)
-			case active < levelAVX512:
-				transpose8AVX2(d, dstStride, s, srcStride, n, stream)
-			case size == 1:
-				transpose1AVX512(d, dstStride, s, srcStride, n, stream, &scratch)
-			case size == 2:
-				transpose2AVX512(d, dstStride, s, srcStride, n, stream, &scratch)
-			case size == 4:
-				transpose4AVX512(d, dstStride, s, srcStride, n, stream)
-			default:
-				transpose8AVX512(d, dstStride, s, srcStride, n, stream)
+	for top := 0; top < r; top += block {
+		n := min(block, r-top) / side
+		for j := 0; j < c; j += side {
+			d, s := &dst[j*dstStride+top*size], &src[top*srcStride+j*size]
+			if active >= levelAVX512 {
+				transposeSquares(d, dstStride, s, srcStride, n, size, stream, &scratch)
+				continue
+			}
+			for i := top; i < top+n*side; i += side {
+				transposeParts(&scratch, src[i*srcStride+j*size:], srcStride, size)
+				storeLinesAVX2(&dst[j*dstStride+i*size], dstStride, &scratch, side, stream)
 			}
 		}
+	}
+	if stream {
+		fence()
 	}
 	return r, c
 }
 
-//go:noescape
-func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+// transposeSquares does n squares of a line each way, one below the other.
+func transposeSquares(dst *byte, dstStride int, src *byte, srcStride, n, size int, stream bool, scratch *[4096]byte) {
+	switch size {
+	case 1:
+		transpose1AVX512(dst, dstStride, src, srcStride, n, stream, scratch)
+	case 2:
+		transpose2AVX512(dst, dstStride, src, srcStride, n, stream, scratch)
+	case 4:
+		transpose4AVX512(dst, dstStride, src, srcStride, n, stream)
+	default:
+		transpose8AVX512(dst, dstStride, src, srcStride, n, stream)
+	}
+}
+
+// transposeParts does one square, in parts that become half a line of a few
+// rows, one after the other. Half lines are better not written to dst itself.
+func transposeParts(dst *[4096]byte, src []byte, srcStride, size int) {
+	switch size {
+	case 1:
+		for k := 0; k < 64; k += 8 {
+			transpose1AVX2(&dst[64*k], 64, &src[k], srcStride, 2)
+		}
+	case 2:
+		for k := 0; k < 32; k += 8 {
+			transpose2AVX2(&dst[64*k], 64, &src[2*k], srcStride, 2)
+		}
+	case 4:
+		transpose4AVX2(&dst[0], 64, &src[0], srcStride, 2)
+		transpose4AVX2(&dst[64*8], 64, &src[4*8], srcStride, 2)
+	default:
+		transpose8AVX2(&dst[0], 64, &src[0], srcStride, 2)
+		transpose8AVX2(&dst[64*4], 64, &src[8*4], srcStride, 2)
+	}
+}
+
+// fence puts streaming stores in order with those that follow. It waits for
+// them, so that it stands at the end and not after each part.
+func fence()
 
 //go:noescape
-func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+func storeLinesAVX2(dst *byte, dstStride int, lines *[4096]byte, n int, stream bool)
 
 //go:noescape
-func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
 
 //go:noescape
-func transpose8AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose8AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
 
 //go:noescape
 func transpose1AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)

@@ -385,7 +385,6 @@ stream4:
 	ADDQ $64, DI
 	DECQ CX
 	JNE  stream4
-	SFENCE
 	VZEROUPPER
 	RET
 
@@ -411,7 +410,6 @@ stream8:
 	ADDQ $64, DI
 	DECQ CX
 	JNE  stream8
-	SFENCE
 	VZEROUPPER
 	RET
 
@@ -471,7 +469,6 @@ streamcolumns1:
 	ADDQ $64, DI
 	DECQ CX
 	JNE  stream1
-	SFENCE
 	VZEROUPPER
 	RET
 
@@ -531,6 +528,5 @@ streamcolumns2:
 	ADDQ $64, DI
 	DECQ CX
 	JNE  stream2
-	SFENCE
 	VZEROUPPER
 	RET

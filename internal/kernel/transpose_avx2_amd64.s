@@ -2,11 +2,11 @@
 
 #include "textflag.h"
 
-// Transposes with AVX2: squares of 32 bytes. The lower halves of registers are loaded from the
+// Transposes with AVX2, in parts of 32 bytes. The lower halves of registers are loaded from the
 // upper half of the rows, the upper halves from the lower, so that columns need
 // no exchange of halves; R9 is how far the lower half of the rows is.
 
-#define HALFSQUARE4(STORE) \
+#define HALFSQUARE4 \
 	VMOVDQU (SI), X0 \
 	VMOVDQU (SI)(R10*1), X1 \
 	VMOVDQU (SI)(R10*2), X2 \
@@ -42,17 +42,17 @@
 	VPUNPCKLDQ Y7, Y6, Y2 \
 	VPUNPCKHDQ Y7, Y6, Y7 \
 	MOVQ DI, R12 \
-	STORE Y1, (R12) \
-	STORE Y0, (R12)(R8*1) \
-	STORE Y8, (R12)(R8*2) \
-	STORE Y3, (R12)(R13*1) \
+	VMOVDQU Y1, (R12) \
+	VMOVDQU Y0, (R12)(R8*1) \
+	VMOVDQU Y8, (R12)(R8*2) \
+	VMOVDQU Y3, (R12)(R13*1) \
 	LEAQ (R12)(R8*4), R12 \
-	STORE Y5, (R12) \
-	STORE Y4, (R12)(R8*1) \
-	STORE Y2, (R12)(R8*2) \
-	STORE Y7, (R12)(R13*1)
+	VMOVDQU Y5, (R12) \
+	VMOVDQU Y4, (R12)(R8*1) \
+	VMOVDQU Y2, (R12)(R8*2) \
+	VMOVDQU Y7, (R12)(R13*1)
 
-#define HALFSQUARE8(STORE) \
+#define HALFSQUARE8 \
 	VMOVDQU (SI), X0 \
 	VMOVDQU (SI)(R10*1), X1 \
 	VMOVDQU 16(SI), X2 \
@@ -68,13 +68,13 @@
 	VPUNPCKLQDQ Y3, Y2, Y0 \
 	VPUNPCKHQDQ Y3, Y2, Y3 \
 	MOVQ DI, R12 \
-	STORE Y4, (R12) \
-	STORE Y1, (R12)(R8*1) \
-	STORE Y0, (R12)(R8*2) \
-	STORE Y3, (R12)(R13*1)
+	VMOVDQU Y4, (R12) \
+	VMOVDQU Y1, (R12)(R8*1) \
+	VMOVDQU Y0, (R12)(R8*2) \
+	VMOVDQU Y3, (R12)(R13*1)
 
-// func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
-TEXT ·transpose4AVX2(SB), NOSPLIT, $0-41
+// func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+TEXT ·transpose4AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ dstStride+8(FP), R8
 	MOVQ src+16(FP), SI
@@ -84,26 +84,16 @@ TEXT ·transpose4AVX2(SB), NOSPLIT, $0-41
 	LEAQ (R8)(R8*2), R13
 	MOVQ R10, R9
 	SHLQ $2, R9
-	CMPB stream+40(FP), $0
-	JNE  halfstream4
 halfplain4:
-	HALFSQUARE4(VMOVDQU)
+	HALFSQUARE4
 	ADDQ $32, DI
 	DECQ CX
 	JNE  halfplain4
 	VZEROUPPER
 	RET
-halfstream4:
-	HALFSQUARE4(VMOVNTDQ)
-	ADDQ $32, DI
-	DECQ CX
-	JNE  halfstream4
-	SFENCE
-	VZEROUPPER
-	RET
 
-// func transpose8AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
-TEXT ·transpose8AVX2(SB), NOSPLIT, $0-41
+// func transpose8AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ dstStride+8(FP), R8
 	MOVQ src+16(FP), SI
@@ -113,28 +103,18 @@ TEXT ·transpose8AVX2(SB), NOSPLIT, $0-41
 	LEAQ (R8)(R8*2), R13
 	MOVQ R10, R9
 	SHLQ $1, R9
-	CMPB stream+40(FP), $0
-	JNE  halfstream8
 halfplain8:
-	HALFSQUARE8(VMOVDQU)
+	HALFSQUARE8
 	ADDQ $32, DI
 	DECQ CX
 	JNE  halfplain8
-	VZEROUPPER
-	RET
-halfstream8:
-	HALFSQUARE8(VMOVNTDQ)
-	ADDQ $32, DI
-	DECQ CX
-	JNE  halfstream8
-	SFENCE
 	VZEROUPPER
 	RET
 
 // Of pairs of bytes 16 rows of 8 are taken, of bytes 32 rows of 8: of these two
 // rows, eight apart, lie in each half, and come together in the last step.
 
-#define HALFSQUARE2(STORE) \
+#define HALFSQUARE2 \
 	VMOVDQU (SI), X0 \
 	VMOVDQU (SI)(R10*1), X1 \
 	VMOVDQU (SI)(R10*2), X2 \
@@ -180,17 +160,17 @@ halfstream8:
 	VPUNPCKLWD Y7, Y6, Y8 \
 	VPUNPCKHWD Y7, Y6, Y7 \
 	MOVQ DI, R12 \
-	STORE Y5, (R12) \
-	STORE Y4, (R12)(R8*1) \
-	STORE Y3, (R12)(R8*2) \
-	STORE Y2, (R12)(R13*1) \
+	VMOVDQU Y5, (R12) \
+	VMOVDQU Y4, (R12)(R8*1) \
+	VMOVDQU Y3, (R12)(R8*2) \
+	VMOVDQU Y2, (R12)(R13*1) \
 	LEAQ (R12)(R8*4), R12 \
-	STORE Y1, (R12) \
-	STORE Y0, (R12)(R8*1) \
-	STORE Y8, (R12)(R8*2) \
-	STORE Y7, (R12)(R13*1)
+	VMOVDQU Y1, (R12) \
+	VMOVDQU Y0, (R12)(R8*1) \
+	VMOVDQU Y8, (R12)(R8*2) \
+	VMOVDQU Y7, (R12)(R13*1)
 
-#define HALFSQUARE1(STORE) \
+#define HALFSQUARE1 \
 	VMOVQ (SI), X0 \
 	VMOVQ (SI)(R10*1), X1 \
 	VMOVQ (SI)(R10*2), X2 \
@@ -272,18 +252,18 @@ halfstream8:
 	VPUNPCKLQDQ Y7, Y2, Y3 \
 	VPUNPCKHQDQ Y7, Y2, Y7 \
 	MOVQ DI, R12 \
-	STORE Y6, (R12) \
-	STORE Y1, (R12)(R8*1) \
-	STORE Y5, (R12)(R8*2) \
-	STORE Y0, (R12)(R13*1) \
+	VMOVDQU Y6, (R12) \
+	VMOVDQU Y1, (R12)(R8*1) \
+	VMOVDQU Y5, (R12)(R8*2) \
+	VMOVDQU Y0, (R12)(R13*1) \
 	LEAQ (R12)(R8*4), R12 \
-	STORE Y4, (R12) \
-	STORE Y8, (R12)(R8*1) \
-	STORE Y3, (R12)(R8*2) \
-	STORE Y7, (R12)(R13*1)
+	VMOVDQU Y4, (R12) \
+	VMOVDQU Y8, (R12)(R8*1) \
+	VMOVDQU Y3, (R12)(R8*2) \
+	VMOVDQU Y7, (R12)(R13*1)
 
-// func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
-TEXT ·transpose2AVX2(SB), NOSPLIT, $0-41
+// func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+TEXT ·transpose2AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ dstStride+8(FP), R8
 	MOVQ src+16(FP), SI
@@ -291,26 +271,16 @@ TEXT ·transpose2AVX2(SB), NOSPLIT, $0-41
 	MOVQ squares+32(FP), CX
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R8)(R8*2), R13
-	CMPB stream+40(FP), $0
-	JNE  halfstream2
 halfplain2:
-	HALFSQUARE2(VMOVDQU)
+	HALFSQUARE2
 	ADDQ $32, DI
 	DECQ CX
 	JNE  halfplain2
 	VZEROUPPER
 	RET
-halfstream2:
-	HALFSQUARE2(VMOVNTDQ)
-	ADDQ $32, DI
-	DECQ CX
-	JNE  halfstream2
-	SFENCE
-	VZEROUPPER
-	RET
 
-// func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
-TEXT ·transpose1AVX2(SB), NOSPLIT, $0-41
+// func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+TEXT ·transpose1AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ dstStride+8(FP), R8
 	MOVQ src+16(FP), SI
@@ -318,20 +288,42 @@ TEXT ·transpose1AVX2(SB), NOSPLIT, $0-41
 	MOVQ squares+32(FP), CX
 	LEAQ (R10)(R10*2), R11
 	LEAQ (R8)(R8*2), R13
-	CMPB stream+40(FP), $0
-	JNE  halfstream1
 halfplain1:
-	HALFSQUARE1(VMOVDQU)
+	HALFSQUARE1
 	ADDQ $32, DI
 	DECQ CX
 	JNE  halfplain1
 	VZEROUPPER
 	RET
-halfstream1:
-	HALFSQUARE1(VMOVNTDQ)
-	ADDQ $32, DI
+
+// func storeLinesAVX2(dst *byte, dstStride int, lines *[4096]byte, n int, stream bool)
+// n lines of 64 bytes go to places dstStride bytes apart.
+TEXT ·storeLinesAVX2(SB), NOSPLIT, $0-33
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ lines+16(FP), SI
+	MOVQ n+24(FP), CX
+	CMPB stream+32(FP), $0
+	JNE  linestream
+lineplain:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R8, DI
 	DECQ CX
-	JNE  halfstream1
-	SFENCE
+	JNE  lineplain
+	VZEROUPPER
+	RET
+linestream:
+	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VMOVNTDQ Y0, (DI)
+	VMOVNTDQ Y1, 32(DI)
+	ADDQ $64, SI
+	ADDQ R8, DI
+	DECQ CX
+	JNE  linestream
 	VZEROUPPER
 	RET
