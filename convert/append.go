@@ -25,6 +25,8 @@ type AppendOptions struct {
 	Limit         int64
 	DryRun        bool
 	Progress      func(done, total int64)
+	// Store says how what is added is stored.
+	Store []Store
 
 	// Replace puts tensors in the place of those that have their names.
 	// Default: false, a name that is taken is ErrDuplicate.
@@ -51,7 +53,7 @@ func Append(ctx context.Context, w *tensorfile.Writer, to *tensorfile.File, inpu
 	}
 	j := &job{out: to.Path(), native: true, o: Options{
 		Open: o.Open, Stdin: o.Stdin, Only: o.Only, Exclude: o.Exclude, Rename: o.Rename, Name: o.Name, Limit: o.Limit,
-		DryRun: o.DryRun, Progress: o.Progress,
+		DryRun: o.DryRun, Progress: o.Progress, Store: o.Store,
 	}}
 	defer j.close()
 	j.res.Format = to.Info().Format
@@ -61,7 +63,7 @@ func Append(ctx context.Context, w *tensorfile.Writer, to *tensorfile.File, inpu
 	if err := j.open(ctx, inputs); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.limit} {
+	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.stores, j.limit} {
 		if err := step(); err != nil {
 			return nil, err
 		}

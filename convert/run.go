@@ -60,6 +60,9 @@ type Options struct {
 	Deterministic bool
 	Time          time.Time
 	NoSync        bool
+	// Store says how tensors are stored in a native output. Default: as plain
+	// bytes, and tensors in chunks as they are.
+	Store []Store
 	// Write says how foreign outputs are written.
 	Write WriteOptions
 
@@ -82,7 +85,14 @@ type Written struct {
 	DType tensor.DType
 	Shape tensor.Shape
 	Bytes int64 // logical
+	// Codec and Chunk are what rules ask for, of the native output. Default: "",
+	// nil, the tensor is stored as it is.
+	Codec string
+	Chunk tensor.Shape
 }
+
+// Ruled reports whether a rule says how the tensor is stored.
+func (w *Written) Ruled() bool { return w.Codec != "" || w.Chunk != nil }
 
 // Result is what Files did, or would do.
 type Result struct {
@@ -94,6 +104,8 @@ type Result struct {
 	Skipped []error
 	// Losses say what the output's format does not hold.
 	Losses []string
+	// Notes say what is worth knowing about how it is stored.
+	Notes []string
 }
 
 // ErrNoMatch is what Files returns if nothing is left to convert: no pattern
@@ -114,8 +126,9 @@ type job struct {
 }
 
 type item struct {
-	t    *tensorfile.Tensor
-	name string
+	t      *tensorfile.Tensor
+	name   string
+	chunks *tensorfile.TensorOptions // nil: as it is
 }
 
 // Files converts the tensors of one or more files, native or of any registered
@@ -138,7 +151,7 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 	if err := j.open(ctx, inputs); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.limit, j.losses} {
+	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.stores, j.limit, j.losses} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -164,7 +177,11 @@ func (j *job) written() {
 	j.res.Bytes = 0
 	for _, it := range j.items {
 		j.res.Bytes += it.t.ByteSize()
-		j.res.Tensors = append(j.res.Tensors, Written{it.t.File().Path(), it.t.Name(), it.name, it.t.DType(), it.t.Shape(), it.t.ByteSize()})
+		w := Written{From: it.t.File().Path(), Old: it.t.Name(), Name: it.name, DType: it.t.DType(), Shape: it.t.Shape(), Bytes: it.t.ByteSize()}
+		if it.chunks != nil {
+			w.Codec, w.Chunk = it.chunks.Codec, it.chunks.Chunk
+		}
+		j.res.Tensors = append(j.res.Tensors, w)
 	}
 }
 
@@ -376,7 +393,7 @@ func (j *job) copyTo(ctx context.Context, w *tensorfile.Writer) error {
 	for _, group := range j.groups() {
 		items := make([]tensorfile.Item, len(group))
 		for i, it := range group {
-			items[i] = tensorfile.Item{Tensor: it.t, Name: it.name}
+			items[i] = tensorfile.Item{Tensor: it.t, Name: it.name, Chunks: it.chunks}
 			done += it.t.ByteSize()
 		}
 		if err := w.Copy(ctx, items...); err != nil {
@@ -415,6 +432,9 @@ func (j *job) seed(ctx context.Context) ([]byte, error) {
 			}
 		}
 		fmt.Fprintf(h, "%d %q as %q\n", number[f], it.t.Name(), it.name)
+		if it.chunks != nil {
+			fmt.Fprintf(h, "%q in %v\n", it.chunks.Codec, it.chunks.Chunk)
+		}
 	}
 	return h.Sum(nil), nil
 }

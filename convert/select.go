@@ -63,7 +63,7 @@ func (j *job) choose() error {
 			_, c.err = c.t.Attrs()
 		}
 		if c.err == nil {
-			j.items = append(j.items, item{c.t, c.name})
+			j.items = append(j.items, item{t: c.t, name: c.name})
 		} else if err := j.skip(c.err); err != nil {
 			return err
 		}
@@ -95,18 +95,13 @@ func (j *job) skip(err error) error {
 	return nil
 }
 
-// plain reports an error if t is more than dense bytes.
+// plain reports an error if t is more than one dense tensor.
 func plain(t *tensorfile.Tensor) error {
-	got := ""
-	if layout, _, ok := t.Composite(); ok {
-		got = fmt.Sprintf("composite layout %d", layout)
-	} else if t.Storage().Kind == tensorfile.StorageGrid {
-		got = "a grid of chunks"
-	}
-	if got == "" {
+	layout, _, ok := t.Composite()
+	if !ok {
 		return nil
 	}
-	return &Error{Kind: tensorfile.ErrUnsupported, Path: t.File().Path(), Tensor: t.Name(), Offset: -1, Field: "storage", Got: got, Want: "a dense tensor of plain bytes"}
+	return &Error{Kind: tensorfile.ErrUnsupported, Path: t.File().Path(), Tensor: t.Name(), Offset: -1, Field: "storage", Got: fmt.Sprintf("composite layout %d", layout), Want: "a dense tensor"}
 }
 
 // failedName is the name of the tensor that an error is about, or "".
@@ -248,11 +243,13 @@ func (j *job) limit() error {
 		if j.native {
 			st := it.t.Storage()
 			k := key{it.t.File(), st.ID}
-			if _, ok := seen[k]; ok || n == 0 {
-				continue
+			if it.chunks == nil { // else it gets bytes of its own
+				if _, ok := seen[k]; ok || n == 0 {
+					continue
+				}
+				seen[k] = struct{}{}
+				n = uint64(st.Size)
 			}
-			seen[k] = struct{}{}
-			n = uint64(st.Size)
 		}
 		if written += n; written > math.MaxInt64 {
 			written = math.MaxInt64

@@ -20,19 +20,27 @@ func newAppendCmd(t *tool) *cobra.Command {
 	var renames []string
 	var void2 string
 	var limit size
+	var store storeFlags
+	var shared bool
 	cmd := &cobra.Command{
 		Use:   "append FILE [NAME] IN...",
-		Short: "Add tensors of files of any format to a .tensor file",
+		Short: "Add tensors, or rows to a tensor, to a .tensor file",
 		Long: `Add tensors of files of any format to a .tensor file, by one commit. With three
 or more arguments the second one is the name to give to the one tensor of IN,
 unless a file, an address or "-" answers to it; --name says the same without
 doubt.
 
-A name that is taken is refused before a byte is written, unless --replace gives
-it to the new tensor. Earlier generations keep the old one. What fails or is
-interrupted leaves the file at its last commit; readers are not disturbed.`,
+With the name of a tensor that is there, the rows of IN, along axis 0, go behind
+its own: dtype and the other axes must be the same. Only a tensor in chunks can
+grow; one of plain bytes is rewritten once, in chunks as --codec and --chunk say.
+
+Without a name, a tensor whose name is taken is refused before a byte is
+written, unless --replace gives the name to the new tensor. Earlier generations
+keep the old one. What fails or is interrupted leaves the file at its last
+commit; readers are not disturbed.`,
 		Example: `  tensorfile append model.tensor adapter.npz
   tensorfile append model.tensor head.bias bias.npy
+  tensorfile append log.tensor ticks monday.npy tuesday.npy --codec 'delta|planes'
   tensorfile append -n model.tensor new.npz --only 'layers.*' --replace
   generate | tensorfile append model.tensor noise -`,
 		Annotations: editStatus("1  no tensor matches --only, or --exclude leaves none", "3  done but for what --skip-bad left out"),
@@ -48,13 +56,18 @@ interrupted leaves the file at its last commit; readers are not disturbed.`,
 			if err := t.appendOptions(cmd, &o, in, renames, void2); err != nil {
 				return err
 			}
-			o.Limit, o.DryRun = int64(limit), e.dryRun
+			o.Limit, o.DryRun, o.Store = int64(limit), e.dryRun, store.rules
 			var res *convert.Appended
+			var rows *convert.Rows
 			return t.edit(cmd, args[0], &e, func(e *edit) (err error) {
-				if o.Name != "" && !o.Replace {
-					if err := e.rows(o.Name); err != nil {
-						return err
+				if there, err := e.has(o.Name); err != nil || there && !o.Replace {
+					if err == nil {
+						rows, err = t.addRows(cmd, e, in, &o, shared)
 					}
+					return err
+				}
+				if shared {
+					return usage(cmd, "--shared is for rows, and no tensor of that name is there")
 				}
 				bar := t.newProgress()
 				o.Progress = bar.set
@@ -69,18 +82,25 @@ interrupted leaves the file at its last commit; readers are not disturbed.`,
 					return t.appendError(cmd, err, name)
 				}
 				return nil
-			}, func(e *edit) error { return t.appended(e, res) })
+			}, func(e *edit) error {
+				if rows != nil {
+					return t.appendedRows(e, rows)
+				}
+				return t.appended(e, res)
+			})
 		},
 	}
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.Name, "name", "", "call the one tensor `NAME`")
 	f.BoolVar(&o.Replace, "replace", false, "take the place of tensors whose names are taken")
+	f.BoolVar(&shared, "shared", false, "add rows to chunks that other names show, too")
 	f.StringArrayVar(&o.Only, "only", nil, "take only tensors called `NAME`, which may be a glob (may be repeated)")
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out tensors called `NAME`, which may be a glob (may be repeated)")
 	f.StringArrayVar(&renames, "rename", nil, "give a tensor another name, `OLD=NEW` (may be repeated)")
 	f.StringVar(&void2, "void2-as", "", "read NumPy's |V2 as this `DTYPE`: bf16, f16, i16 or u16")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
+	store.add(cmd)
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	t.editFlagSet(cmd, &e)
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
@@ -113,19 +133,6 @@ func (t *tool) appendOptions(cmd *cobra.Command, o *convert.AppendOptions, in, r
 	return nil
 }
 
-// rows refuses to add to a tensor that is there, which is another thing than to
-// add a tensor.
-func (e *edit) rows(name string) error {
-	_, err := e.in.Tensor(name)
-	if errors.Is(err, tensorfile.ErrNotFound) {
-		return nil
-	}
-	return &hinted{
-		&tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: e.path, Tensor: name, Offset: -1, Field: "append", Got: "the name of a tensor that is there", Want: "a new one: this version adds tensors, not rows to them"},
-		"--replace puts the input in its place",
-	}
-}
-
 // appendError adds advice to an error of an append. name is the argument that
 // was taken for one.
 func (t *tool) appendError(cmd *cobra.Command, err error, name string) error {
@@ -135,7 +142,7 @@ func (t *tool) appendError(cmd *cobra.Command, err error, name string) error {
 			return &hinted{err, tensor.Quote(name) + " was taken for a name, since no file is called that"}
 		}
 		if strings.HasPrefix(e.Got, "a name that is there") {
-			return &hinted{err, "--replace takes its place; --name, --rename, --only and --exclude change what is added"}
+			return &hinted{err, "'append FILE NAME IN' adds rows to it, --replace takes its place; --name, --rename, --only and --exclude change what is added"}
 		}
 	}
 	return t.convertError(cmd, err)
@@ -146,6 +153,9 @@ func (t *tool) appended(e *edit, r *convert.Appended) error {
 	for _, s := range r.Losses {
 		t.note("%s is not added", s)
 	}
+	for _, s := range r.Notes {
+		t.note("%s", s)
+	}
 	for _, err := range r.Skipped {
 		t.report(err)
 		t.raise(exitPartly)
@@ -155,15 +165,9 @@ func (t *tool) appended(e *edit, r *convert.Appended) error {
 		replaced[name] = true
 	}
 	if e.o.json {
-		doc := struct {
-			editJSON
-			Bytes   int64         `json:"bytes"`
-			Tensors []writtenJSON `json:"tensors"`
-			Losses  []string      `json:"losses"`
-			Skipped []findingJSON `json:"skipped"`
-		}{editJSON: e.json("append"), Bytes: r.Bytes}
+		doc := appendJSON{editJSON: e.json("append"), Grown: []grownJSON{}, Bytes: r.Bytes}
 		c := newConvertJSON(&r.Result, e.path, e.o.dryRun)
-		doc.Tensors, doc.Losses, doc.Skipped = c.Tensors, c.Losses, c.Skipped
+		doc.Tensors, doc.Losses, doc.Notes, doc.Skipped = c.Tensors, c.Losses, c.Notes, c.Skipped
 		for _, w := range r.Tensors {
 			if !replaced[w.Name] {
 				doc.Added = append(doc.Added, w.Name)
@@ -181,20 +185,30 @@ func (t *tool) appended(e *edit, r *convert.Appended) error {
 		parts = append(parts, counted(int64(n), "tensor")+" replaced")
 	}
 	t.say(e, "%s", strings.Join(append(parts, sizeText(r.Bytes)), ", "))
-	tab := newTable("", "NAME", "DTYPE", "SHAPE", ">SIZE", "FROM")
+	titles := []string{"", "NAME", "DTYPE", "SHAPE", ">SIZE", "FROM"}
+	rules := e.o.dryRun && slices.ContainsFunc(r.Tensors, func(w convert.Written) bool { return w.Ruled() })
+	if rules {
+		titles = slices.Insert(titles, 5, "CODEC", "CHUNK")
+	}
+	tab := newTable(titles...)
 	for _, w := range r.Tensors {
 		mark := "+"
 		if replaced[w.Name] {
 			mark = "~"
 		}
-		from := clean(w.From)
-		if w.Old != w.Name {
-			from += ": " + clean(w.Old)
-		}
-		for _, s := range []string{mark, clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), from} {
-			tab.cell(s)
-		}
+		tab.cell(mark)
+		writtenRow(tab, w, rules)
 	}
 	tab.write(t.out, false, t.colored())
 	return nil
+}
+
+type appendJSON struct {
+	editJSON
+	Grown   []grownJSON   `json:"grown"`
+	Bytes   int64         `json:"bytes"`
+	Tensors []writtenJSON `json:"tensors"` // of a tensor that grew: where the rows come from
+	Losses  []string      `json:"losses"`
+	Notes   []string      `json:"notes"`
+	Skipped []findingJSON `json:"skipped"`
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ func newConvertCmd(t *tool) *cobra.Command {
 	var renames []string
 	var void2 string
 	var align, limit size
+	var store storeFlags
 	cmd := &cobra.Command{
 		Use:   "convert IN... OUT",
 		Short: "Convert files of any format to a file of any format",
@@ -31,10 +33,19 @@ file, in which no name may occur twice. "-" is standard input or output.
 
 The output's format is that of its extension, or --to. It is written beside its
 place, synced and renamed: if the command fails or is interrupted, what was there
-is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
+is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.
+
+Tensors of a .tensor file are stored as plain bytes, which programs map, unless
+--codec or --chunk asks for chunks: "auto" finds the pipeline that makes a tensor
+smallest and is still decoded at a fifth of the speed of memory or more, "fast"
+at half of it, "best" at any; "none" is plain bytes. Of the rules that match a
+tensor the last one counts. Tensors that share bytes go on sharing them unless a
+rule has their names. docs/codecs.md says more.`,
 		Example: `  tensorfile convert weights.npz weights.tensor
   tensorfile convert weights.tensor weights.npz --only 'layers.*.weight'
-  tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right`,
+  tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right
+  tensorfile convert weights.npz small.tensor --codec auto --codec '*.bias=none'
+  tensorfile convert photos.npy photos.tensor --chunk 1,227,227,3 --codec 'predict:a1,2|planes'`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches --only, or --exclude leaves none", "2  something could not be read or written; the output is as it was", "3  done but for what --skip-bad left out")},
 		Args:        nArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +54,7 @@ is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
 			if err := t.convertOptions(cmd, &o, out, renames, void2); err != nil {
 				return err
 			}
-			o.Align, o.Limit = int(align), int64(limit)
+			o.Align, o.Limit, o.Store = int(align), int64(limit), store.rules
 			if n := count(in, convert.Stream); n > 1 {
 				return usage(cmd, "standard input can be read only once")
 			}
@@ -57,6 +68,9 @@ is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
 			}
 			for _, s := range r.Losses {
 				t.note("%s is not held by %s and lost", s, r.Format)
+			}
+			for _, s := range r.Notes {
+				t.note("%s", s)
 			}
 			for _, err := range r.Skipped {
 				t.report(err)
@@ -86,6 +100,7 @@ is there as it was. With SOURCE_DATE_EPOCH set, equal inputs give equal bytes.`,
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
+	store.add(cmd)
 	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -167,6 +182,8 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 			defer in.close()
 			return in.notFound(e.Tensor)
 		}
+	case errors.As(err, &e) && e.Tensor != "" && e.Offset < 0 && ruleField(e.Field):
+		return &hinted{err, "--codec and --chunk take GLOB=VALUE, for some tensors only; of the rules that match one the last counts"}
 	case errors.Is(err, tensorfile.ErrLimit) && errors.As(err, &e) && e.Field == "bytes to write":
 		return &hinted{err, "--max-size allows more"}
 	case errors.Is(err, tensorfile.ErrDuplicate) && errors.As(err, &e) && e.Field == "name":
@@ -182,17 +199,53 @@ func (t *tool) printPlan(r *convert.Result, out string) {
 	if len(r.Tensors) == 0 {
 		return
 	}
-	tab := newTable("NAME", "DTYPE", "SHAPE", ">SIZE", "FROM")
+	titles := []string{"NAME", "DTYPE", "SHAPE", ">SIZE", "FROM"}
+	rules := slices.ContainsFunc(r.Tensors, func(w convert.Written) bool { return w.Ruled() })
+	if rules {
+		titles = slices.Insert(titles, 4, "CODEC", "CHUNK")
+	}
+	tab := newTable(titles...)
 	for _, w := range r.Tensors {
-		from := clean(w.From)
-		if w.Old != w.Name {
-			from += ": " + clean(w.Old)
-		}
-		for _, s := range []string{clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), from} {
-			tab.cell(s)
-		}
+		writtenRow(tab, w, rules)
 	}
 	tab.write(t.out, true, t.colored())
+}
+
+// writtenRow fills a row: what is written, how if there are rules, and from
+// where.
+func writtenRow(tab *table, w convert.Written, rules bool) {
+	cells := []string{clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), source(w)}
+	if rules {
+		codec, chunk := ruleCells(w)
+		cells = slices.Insert(cells, 4, codec, chunk)
+	}
+	for _, s := range cells {
+		tab.cell(s)
+	}
+}
+
+// source is where a tensor comes from.
+func source(w convert.Written) string {
+	from := clean(w.From)
+	if w.Old != w.Name {
+		from += ": " + clean(w.Old)
+	}
+	return from
+}
+
+// ruleCells say how a tensor will be stored: "-" is as it is.
+func ruleCells(w convert.Written) (codec, chunk string) {
+	codec, chunk = "-", "-"
+	switch {
+	case w.Codec != "":
+		codec = codecText(w.Codec)
+	case w.Chunk != nil:
+		codec = "raw"
+	}
+	if w.Chunk != nil {
+		chunk = w.Chunk.String()
+	}
+	return codec, chunk
 }
 
 type convertJSON struct {
@@ -203,6 +256,7 @@ type convertJSON struct {
 	Bytes   int64         `json:"bytes"`
 	Tensors []writtenJSON `json:"tensors"`
 	Losses  []string      `json:"losses"`
+	Notes   []string      `json:"notes"`
 	Skipped []findingJSON `json:"skipped"`
 }
 
@@ -213,16 +267,26 @@ type writtenJSON struct {
 	Bytes  int64    `json:"bytes"`
 	Source jsonPath `json:"source"`
 	Old    string   `json:"source_name"`
+	Codec  *string  `json:"codec"` // what rules ask for; null: as it is
+	Chunk  []int64  `json:"chunk"`
 }
 
 func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
-	j := convertJSON{Schema: schema("convert"), Output: pathJSON(out), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Skipped: []findingJSON{}}
+	j := convertJSON{Schema: schema("convert"), Output: pathJSON(out), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Notes: []string{}, Skipped: []findingJSON{}}
 	for _, w := range r.Tensors {
-		j.Tensors = append(j.Tensors, writtenJSON{w.Name, w.DType.String(), append([]int64{}, w.Shape...), w.Bytes, pathJSON(w.From), w.Old})
+		j.Tensors = append(j.Tensors, newWrittenJSON(w))
 	}
-	j.Losses = append(j.Losses, r.Losses...)
+	j.Losses, j.Notes = append(j.Losses, r.Losses...), append(j.Notes, r.Notes...)
 	for _, err := range r.Skipped {
 		j.Skipped = append(j.Skipped, newFindingJSON(err))
+	}
+	return j
+}
+
+func newWrittenJSON(w convert.Written) writtenJSON {
+	j := writtenJSON{Name: w.Name, DType: w.DType.String(), Shape: append([]int64{}, w.Shape...), Bytes: w.Bytes, Source: pathJSON(w.From), Old: w.Old, Chunk: w.Chunk}
+	if codec, _ := ruleCells(w); codec != "-" {
+		j.Codec = &codec
 	}
 	return j
 }

@@ -205,7 +205,7 @@ func lsRow(tab *table, name string, x *tensorfile.Tensor) {
 	tab.end()
 	tab.cells = append(tab.cells, layout...)
 	tab.end()
-	tab.cell(cmp.Or(clean(st.Codec), "-"))
+	tab.cell(cmp.Or(codecOf(&st), "-"))
 	tab.cells = appendSize(tab.cells, n)
 	tab.end()
 	stored := n
@@ -360,8 +360,8 @@ func tensorDoc(x *tensorfile.Tensor, shared map[uint64]int) tensorJSON {
 		order := orderName(x)
 		j.Order = &order
 	}
-	if st.Codec != "" {
-		j.Codec = &st.Codec
+	if codec := codecOf(&st); codec != "" {
+		j.Codec = &codec
 	}
 	if r := jsonFloat(ratio(j.Bytes, j.Stored)); j.Stored > 0 {
 		j.Ratio = &r

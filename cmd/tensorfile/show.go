@@ -203,8 +203,8 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 	if p.sel == nil {
 		about = append(about, layoutWord(p.Tensor))
 	}
-	if p.Storage().Codec != "" {
-		about = append(about, p.Storage().Codec)
+	if st := p.Storage(); codecOf(&st) != "" {
+		about = append(about, codecOf(&st))
 	}
 	for _, n := range notes(p.Tensor, nil) {
 		if p.sel == nil || !strings.HasPrefix(n, "axes ") { // some of which may be gone

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// storeFlags are the flags that say how tensors are stored: --codec and
+// --chunk, in the order in which they were given.
+type storeFlags struct {
+	rules []convert.Store
+}
+
+func (s *storeFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Var((*codecFlag)(s), "codec", "store by `[GLOB=]CODEC`: auto, fast, best, none, raw or a pipeline such as 'shuffle|zstd:3' (may be repeated)")
+	f.Var((*chunkFlag)(s), "chunk", "store in chunks of `[GLOB=]SHAPE`, such as 64,1024 (may be repeated)")
+	cmd.RegisterFlagCompletionFunc("codec", cobra.FixedCompletions([]string{"auto", "fast", "best", "none", "raw", "planes", "shuffle|zstd:3"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// rule splits GLOB=VALUE. A value has no "=", a name may.
+func rule(text string) (names, value string) {
+	i := strings.LastIndexByte(text, '=')
+	if i < 0 {
+		return "", text
+	}
+	return text[:i], text[i+1:]
+}
+
+type codecFlag storeFlags
+
+func (c *codecFlag) String() string { return "" }
+func (c *codecFlag) Type() string   { return "[GLOB=]CODEC" }
+
+func (c *codecFlag) Set(text string) error {
+	names, codec := rule(text)
+	if codec == "" {
+		return errText("it is auto, fast, best, none, raw or a pipeline")
+	}
+	c.rules = append(c.rules, convert.Store{Names: names, Codec: codec})
+	return nil
+}
+
+type chunkFlag storeFlags
+
+func (c *chunkFlag) String() string { return "" }
+func (c *chunkFlag) Type() string   { return "[GLOB=]SHAPE" }
+
+func (c *chunkFlag) Set(text string) error {
+	names, list := rule(text)
+	var shape tensor.Shape
+	for s := range strings.FieldsFuncSeq(list, func(r rune) bool { return r == ',' || r == 'x' }) {
+		n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
+		if err != nil || n < 1 {
+			return errText("extents are numbers from 1 on with commas between, such as 64,1024")
+		}
+		shape = append(shape, n)
+	}
+	if len(shape) == 0 {
+		return errText("extents are numbers from 1 on with commas between, such as 64,1024")
+	}
+	c.rules = append(c.rules, convert.Store{Names: names, Chunk: shape})
+	return nil
+}
+
+// errText is an error of a flag's value.
+type errText string
+
+func (e errText) Error() string { return string(e) }
+
+// ruleField reports whether an error is about what a rule asks for.
+func ruleField(field string) bool {
+	return field == "pipeline" || field == "chunk shape" || strings.HasPrefix(field, "stage ")
+}
+
+// codecText is a codec on a line: a grid can have several pipelines.
+func codecText(s string) string {
+	if s == "" {
+		return ""
+	}
+	return clean(strings.ReplaceAll(s, "\n", ", "))
+}
+
+// codecOf is how the chunks of a tensor are stored, "" for plain bytes.
+func codecOf(st *tensorfile.StorageInfo) string {
+	if st.Kind == tensorfile.StorageGrid && st.Codec == "" {
+		return "raw"
+	}
+	return codecText(st.Codec)
+}
