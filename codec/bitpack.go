@@ -95,6 +95,16 @@ func packSame(dst, b []byte, w int) ([]byte, bool) {
 	wide := repeated(same, w)
 	i := 0
 	for ; i+8 <= n*w; i += 8 {
+		for i+32 <= n*w {
+			p := (*[32]byte)(b[i:])
+			if (le.Uint64(p[:])^wide)|(le.Uint64(p[8:])^wide)|(le.Uint64(p[16:])^wide)|(le.Uint64(p[24:])^wide) != 0 {
+				break
+			}
+			i += 32
+		}
+		if i+8 > n*w {
+			break
+		}
 		v := le.Uint64(b[i:])
 		if v == wide {
 			continue

@@ -14,11 +14,11 @@ var encodeCost = [...]float64{
 const (
 	costShuffle    = 0.5
 	costBitshuffle = 1.2
-	costDelta      = 0.6 // one pass over words
-	costPaeth      = 12
-	costJoin       = 0.5
+	costDelta      = 0.7 // one pass over words
+	costPaeth      = 25
+	costJoin       = 0.8
 	costMix        = 0.4
-	costLookup     = 5.0 // of a code of huffLog bits
+	costLookup     = 8.5 // of a code of huffLog bits
 )
 
 // levelCost is how much longer high levels search.

@@ -1,6 +1,9 @@
 package codec
 
-import "github.com/tensorfile/tensorfile/tensor"
+import (
+	"github.com/tensorfile/tensorfile/internal/kernel"
+	"github.com/tensorfile/tensorfile/tensor"
+)
 
 // eachPair calls fn for each plane of the two axes of paeth: it begins at byte
 // at, has n steps of row bytes along the first axis and m of col bytes along
@@ -26,80 +29,89 @@ func (s *stage) eachPair(b Box, w int, fn func(at, row, col, n, m int)) {
 	}
 }
 
-type signed interface{ ~int8 | ~int16 | ~int32 }
-type unsigned interface{ ~uint8 | ~uint16 | ~uint32 }
-
-// paethEncode replaces n rows of m columns by their differences.
+// paethEncode replaces n rows of m columns by their differences: from behind, so
+// that the neighbours are still what they were.
 func paethEncode(b []byte, w, row, col, n, m int, sign bool) {
-	// From behind, so that the neighbours are still what they were.
-	for i := n - 1; i >= 0; i-- {
-		for j := m - 1; j >= 0; j-- {
-			for k := col - w; k >= 0; k -= w {
-				at := i*row + j*col + k
-				p := paethOf(b, w, at, row, col, i > 0, j > 0, sign)
-				put(b, w, at, get(b, w, at)-p)
-			}
-		}
+	for i := n - 1; i > 0; i-- {
+		this, up := b[i*row:i*row+m*col], b[(i-1)*row:(i-1)*row+m*col]
+		paethForward(this, up, w, col, sign)
+		subtract(this[:col], up[:col], w)
 	}
+	kernel.DeltaBy(b[:m*col], b[:m*col], w, col/w)
 }
 
+// paethDecode undoes paethEncode. In the first row a word has a neighbour on
+// the left only, in the first column above only.
 func paethDecode(b []byte, w, row, col, n, m int, sign bool) {
-	for i := range n {
-		for j := range m {
-			for k := 0; k < col; k += w {
-				at := i*row + j*col + k
-				p := paethOf(b, w, at, row, col, i > 0, j > 0, sign)
-				put(b, w, at, get(b, w, at)+p)
+	kernel.UndeltaBy(b[:m*col], b[:m*col], w, col/w)
+	for i := 1; i < n; i++ {
+		this, up := b[i*row:i*row+m*col], b[(i-1)*row:(i-1)*row+m*col]
+		add(this[:col], up[:col], w)
+		paethBackward(this, up, w, col, sign)
+	}
+}
+
+func subtract(b, up []byte, w int) {
+	for i := 0; i < len(b); i += w {
+		putWord(b[i:], w, getWord(b[i:], w)-getWord(up[i:], w))
+	}
+}
+
+func add(b, up []byte, w int) {
+	for i := 0; i < len(b); i += w {
+		putWord(b[i:], w, getWord(b[i:], w)+getWord(up[i:], w))
+	}
+}
+
+// signBit is what turns numbers in two's complement into unsigned ones of the
+// same order, so that the loops need not tell them apart.
+func signBit(w int, sign bool) int64 {
+	if !sign {
+		return 0
+	}
+	return 1 << (8*w - 1)
+}
+
+func paethForward(this, up []byte, w, col int, sign bool) {
+	flip := signBit(w, sign)
+	for i := len(this) - w; i >= col; i -= w {
+		a, b, c := int64(getWord(this[i-col:], w)), int64(getWord(up[i:], w)), int64(getWord(up[i-col:], w))
+		p := paeth(a^flip, b^flip, c^flip) ^ flip
+		putWord(this[i:], w, getWord(this[i:], w)-uint64(p))
+	}
+}
+
+func paethBackward(this, up []byte, w, col int, sign bool) {
+	flip := signBit(w, sign)
+	switch w {
+	case 1:
+		up = up[:len(this)]
+		f := int(flip)
+		for i := col; i < len(this); i++ {
+			a, b, c := int(this[i-col])^f, int(up[i])^f, int(up[i-col])^f
+			pa, pb := b-c, a-c
+			pc := pa + pb
+			pa, pb, pc = max(pa, -pa), max(pb, -pb), max(pc, -pc)
+			p := a
+			if pb < pa {
+				p, pa = b, pb
 			}
+			if pc < pa {
+				p = c
+			}
+			this[i] += byte(p ^ f)
 		}
-	}
-}
-
-func get(b []byte, w, at int) uint32 {
-	switch w {
-	case 1:
-		return uint32(b[at])
 	case 2:
-		return uint32(le.Uint16(b[at:]))
-	}
-	return le.Uint32(b[at:])
-}
-
-func put(b []byte, w, at int, v uint32) {
-	switch w {
-	case 1:
-		b[at] = byte(v)
-	case 2:
-		le.PutUint16(b[at:], uint16(v))
+		for i := col; i < len(this); i += 2 {
+			a, b, c := int64(le.Uint16(this[i-col:])), int64(le.Uint16(up[i:])), int64(le.Uint16(up[i-col:]))
+			le.PutUint16(this[i:], le.Uint16(this[i:])+uint16(paeth(a^flip, b^flip, c^flip)^flip))
+		}
 	default:
-		le.PutUint32(b[at:], v)
-	}
-}
-
-func paethOf(b []byte, w, at, row, col int, up, left, sign bool) uint32 {
-	value := func(at int) int64 {
-		v := get(b, w, at)
-		switch {
-		case !sign:
-			return int64(v)
-		case w == 1:
-			return int64(int8(v))
-		case w == 2:
-			return int64(int16(v))
+		for i := col; i < len(this); i += 4 {
+			a, b, c := int64(le.Uint32(this[i-col:])), int64(le.Uint32(up[i:])), int64(le.Uint32(up[i-col:]))
+			le.PutUint32(this[i:], le.Uint32(this[i:])+uint32(paeth(a^flip, b^flip, c^flip)^flip))
 		}
-		return int64(int32(v))
 	}
-	var a, u, c int64
-	if left {
-		a = value(at - col)
-	}
-	if up {
-		u = value(at - row)
-	}
-	if left && up {
-		c = value(at - row - col)
-	}
-	return uint32(paeth(a, u, c))
 }
 
 // paeth returns whichever of a, b, c is nearest to a + b - c, in this order.

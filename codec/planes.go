@@ -278,7 +278,11 @@ func chooseTurn(b []byte, w int) int {
 	}
 	best, bestCost := 0, planesCost(words[:seen], w, 0, used)*0.995
 	for turn := max(1, (fit-8)%8-1); turn < 8; turn++ {
-		if cost := planesCost(words[:seen], w, turn, used); cost < bestCost {
+		cost := planesCost(words[:seen], w, turn, used)
+		if turn > huffLog/2 {
+			cost *= 1.003 // two codes of so many bits are not looked up at once
+		}
+		if cost < bestCost {
 			best, bestCost = turn, cost
 		}
 	}
