@@ -378,7 +378,7 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 	}
 	first := 0.0
 	for len(lines) < most {
-		t := s.pick(tries)
+		t := pick(tries, s.limit()*tolerance)
 		if t.line == "" || t.ratio < near*first {
 			break
 		}
@@ -472,6 +472,10 @@ func (s *search) try(line string, samples []sample) trial {
 	return t
 }
 
+// tolerance is by how much a sample may pass the limit: it holds a little more
+// of tables than a chunk.
+const tolerance = 1.03
+
 // limit returns what decoding may cost.
 func (s *search) limit() float64 {
 	switch s.objective {
@@ -485,9 +489,9 @@ func (s *search) limit() float64 {
 
 // pick returns the best that is admitted, no line if there is none. Among
 // ratios within a fiftieth of a percent the cheaper one counts.
-func (s *search) pick(tries []trial) (best trial) {
+func pick(tries []trial, limit float64) (best trial) {
 	for _, t := range tries {
-		if t.cost <= s.limit() && (t.ratio > best.ratio*1.0002 || t.ratio > best.ratio*0.9998 && t.cost < best.cost) {
+		if t.cost <= limit && (t.ratio > best.ratio*1.0002 || t.ratio > best.ratio*0.9998 && t.cost < best.cost) {
 			best = t
 		}
 	}
@@ -499,5 +503,5 @@ func (s *search) best(lines []string, samples []sample) trial {
 	for _, line := range lines {
 		tries = append(tries, s.try(line, samples))
 	}
-	return s.pick(tries)
+	return pick(tries, s.limit()*tolerance)
 }

@@ -119,7 +119,7 @@ func TestChooseIsNearTheBest(t *testing.T) {
 			for _, line := range s.all(shape) {
 				tries = append(tries, codeAll(t, line, chunks))
 			}
-			best := s.pick(tries)
+			best := pick(tries, s.limit())
 			got := trial{ratio: 1}
 			if len(c.Pipelines) > 0 {
 				got = codeAll(t, c.Pipelines[0], chunks)

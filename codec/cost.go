@@ -70,7 +70,7 @@ func (p *Pipeline) measure(x sample, spent *float64) (m measured, ok bool) {
 			}
 			sc.buf[slot] = out
 			m.cost += s.stageCost(out[lengthSize:], len(cur), x.box)
-			m.fixed = s.fixed(out[lengthSize:], x.box)
+			m.fixed = s.fixed(out[lengthSize:], len(cur), x.box)
 			// What nearly vanishes is quickly coded.
 			rate := min(1, 0.2+8*float64(len(out))/max(n, 1))
 			*spent += n * rate * encodeCost[s.kind] * levelCost(s.level)
@@ -83,22 +83,25 @@ func (p *Pipeline) measure(x sample, spent *float64) (m measured, ok bool) {
 	return m, true
 }
 
-// fixed estimates how many bytes of a body are tables and headers.
-func (s *stage) fixed(body []byte, b Box) int {
+// fixed estimates how many bytes of a body, which decodes to n, are tables and
+// headers.
+func (s *stage) fixed(body []byte, n int, b Box) int {
 	switch {
-	case s.kind == kZstd:
+	case s.kind == kZstd && n < b.RawLen()/8:
 		return lengthSize + 12 + min(100, len(body)/4)
+	case s.kind == kZstd: // tables stand in each block of 128 KiB
+		return lengthSize + 12
 	case s.kind != kPlanes || len(body) == 0:
 		return lengthSize
 	}
 	w := s.wordOf(b.DType)
-	n := lengthSize + planesHead + 8*w
+	total := lengthSize + planesHead + 8*w
 	for k := range w {
 		if h := body[planesHead+8*k:]; h[0] == planeZstd {
-			n += 25 + min(60, int(le.Uint32(h[4:]))/4)
+			total += 25 + min(60, int(le.Uint32(h[4:]))/4)
 		}
 	}
-	return n
+	return total
 }
 
 func (s *stage) filterCost(b Box) float64 {

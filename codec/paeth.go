@@ -74,6 +74,14 @@ func signBit(w int, sign bool) int64 {
 
 func paethForward(this, up []byte, w, col int, sign bool) {
 	flip := signBit(w, sign)
+	if w == 1 {
+		up = up[:len(this)]
+		for i := len(this) - 1; i >= col; i-- {
+			a, b, c := int64(this[i-col]), int64(up[i]), int64(up[i-col])
+			this[i] -= byte(paeth(a^flip, b^flip, c^flip) ^ flip)
+		}
+		return
+	}
 	for i := len(this) - w; i >= col; i -= w {
 		a, b, c := int64(getWord(this[i-col:], w)), int64(getWord(up[i:], w)), int64(getWord(up[i-col:], w))
 		p := paeth(a^flip, b^flip, c^flip) ^ flip
