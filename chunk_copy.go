@@ -49,6 +49,8 @@ func (m pageMemo) put(w *Writer) format.PutPage {
 // gridCopy says how the chunks of a grid are copied as they are.
 type gridCopy struct {
 	src   gridReader
+	from  *File                    // for errors, as is
+	name  string                   // of a tensor on it
 	id    uint64                   // of the copy; 0: a new one
 	moved map[int64]int64          // where chunks went that were copied before, by their place; nil: none
 	memo  pageMemo                 // nil: none
@@ -59,7 +61,7 @@ type gridCopy struct {
 
 // verbatimJobs are the chunks of a grid with their stored bytes.
 func (c *gridCopy) jobs(ctx context.Context) iter.Seq2[*chunkJob, error] {
-	src := c.src
+	src, path := c.src, c.from.Path()
 	return func(yield func(*chunkJob, error) bool) {
 		stop := fmt.Errorf("stop")
 		next := int64(0)
@@ -100,7 +102,7 @@ func (c *gridCopy) jobs(ctx context.Context) iter.Seq2[*chunkJob, error] {
 				if err != nil && c.bad != nil && ctx.Err() == nil {
 					out, err = make([]byte, own.Length), nil // bytes that the disk does not give
 				}
-				return out, err
+				return out, located(err, path, c.name)
 			}
 			if !yield(j, nil) {
 				return stop
@@ -110,7 +112,7 @@ func (c *gridCopy) jobs(ctx context.Context) iter.Seq2[*chunkJob, error] {
 		if err == nil {
 			gap(src.chunks.Len())
 		} else if err != stop {
-			yield(nil, err)
+			yield(nil, located(err, path, c.name))
 		}
 	}
 }
@@ -127,12 +129,23 @@ func (w *Writer) copyGrid(ctx context.Context, c *gridCopy) (StorageID, error) {
 		rec.ID = w.nextID
 	}
 	rec.Ref, rec.At = format.Ref{}, 0
+	// Chunks that lie on each other would make more of the file than it is.
+	if size := c.from.m.Size(); rec.Stored > size {
+		err := &Error{Kind: ErrLimit, Format: format.Name, Offset: c.src.rec.At, Field: "payload bytes of a grid", Got: fmt.Sprint(rec.Stored), Want: fmt.Sprintf("at most %d, the size of the file", size), Rule: format.RuleOverlap}
+		return StorageID{}, located(err, c.from.Path(), c.name)
+	}
+	stored := int64(0)
 	b := format.NewChunkBuilder(&rec, c.memo.put(w))
 	if rec.Chunks() > 0 {
 		places := map[int64]int64{}
 		err := w.writeChunks(ctx, &chunkEncoder{rec: &rec}, c.jobs(ctx), func(j *chunkJob) error {
 			if j.skip > 0 {
 				return b.Skip(j.skip)
+			}
+			if j.entry.IsStored() {
+				if stored += int64(j.entry.Length); stored > rec.Stored {
+					return located(finding(format.RuleGridStored, c.src.rec.At, "payload bytes of a grid", fmt.Sprint(rec.Stored), "the sum of its chunks, which is more"), c.from.Path(), c.name)
+				}
 			}
 			if c.moved != nil && j.entry.IsStored() {
 				places[j.number] = j.entry.Offset
@@ -145,7 +158,7 @@ func (w *Writer) copyGrid(ctx context.Context, c *gridCopy) (StorageID, error) {
 		if err != nil {
 			return StorageID{}, w.failed(err, "chunks")
 		}
-		if c.moved != nil {
+		if rec.Stored = stored; c.moved != nil {
 			if err := c.note(places); err != nil {
 				return StorageID{}, err
 			}
@@ -246,7 +259,7 @@ func (r *replica) gridStorage(ctx context.Context, in *content, s *format.Storag
 	} else {
 		r.w.regrown++
 	}
-	c := &gridCopy{src: gridReader{in.grid(r.f, s), fileChunks{r.f.m, lease}}, id: r.ids[s.ID].id, moved: g.moved, memo: g.memo}
+	c := &gridCopy{src: gridReader{in.grid(r.f, s), fileChunks{r.f.m, lease}}, from: r.f, name: name, id: r.ids[s.ID].id, moved: g.moved, memo: g.memo}
 	if r.bad != nil {
 		c.bad = func(i int64, err error) { r.bad(s, name, i, err) }
 	}

@@ -147,7 +147,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 	defer lease.Release()
 	switch {
 	case t.st.Kind == StorageGrid:
-		return w.copyGrid(ctx, &gridCopy{src: gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}})
+		return w.copyGrid(ctx, &gridCopy{src: gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}, from: t.f, name: t.name})
 	case t.st.Kind == StorageEncoded:
 		in, err := t.openStream(ctx)
 		if err != nil {

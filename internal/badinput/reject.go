@@ -70,6 +70,56 @@ func grid(brk func(s *forge.Storage)) *forge.Image {
 	return forge.File([]forge.Tensor{{Name: "t", Storage: 1, DType: forge.F32, Shape: []uint64{5, 3}, Strides: []int64{12, 4}}}, s)
 }
 
+// chunked is a file of a tensor over a grid with chunks of every coding, of
+// f32 5 by 3 in chunks of 2 by 2, and of one beside it.
+func chunked(brk func(s *forge.Storage)) *forge.Image {
+	b := bytesOf(0, 16).Data
+	s := forge.Storage{ID: 1, Grid: true, Size: 60, DType: forge.F32, Shape: []uint64{5, 3}, Chunk: []uint64{2, 2}, Slabs: 3, Pipelines: "shuffle\nlz4", Chunks: []forge.Chunk{
+		{Coding: 2, Data: b}, {Coding: 3, Data: b[:8]}, {Origin: 2}, {Coding: 1, Unit: [16]byte{1, 2, 3, 4}, Origin: 2}, {Coding: 2, Data: b[:8], Origin: 4}, {Coding: 2, Data: b[:4], Origin: 4},
+	}}
+	brk(&s)
+	return forge.File([]forge.Tensor{
+		{Name: "t", Storage: 1, DType: forge.F32, Shape: []uint64{5, 3}, Strides: []int64{12, 4}},
+		u8s("u", 2, 10),
+	}, s, bytesOf(2, 10))
+}
+
+// page breaks the only chunk page of chunked, which begins at p, and seals.
+func page(brk func(im *forge.Image, p int64)) func() []byte {
+	return func() []byte {
+		im := chunked(func(*forge.Storage) {})
+		brk(im, im.Last().Pages[0][0])
+		return im.Seal().B
+	}
+}
+
+// entry breaks entry i of that page.
+func entry(i int64, brk func(im *forge.Image, e int64)) func() []byte {
+	return page(func(im *forge.Image, p int64) { brk(im, p+forge.PEntries+i*forge.ESize) })
+}
+
+// stage is chunked with a first chunk of these bytes, by the only pipeline.
+func stage(pipeline string, body []byte) *forge.Image {
+	return chunked(func(s *forge.Storage) {
+		s.Pipelines = pipeline
+		s.Chunks[0] = forge.Chunk{Coding: 3, Data: body}
+		s.Chunks[1] = forge.Chunk{}
+	})
+}
+
+// zstdFrame is 16 raw bytes as a frame with a window of 2^log bytes, or if size
+// is not 0, one that says that it holds so many.
+func zstdFrame(log byte, size uint64) []byte {
+	b := []byte{16, 0, 0, 0, 0x28, 0xb5, 0x2f, 0xfd, 0, (log - 10) << 3}
+	if size != 0 {
+		b[8] = 3 << 6
+		for i := range 8 {
+			b = append(b, byte(size>>(8*i)))
+		}
+	}
+	return append(append(b, 16<<3|1, 0, 0), bytesOf(0, 16).Data...)
+}
+
 // file wraps a function that breaks a plain image, which is then sealed.
 func file(brk func(im *forge.Image, p *forge.Pos)) func() []byte {
 	return func() []byte {
@@ -247,6 +297,46 @@ func Rejects() []Reject {
 		{format.RuleGridSlabs, corrupt, Use, "a slab too few", image(grid(func(s *forge.Storage) { s.Slabs = 2 }))},
 		{format.RuleGridFill, corrupt, Use, "a fill longer than its unit", image(grid(func(s *forge.Storage) { s.Fill[5] = 1 }))},
 		{format.RulePipeline, malformed, Use, "a stage in capitals", image(grid(func(s *forge.Storage) { s.Pipelines = "ZSTD" }))},
+		{format.RulePipelineStage, unsupported, Use, "a codec that nobody knows", image(grid(func(s *forge.Storage) { s.Pipelines = "zstd9" }))},
+		{format.RuleViewGrid, corrupt, Use, "every second column of a grid", func() []byte {
+			im := chunked(func(*forge.Storage) {})
+			return im.P64(im.Last().THeaps[0]+8, 2).P64(im.Last().THeaps[0]+24, 8).Seal().B
+		}},
+		{format.RuleRefAbsent, corrupt, Use, "a grid with slabs and no root page", image(grid(func(s *forge.Storage) { s.Flags = 1 }))},
+		{format.RuleGridStored, corrupt, Verify, "a byte of payload too many", func() []byte {
+			im := chunked(func(*forge.Storage) {})
+			return im.P64(im.Last().Storages[0]+forge.SStored, 37).Seal().B
+		}},
+
+		{format.RuleChunkPageMagic, corrupt, Use, "a chunk page with the magic of a run", page(func(im *forge.Image, p int64) { im.Put(p, "TSRC") })},
+		{format.RuleChunkPageCRC, corrupt, Use, "a chunk page with a wrong checksum of its own", func() []byte {
+			im := chunked(func(*forge.Storage) {})
+			p := im.Last()
+			return im.P32(p.Pages[0][0]+forge.PCRC, 1).SealRef(p.Storages[0] + forge.SRef).SealOnly(forge.SealAll &^ forge.SealPayloads).B
+		}},
+		{format.RuleChunkPageOwner, corrupt, Use, "a chunk page of another storage", page(func(im *forge.Image, p int64) { im.P64(p+forge.PStorage, 2) })},
+		{format.RuleChunkPageLength, corrupt, Use, "a chunk page with an entry too few", func() []byte {
+			im := chunked(func(s *forge.Storage) { s.Chunks = s.Chunks[:5] })
+			return im.B
+		}},
+		{format.RuleChunkPageZero, corrupt, Use, "a reserved byte of a chunk page is 1", page(func(im *forge.Image, p int64) { im.P8(p+forge.PZero, 1) })},
+		{format.RuleChunkCoding, corrupt, Use, "a pipeline that the storage does not have", entry(1, func(im *forge.Image, e int64) { im.P8(e+forge.ECoding, 5) })},
+		{format.RuleChunkExtent, corrupt, Use, "a raw chunk of a byte less", entry(0, func(im *forge.Image, e int64) { im.P32(e+forge.ELength, 15) })},
+		{format.RuleChunkAligned, corrupt, Use, "a chunk at a multiple of 8", entry(0, func(im *forge.Image, e int64) { im.P64(e, 12296) })},
+		{format.RuleChunkOrigin, corrupt, Use, "the origin of another slab", entry(3, func(im *forge.Image, e int64) { im.P64(e+forge.EOrigin, 4) })},
+		{format.RuleChunkZero, corrupt, Use, "a byte behind the unit of a constant chunk", entry(3, func(im *forge.Image, e int64) { im.P8(e+9, 1) })},
+		{format.RuleChunkCRC, corrupt, Use, "a changed bit in a chunk", func() []byte {
+			im := chunked(func(*forge.Storage) {})
+			im.B[im.Last().Chunks[0][0]+3] ^= 1
+			return im.B
+		}},
+		{format.RuleChunkLength, limit, Use, "a chunk that says that it decodes to a byte more", func() []byte {
+			return stage("lz4", append([]byte{17, 0, 0, 0, 0xf0, 1}, bytesOf(0, 16).Data...)).B
+		}},
+		{format.RuleChunkStream, corrupt, Use, "a match before the begin of the chunk", func() []byte {
+			return stage("lz4", []byte{16, 0, 0, 0, 0x1b, 7, 9, 0, 0}).B
+		}},
+		{format.RuleChunkWindow, limit, Use, "a zstd window of 16 MiB", func() []byte { return stage("zstd", zstdFrame(24, 0)).B }},
 
 		{format.RuleAttrJSON, malformed, Use, "an array", image(attrs(`[1,2]`))},
 		{format.RuleAttrUTF8, malformed, Use, "an unpaired surrogate", image(attrs(`{"a":"\ud800"}`))},
@@ -280,13 +370,11 @@ func Waiting(rule string) string {
 		return "takes a file of 16 MiB; row N36 makes one"
 	case format.RuleAttrCount:
 		return "takes a file of 256 KiB; row N36 makes one"
-	case format.RuleRefAbsent, format.RuleViewGrid, format.RuleGridStored, format.RulePipelineStage:
-		return "comes with the reader of chunk grids"
 	}
 	if rule == format.RuleOrphanPart {
 		return ""
 	}
-	for prefix, why := range map[string]string{"chunk-page.": "chunk grids", "chunk.": "chunk grids", "composite.": "composites"} {
+	for prefix, why := range map[string]string{"composite.": "composites"} {
 		if strings.HasPrefix(rule, prefix) {
 			return "comes with the reader of " + why
 		}

@@ -99,6 +99,7 @@ type Storage struct {
 	Slabs        uint64
 	Pipelines    string
 	Flags        byte
+	Chunks       []Chunk // none: the grid has no root page
 }
 
 // Gen is one generation.
@@ -133,8 +134,10 @@ type Pos struct {
 	Run
 	Journal  *Run
 	Trailer  int64
-	Payloads []int64 // by storage
-	Sums     []int64 // list of block sums, 0: none
+	Payloads []int64   // by storage
+	Sums     []int64   // list of block sums, 0: none
+	Pages    [][]int64 // of chunks, by storage: level 0, then the root above them
+	Chunks   [][]int64 // stored bytes, by storage
 	spec     Gen
 }
 
@@ -201,6 +204,8 @@ func (im *Image) generation(i int, g Gen, next *uint64) {
 	p := Pos{spec: g}
 	for _, s := range g.Storages {
 		*next = max(*next, s.ID+1)
+		pages, chunks := im.chunks(&s)
+		p.Pages, p.Chunks = append(p.Pages, pages), append(p.Chunks, chunks)
 		if s.Grid || len(s.Data) == 0 {
 			p.Payloads, p.Sums = append(p.Payloads, 0), append(p.Sums, 0)
 			continue
@@ -341,6 +346,18 @@ func (im *Image) run(gen int, g Gen, p Pos, journal bool) Run {
 			le.PutUint64(rec[SHeap:], uint64(at-r.Heap))
 			le.PutUint32(rec[SHeapBytes:], uint32(int64(len(im.B))-at))
 			rec[SKind], rec[SRank], rec[SFlags] = 2, byte(len(s.Shape)), s.Flags
+			if pages := p.Pages[i]; len(pages) > 0 {
+				root := pages[len(pages)-1]
+				le.PutUint64(rec[SRef:], uint64(root))
+				le.PutUint32(rec[SRef+8:], le.Uint32(im.B[root+PLength:]))
+			}
+			if s.Stored == 0 {
+				stored := 0
+				for _, c := range s.Chunks {
+					stored += len(c.Data)
+				}
+				le.PutUint64(rec[SStored:], uint64(stored))
+			}
 			continue
 		}
 		rec[SKind], rec[SBlock] = 1, s.exp()
@@ -483,6 +500,7 @@ func (im *Image) sealRun(r *Run, what int) {
 
 func (im *Image) sealPayloads(p *Pos, r *Run) {
 	for i, s := range p.spec.Storages {
+		im.sealGrid(p.Pages[i], r.Storages[i]+SRef)
 		at, n := p.Payloads[i], int64(len(s.Data))
 		if at == 0 {
 			continue
