@@ -253,9 +253,8 @@ tobf16:
 	RET
 
 DATA limits<>+0(SB)/4, $0x437f0000 // 255
-DATA limits<>+4(SB)/4, $0xc7000000 // -32768
-DATA limits<>+8(SB)/4, $0x46fffe00 // 32767
-GLOBL limits<>(SB), RODATA|NOPTR, $12
+DATA limits<>+4(SB)/4, $0x46fffe00 // 32767
+GLOBL limits<>(SB), RODATA|NOPTR, $8
 
 // dwords whose bytes were packed within halves, in their order
 DATA quads<>+0(SB)/8, $0x0000000400000000
@@ -302,11 +301,11 @@ tou8:
 	VZEROUPPER
 	RET
 
-// NaN becomes zero: what is equal to itself stays.
+// NaN becomes zero: what is equal to itself stays. What is too large has to be
+// cut, for it would become the least integer, as does what is too small, rightly.
 #define CLAMP16(x, t) \
 	VCMPPS $0, x, x, t \
 	VANDPS t, x, x \
-	VMAXPS Y15, x, x \
 	VMINPS Y14, x, x \
 	VCVTTPS2DQ x, x
 
@@ -315,8 +314,7 @@ TEXT ·f32ToI16AVX2(SB), NOSPLIT, $0-24
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
-	VBROADCASTSS limits<>+4(SB), Y15
-	VBROADCASTSS limits<>+8(SB), Y14
+	VBROADCASTSS limits<>+4(SB), Y14
 	XORQ AX, AX
 toi16:
 	VMOVUPS (SI)(AX*4), Y0
