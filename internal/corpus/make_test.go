@@ -29,8 +29,9 @@ var ctx = context.Background()
 
 // maker fills one file; it keeps the first error.
 type maker struct {
-	t *testing.T
-	w *tensorfile.Writer
+	t    *testing.T
+	w    *tensorfile.Writer
+	said []said // of add
 }
 
 func (m *maker) must(err error) {
@@ -44,6 +45,7 @@ func (m *maker) must(err error) {
 func (m *maker) add(name string, d tensor.DType, shape tensor.Shape, b []byte, o *tensorfile.TensorOptions) {
 	m.t.Helper()
 	m.must(m.w.AddReader(ctx, name, d, shape, bytes.NewReader(b), o))
+	m.said = append(m.said, said{name, d, shape, b})
 }
 
 // floats adds a tensor of the values given.
@@ -114,7 +116,11 @@ var accepts = map[string]accept{
 			return b
 		},
 	},
-	"empty-shapes": {fill: emptyShapes},
+	"empty-shapes":    {fill: emptyShapes},
+	"chunks":          {fill: chunks},
+	"chunks-optional": {fill: chunksOptional},
+	"chunks-missing":  {fill: chunksMissing},
+	"chunks-grown":    {fill: chunksGrown, after: grow},
 }
 
 func aliased(m *maker) {
@@ -285,6 +291,7 @@ func build(t *testing.T, a accept, number int) []byte {
 	m.must(err)
 	defer m.w.Close()
 	a.fill(m)
+	made = m.said
 	m.must(m.w.Commit(ctx))
 	b := out.Bytes()
 	if !a.stream {
@@ -315,6 +322,9 @@ func TestMake(t *testing.T) {
 		}
 		if err := os.WriteFile(path, b, 0o666); err != nil {
 			t.Fatal(err)
+		}
+		if strings.HasPrefix(name, "chunks") {
+			expect(t, strings.TrimSuffix(path, "tensor")+"json")
 		}
 		fmt.Println("made", path)
 	}
