@@ -38,9 +38,10 @@ $(VENV)/ok: testdata/requirements.txt
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt
 	touch $@
 
-interop: $(VENV)/ok
+interop: $(VENV)/ok build
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v ./convert/...
 	$(VENV)/bin/python spec/reader/check.py
+	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok
@@ -48,7 +49,12 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 
-bench: $(VENV)/ok
+# Other libraries that the codec rows stand beside.
+$(VENV)/peers: bench/requirements.txt $(VENV)/ok
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
+	touch $@
+
+bench: $(VENV)/peers
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) ./bench/run.sh
 
 clean:

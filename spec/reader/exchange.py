@@ -9,7 +9,7 @@ import tensorfile, verify
 DTYPES = "u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8 c16 ? S5 V6 U3".split()
 CODECS = ["raw", "lz4", "zstd:1", "shuffle|lz4", "shuffle|zstd:3", "bitshuffle|lz4", "delta|zstd", "delta:z|bitshuffle|lz4",
           "xordelta|planes", "planes", "delta|bitpack", "predict|planes", "predict:paeth:a0,1|zstd", "predict:a0,1|bitpack",
-          "bitpack|zstd", "planes|lz4", "shuffle|s2", "delta|deflate"]
+          "bitpack|zstd", "planes|lz4", "shuffle|s2", "delta|deflate", "fast", "auto", "best"]
 
 
 def array(r):
