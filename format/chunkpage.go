@@ -90,7 +90,13 @@ func (e *ChunkEntry) put(b []byte) {
 	b[ceCoding] = e.Coding
 }
 
-// pageSpan is the number of chunk entries that a page of a level covers.
+// CodingOf is the coding of an entry as it stands in its page.
+func CodingOf(entry []byte) uint8 { return entry[ceCoding] }
+
+// PageSpan is the number of chunk entries that a page of a level covers.
+func PageSpan(level int) int64 { return pageSpan(level) }
+
+// pageSpan is PageSpan.
 func pageSpan(level int) int64 {
 	n := int64(ChunksPerPage)
 	for range level {

@@ -22,6 +22,7 @@ const (
 	Payload        = "payload"
 	BlockSums      = "block-sums"
 	ChunkPage      = "chunk-page"
+	Chunk          = "chunk"
 	TensorRecords  = "tensor-records"
 	StorageRecords = "storage-records"
 	NameEnds       = "name-ends"
@@ -45,7 +46,7 @@ type Part struct {
 	Tensors        []string // whose bytes these are
 	Damage         []string // what is wrong with it
 
-	storage uint64                          // of a payload
+	storage uint64                          // of a payload, a chunk or a chunk page
 	rows    func(yield func(Row) bool) bool // nil: the bytes say nothing more
 }
 

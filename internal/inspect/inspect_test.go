@@ -96,29 +96,10 @@ func TestEveryByteHasAPart(t *testing.T) {
 				t.Errorf("not sound: %v", m.Damage)
 			}
 			kinds := map[string]int{}
-			rows := int64(0)
 			for i := range m.Parts {
-				p := &m.Parts[i]
-				kinds[p.Kind]++
-				at := p.Offset
-				m.Rows(p, func(r Row) bool {
-					if r.Length == 0 {
-						return true
-					}
-					if r.Offset != at {
-						t.Errorf("%s: row %s at %d, want %d", p.What, r.Field, r.Offset, at)
-					}
-					if !bytes.Equal(r.Bytes, b[r.Offset:r.Offset+int64(len(r.Bytes))]) {
-						t.Errorf("%s: row %s shows other bytes", p.What, r.Field)
-					}
-					at += r.Length
-					rows++
-					return true
-				})
-				if at != p.Offset+p.Length {
-					t.Errorf("%s: rows end at %d, want %d", p.What, at, p.Offset+p.Length)
-				}
+				kinds[m.Parts[i].Kind]++
 			}
+			rowsCover(t, m, b)
 			if kinds[Payload] != 2 || kinds[BlockSums] != 1 || kinds[RunHead] != 2 || kinds[Trailer] != 1 || kinds[Slot] != 2 {
 				t.Errorf("parts: %v", kinds)
 			}
@@ -132,6 +113,31 @@ func TestEveryByteHasAPart(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// rowsCover reports an error unless the rows of each part are the part.
+func rowsCover(t *testing.T, m *Map, b []byte) {
+	t.Helper()
+	for i := range m.Parts {
+		p := &m.Parts[i]
+		at := p.Offset
+		m.Rows(p, func(r Row) bool {
+			if r.Length == 0 {
+				return true
+			}
+			if r.Offset != at {
+				t.Errorf("%s: row %s at %d, want %d", p.What, r.Field, r.Offset, at)
+			}
+			if !bytes.Equal(r.Bytes, b[r.Offset:r.Offset+int64(len(r.Bytes))]) {
+				t.Errorf("%s: row %s shows other bytes", p.What, r.Field)
+			}
+			at += r.Length
+			return true
+		})
+		if at != p.Offset+p.Length {
+			t.Errorf("%s: rows end at %d, want %d", p.What, at, p.Offset+p.Length)
+		}
 	}
 }
 

@@ -25,8 +25,10 @@ type native struct {
 	found    bool
 	runs     map[int64]bool // heads that were read
 	storages map[storageKey]struct{}
-	names    map[uint64][]string // tensors by storage
-	named    map[name]struct{}   // the same, to look up
+	pages    map[format.Ref]struct{} // of chunks, that were added
+	chunks   map[storageKey]struct{} // stored bytes that were added
+	names    map[uint64][]string     // tensors by storage
+	named    map[name]struct{}       // the same, to look up
 	trailers map[int64]bool
 }
 
@@ -46,6 +48,8 @@ func Native(ctx context.Context, src *mmap.Map) (*Map, error) {
 		ctx:      ctx,
 		runs:     map[int64]bool{},
 		storages: map[storageKey]struct{}{},
+		pages:    map[format.Ref]struct{}{},
+		chunks:   map[storageKey]struct{}{},
 		names:    map[uint64][]string{},
 		named:    map[name]struct{}{},
 		trailers: map[int64]bool{},
@@ -328,9 +332,7 @@ func (n *native) records(r *format.Run) {
 
 func (n *native) storage(s *format.StorageRecord) {
 	if s.Kind == format.StorageGrid {
-		if !s.Ref.Absent() {
-			n.chunkPage(s)
-		}
+		n.grid(s)
 		return
 	}
 	if s.Size == 0 {
@@ -370,17 +372,6 @@ func (n *native) storage(s *format.StorageRecord) {
 	n.add(q)
 }
 
-// chunkPage adds the root page of a grid.
-func (n *native) chunkPage(s *format.StorageRecord) {
-	b := n.read(int64(s.Ref.Offset), int64(s.Ref.Length))
-	p := Part{Offset: int64(s.Ref.Offset), Length: int64(len(b)), Kind: ChunkPage, What: fmt.Sprintf("root chunk page of storage %d", s.ID), Section: "Chunk page"}
-	if format.Checksum(b) != s.Ref.CRC {
-		p.Damage = append(p.Damage, fmt.Sprintf("checksum: got %08x, want %08x", format.Checksum(b), s.Ref.CRC))
-	}
-	n.structRows(&p, "chunkpage", b)
-	n.add(p)
-}
-
 // rest looks at what no structure has claimed: journal runs, padding, what lies
 // behind the committed length.
 func (n *native) rest() {
@@ -411,13 +402,19 @@ func (n *native) rest() {
 	n.nameParts()
 }
 
+// anyRoot is the newest root that could be read, or one that allows for
+// anything.
+func (n *native) anyRoot() format.Root {
+	if n.found {
+		return n.root
+	}
+	return format.Root{UUID: n.uuid, Generation: format.MaxGeneration, Length: format.AlignUp(n.Size, format.PageSize) + format.PageSize}
+}
+
 // scan looks through the gaps before end for runs that nothing points to: those
 // of the journal, and where the catalog is lost all others.
 func (n *native) scan(end int64) {
-	root := n.root
-	if !n.found {
-		root = format.Root{UUID: n.uuid, Generation: format.MaxGeneration, Length: format.AlignUp(n.Size, format.PageSize) + format.PageSize}
-	}
+	root := n.anyRoot()
 	left := int64(scanLimit)
 	for _, g := range n.gaps(end) {
 		for at := format.AlignUp(g.begin, format.Align); at < g.end && left > 0; {
@@ -461,7 +458,7 @@ func (n *native) unowned(root *format.Root, off int64) {
 func (n *native) nameParts() {
 	for i := range n.Parts {
 		p := &n.Parts[i]
-		if p.Kind != Payload {
+		if p.storage == 0 {
 			continue
 		}
 		if p.Tensors = n.names[p.storage]; len(p.Tensors) > 0 {
