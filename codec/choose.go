@@ -143,13 +143,14 @@ func Choose(d tensor.DType, shape []int64, read func(dst []byte, box Box, at []i
 	s.chunk = Box{d, clipped}.RawLen()
 	lines, high := s.finalists(samples)
 	trial := min(max(int(total/128), leastTrial), mostTrial)
+	boxes := 2
 	switch {
 	case high && total <= smallTotal:
 		trial = int(total)
-	case high:
-		trial = min(max(int(total/80), 2*leastTrial), mostTrial)
+	case high: // so little is left that it needs a large box to be seen
+		trial, boxes = min(max(int(total/48), 4*leastTrial), mostTrial), 1
 	}
-	samples, err = take(d, clipped, within(read, shape, c.Chunk), trial/2, 2)
+	samples, err = take(d, clipped, within(read, shape, c.Chunk), trial/boxes, boxes)
 	if err != nil {
 		return c, err
 	}
@@ -275,7 +276,7 @@ func (s *search) predictors(shape []int64) []string {
 
 // coders returns what may come behind a filter.
 func (s *search) coders(filter string) []string {
-	list := []string{"planes", "bitpack", "bitpack|zstd:1", "bitpack|planes:1"}
+	list := []string{"planes", "bitpack", "bitpack|zstd:1"}
 	if w := word(s.d); w > 1 {
 		list = append(list, "shuffle|zstd:1")
 	}
@@ -342,7 +343,9 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 		switch {
 		case i == 0:
 			for _, c := range s.coders(f) {
-				attempt(f, c)
+				if c != "lz4" || s.objective == Fast {
+					attempt(f, c)
+				}
 			}
 		case f == "":
 			// Entropies do not see matches: no filter at all keeps its place.
@@ -358,9 +361,13 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 	}
 	high = top > 12
 	if high {
+		wide := 2
+		if s.objective == Best || s.total <= smallTotal {
+			wide = 5
+		}
 		for i, f := range filters {
 			for _, c := range s.coders(f) {
-				if i < 5 && (s.objective == Best || !matches(c) || f == "") {
+				if i < wide && (s.objective == Best || !matches(c)) {
 					attempt(f, c)
 				}
 			}

@@ -161,7 +161,14 @@ func TestChooseIsCheap(t *testing.T) {
 				t.Fatalf("%s: %s", set.Name, p)
 			}
 		}
-		t.Logf("%s: %s %v, ratio %.2f, cost %.1f%% of the encode", set.Name, c.Pipelines[0], c.Chunk, c.Ratio, 100*c.spent/whole)
+		chunks := cut(t, set.DType, shape, data, c.Chunk)
+		got := codeAll(t, c.Pipelines[0], chunks)
+		t.Logf("%s: %s %v, ratio %.2f (expected %.2f), cost %.1f%% of the encode", set.Name, c.Pipelines[0], c.Chunk, got.ratio, c.Ratio, 100*c.spent/whole)
+		if set.Name == "f32sparse" { // where samples say least
+			if best := codeAll(t, "bitpack|zstd:1", chunks); got.ratio < 0.97*best.ratio {
+				t.Errorf("%s: %s %.2f, %s %.2f", set.Name, got.line, got.ratio, best.line, best.ratio)
+			}
+		}
 		if c.spent > whole/10 {
 			t.Errorf("%s: the choice costs %.0f, the encode %.0f", set.Name, c.spent, whole)
 		}

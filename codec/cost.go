@@ -72,7 +72,7 @@ func (p *Pipeline) measure(x sample, spent *float64) (m measured, ok bool) {
 			m.cost += s.stageCost(out[lengthSize:], len(cur), x.box)
 			m.fixed = s.fixed(out[lengthSize:], len(cur), x.box)
 			// What nearly vanishes is quickly coded.
-			rate := min(1, 0.2+8*float64(len(out))/max(n, 1))
+			rate := min(1, 0.5+8*float64(len(out))/max(n, 1))
 			*spent += n * rate * encodeCost[s.kind] * levelCost(s.level)
 			cur = out
 		}
