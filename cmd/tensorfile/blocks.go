@@ -55,10 +55,20 @@ func newPlan(p pick, cOrder bool) (*plan, error) {
 	// of all slower ones.
 	limit := float64(blockBytes) * float64(p.DType().UnitElems) / float64(p.DType().UnitBytes)
 	have := 1.0
+	chunk := pl.chunk(cOrder)
+	for _, n := range chunk {
+		have *= float64(n)
+	}
 	for i := len(pl.axes) - 1; i >= 0; i-- {
 		axis := pl.axes[i]
 		n := pl.size[axis]
-		if n > 0 && have*float64(n) > limit {
+		if chunk != nil { // whole chunks, so that each is decoded once
+			c := chunk[axis]
+			if have /= float64(c); n > 0 && have*float64(n) > limit {
+				n = max(int64(limit/have)/c*c, c)
+			}
+			n = min(n, pl.size[axis])
+		} else if n > 0 && have*float64(n) > limit {
 			n = max(int64(limit/have), 1)
 			if e := int64(p.DType().UnitElems); e > 1 && axis == len(shape)-1 {
 				n = max(n/e*e, e)
@@ -77,6 +87,20 @@ func newPlan(p pick, cOrder bool) (*plan, error) {
 		pl.blocks *= n
 	}
 	return pl, nil
+}
+
+// chunk is the shape of the chunks of a tensor that is picked as a whole, by
+// its axes, cut to what there is, or nil.
+func (pl *plan) chunk(cOrder bool) []int64 {
+	st := pl.Storage()
+	if cOrder || pl.sel != nil || pl.repeat > 1 || st.Kind != tensorfile.StorageGrid || len(st.Chunk) != len(pl.axes) {
+		return nil
+	}
+	chunk := make([]int64, len(pl.axes))
+	for k, axis := range pl.axes { // the axes of the grid come by stride, too
+		chunk[axis] = max(min(st.Chunk[k], pl.size[axis]), 1)
+	}
+	return chunk
 }
 
 // strides of what is picked, 0 for new axes.

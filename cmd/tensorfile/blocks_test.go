@@ -141,3 +141,70 @@ func sumOf(t *testing.T, v tensor.View) (sum int64) {
 	}
 	return sum
 }
+
+// Blocks of a tensor in chunks are whole chunks: none is decoded twice.
+func TestPlanOfChunks(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "m.tensor")
+	w, err := tensorfile.Create(path, &tensorfile.CreateOptions{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	type grid struct {
+		d            tensor.DType
+		shape, chunk tensor.Shape
+	}
+	grids := map[string]grid{
+		"narrow": {tensor.F32, tensor.Shape{3000, 1500}, tensor.Shape{700, 64}},
+		"cubes":  {tensor.U8, tensor.Shape{200, 300, 250}, tensor.Shape{30, 40, 50}},
+		"large":  {tensor.I64, tensor.Shape{1500, 1000}, tensor.Shape{1000, 900}},
+		"packed": {tensor.U4, tensor.Shape{5000, 3001}, tensor.Shape{512, 128}},
+		"flat":   {tensor.I16, tensor.Shape{5_000_001}, tensor.Shape{1000}},
+		"rows":   {tensor.Bool, tensor.Shape{9_000_000, 1}, tensor.Shape{123_456, 7}},
+	}
+	for name, g := range grids {
+		v, err := tensor.Make(g.d, g.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Add(ctx, name, v, &tensorfile.TensorOptions{Chunk: g.chunk, Codec: "raw"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(ctx); err != nil {
+		t.Fatal(err)
+	}
+	f, err := tensorfile.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for name, g := range grids {
+		x, err := f.Tensor(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pl, err := newPlan(pick{x, nil}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elements, most := int64(0), int64(0)
+		for i := range pl.blocks {
+			sel, shape := pl.block(i)
+			n, _ := shape.NumElements()
+			elements += n
+			size, _ := tensor.ByteSize(g.d, shape)
+			most = max(most, size)
+			for axis, s := range sel {
+				if s.Start%g.chunk[axis] != 0 || s.Stop%g.chunk[axis] != 0 && s.Stop != g.shape[axis] {
+					t.Fatalf("%s: block %d takes %d to %d of axis %d in chunks of %d", name, i, s.Start, s.Stop, axis, g.chunk[axis])
+				}
+			}
+		}
+		one, _ := tensor.ByteSize(g.d, g.chunk)
+		if elements != x.NumElements() || most > max(blockBytes, one) || pl.blocks < 2 {
+			t.Errorf("%s: %d elements of %d in %d blocks of up to %d bytes", name, elements, x.NumElements(), pl.blocks, most)
+		}
+	}
+}

@@ -34,7 +34,8 @@ func newStatsCmd(t *tool) *cobra.Command {
 		Use:   "stats FILE [NAME...]",
 		Short: "Minimum, maximum, mean, quantiles and more of tensors",
 		Long: `Minimum, maximum, mean, standard deviation (of the population), zeros, NaN,
-infinities and quantiles of tensors, in bounded memory whatever their size.
+infinities and quantiles of tensors, in bounded memory whatever their size: block by
+block, tensors in chunks by whole chunks.
 
 NaN is counted and otherwise left out. Infinities count for extremes and
 quantiles, not for mean and deviation. Complex numbers are described by their
