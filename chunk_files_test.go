@@ -129,6 +129,58 @@ func TestRepackOfChunks(t *testing.T) {
 	}
 }
 
+// A repack stores tensors in another way where it is told to: into chunks, into
+// others, out of them. What they hold stays.
+func TestRepackRecodes(t *testing.T) {
+	path := temp(t)
+	past := grownFile(t, path)
+	want := past[len(past)-1]
+	w := must(tensorfile.OpenAppend(path, nil))(t)
+	ok(t, w.CopyTensor("packed", "second"))
+	want["second"] = want["packed"]
+	v := must(tensor.FromSlice([]float64{1, 2, 3, 4, 5, 6}, 2, 3))(t)
+	ok(t, w.Add(ctx, "turned", must(v.Transpose())(t), nil))
+	want["turned"] = must(v.Transpose())(t)
+	ok(t, w.Commit(ctx))
+	ok(t, w.Close())
+	f := must(tensorfile.Open(path, nil))(t)
+	defer f.Close()
+	dst := filepath.Join(t.TempDir(), "new")
+	recode := func(name string, d tensor.DType, shape tensor.Shape) *tensorfile.TensorOptions {
+		switch name {
+		case "packed", "turned":
+			return &tensorfile.TensorOptions{Chunk: tensor.Shape{16, 2}, Codec: "planes"}
+		case "raw":
+			return &tensorfile.TensorOptions{Codec: "none"}
+		}
+		return nil
+	}
+	_, err := tensorfile.Repack(ctx, f, dst, &tensorfile.RepackOptions{KeepAll: true, Recode: recode})
+	wantErr(t, err, tensorfile.ErrUnsupported, "generations")
+	must(tensorfile.Repack(ctx, f, dst, &tensorfile.RepackOptions{Recode: recode}))(t)
+	g := must(tensorfile.Open(dst, nil))(t)
+	defer g.Close()
+	n := 0
+	for x, err := range g.Tensors() {
+		ok(t, err)
+		sameView(t, x.Name(), must(x.Read(ctx))(t), want[x.Name()])
+		s := x.Storage()
+		if planes := x.Name() == "packed" || x.Name() == "second" || x.Name() == "turned"; planes != (s.Codec == "planes") || (x.Name() == "raw") != (s.Kind == tensorfile.StorageRaw) {
+			t.Errorf("%s: %+v", x.Name(), s)
+		}
+		n++
+	}
+	if n != len(want) || must(g.Tensor("packed"))(t).Storage().ID != must(g.Tensor("second"))(t).Storage().ID {
+		t.Errorf("%d tensors, or two that do not share", n)
+	}
+	if rep, u := must(g.Verify(ctx, nil))(t), must(g.Usage(ctx))(t); !rep.OK() || u.Payload+u.Tables != g.Info().Live {
+		t.Errorf("%v, %+v, live %d", rep.Findings, u, g.Info().Live)
+	}
+	if a, b := must(f.Hash(ctx, nil))(t), must(g.Hash(ctx, nil))(t); a != b {
+		t.Error("another hash")
+	}
+}
+
 // Whatever byte of a file with chunks changes: verify says so if it counts, and
 // recovery keeps every tensor but those that are hit, and of these the chunks.
 func TestDamagedChunks(t *testing.T) {

@@ -96,7 +96,8 @@ type replica struct {
 	written map[uint64]format.StorageRecord
 	now     map[string]*format.TensorRecord
 	grids   map[uint64]*gridReplica // by the id in f
-	several bool                    // generations follow, which may show a grid anew
+	recode  Recode
+	several bool // generations follow, which may show a grid anew
 	bad     func(s *format.StorageRecord, name string, i int64, err error)
 
 	count int
@@ -147,7 +148,10 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		}
 		s := c.storages[id]
 		if s != nil && (r.ids[id].w == nil || r.changed(s)) {
-			own, err := r.storage(ctx, c, s, c.names[id])
+			own, done, err := r.recoded(ctx, c, s, on[id])
+			if err == nil && !done {
+				own, err = r.storage(ctx, c, s, c.names[id])
+			}
 			if err != nil {
 				return err
 			}
@@ -165,7 +169,9 @@ func (r *replica) add(ctx context.Context, c *content) error {
 		}
 	}
 	r.w.storages = append(r.w.storages, again...)
-	r.w.live = c.live(r)
+	if r.recode == nil {
+		r.w.live = c.live(r)
+	}
 	return nil
 }
 

@@ -24,6 +24,9 @@ type RepackOptions struct {
 	// Align is the alignment in bytes of payloads of 64 KiB and more. Default:
 	// that of the source.
 	Align int
+	// Recode, if not nil, says which tensors are stored in another way than they
+	// are. It goes with a single generation. Default: nil, all bytes as they are.
+	Recode Recode
 	// Overwrite replaces a file that is there. Default: false, but a repack in
 	// place replaces its source.
 	Overwrite bool
@@ -229,7 +232,10 @@ func (p *repacker) write(ctx context.Context, roots []*format.Root) (err error) 
 	}
 	defer func() { err = atomicfile.Also(err, w.Close()) }()
 	r := newReplica(w, p.src)
-	r.several = len(roots) > 1
+	if r.several = len(roots) > 1; r.several && p.o.Recode != nil {
+		return &Error{Kind: ErrUnsupported, Offset: -1, Field: "repack", Got: fmt.Sprintf("%d generations to be stored in another way", len(roots)), Want: "one"}
+	}
+	r.recode = p.o.Recode
 	for i, root := range roots {
 		cat := p.src.cat
 		if root.Generation != cat.Root().Generation {

@@ -343,6 +343,11 @@ func (w *Writer) TensorOn(s StorageID, name string, d tensor.DType, shape tensor
 		return located(err, w.path, name)
 	}
 	rec.Storage, rec.Offset, rec.Strides = s.id, offset, strides.Clone()
+	if on := w.storageOf(s); on != nil && on.Kind == format.StorageGrid {
+		if err := format.CheckGridView(&rec, on); err != nil {
+			return located(err, w.path, name)
+		}
+	}
 	return w.add(rec)
 }
 
