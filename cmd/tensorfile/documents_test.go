@@ -46,6 +46,17 @@ func TestDocuments(t *testing.T) {
 		{"attr", "ls", file}, {"attr", "get", file, "w", "unit"}, {"cp", file, "w", "x"}, {"revert", "-n", file, "1"}, {"log", file},
 		{"repack", "-n", file, "-i"}, {"repack", file, "-i"}, {"recover", "-n", damaged}, {"recover", file, "-o", file + ".saved"},
 	}
+	chunked, rows := filepath.Join(dir, "chunked.tensor"), filepath.Join(dir, "rows.tensor")
+	if err := makeFile(rows, []string{"w=f32(2,4)"}); err != nil {
+		t.Fatal(err)
+	}
+	runs = append(runs, [][]string{
+		{"convert", "-n", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2", "--codec", "no*=auto"}, {"convert", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2"},
+		{"ls", chunked}, {"info", chunked}, {"stats", chunked}, {"show", chunked, "w"}, {"log", chunked}, {"append", "-n", chunked, "w", rows}, {"append", chunked, "w", rows},
+		{"append", chunked, "--name", "f", file, "--only", "f"}, {"log", chunked},
+		{"recover", chunked, "-o", chunked + ".saved"},
+		{"bench", file, "w", "e", "--time", "1us", "--codec", "auto", "--codec", "planes"},
+	}...)
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {
 		runs = append(runs, []string{"show", file, name})
 	}
