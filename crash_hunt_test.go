@@ -23,8 +23,9 @@ import (
 // as there are processors, until it has met enough that differ or a violation.
 type hunt struct {
 	seed  uint64
-	want  int  // states that differ
-	lying bool // a disk that ignores syncs: errors are fine, wrong data is not
+	want  int    // states that differ
+	lying bool   // a disk that ignores syncs: errors are fine, wrong data is not
+	only  string // if not "", the one scenario to draw
 
 	seen  *crashfs.Set
 	next  atomic.Uint64
@@ -88,6 +89,9 @@ func (h *hunt) found(err error) {
 // life lives the n-th life and those that go on after its crashes.
 func (h *hunt) life(n uint64) {
 	s := crashScenarios[n%uint64(len(crashScenarios))]
+	if h.only != "" && s.name != h.only {
+		return
+	}
 	l := newLife(rand.New(rand.NewPCG(h.seed, n)))
 	defer func() {
 		if r := recover(); r != nil {

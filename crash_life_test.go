@@ -2,6 +2,7 @@ package tensorfile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,8 +42,9 @@ type life struct {
 	now   version  // with what w has changed
 	trace []string
 	// young are files that opened at a generation that only the trailer at their
-	// end tells. A writer makes it durable; one that is killed at that leaves a
-	// file that opens there until the power fails once more.
+	// end tells: nobody had acknowledged it. A writer writes it to its slot; if
+	// it ends before it has synced that, the next one cannot know, and a power
+	// cut may show the generation before.
 	young   map[string]bool
 	dry     bool // keeps no trace
 	retried bool
@@ -241,6 +243,15 @@ func (l *life) stream(name string, tensors int) {
 	l.acked(name, &v)
 }
 
+// age takes the end of a writer into account that may not have made durable
+// what a young file opened at.
+func (l *life) age(name string, list []*version) {
+	if l.young[name] && list[0].prev != nil {
+		l.may[name] = append([]*version{list[0].prev}, list...)
+	}
+	delete(l.young, name)
+}
+
 // open begins an edit.
 func (l *life) open(name string) {
 	v := l.look(name)
@@ -266,6 +277,8 @@ func (l *life) close() {
 	w := l.w
 	l.w = nil
 	l.must(w.Close())
+	l.age(l.name, l.may[l.name])
+	l.mark()
 }
 
 // session is an edit of commits commits.
@@ -344,6 +357,8 @@ func (l *life) failed(err error) {
 	}
 	l.w.Close()
 	l.w = nil
+	l.age(l.name, l.may[l.name])
+	l.mark()
 }
 
 var errIO = fmt.Errorf("a bad disk: %w", syscall.EIO)
@@ -559,15 +574,21 @@ func (l *life) repack(src, dst string, keep bool) {
 	}
 }
 
-var errDead = errors.New("the process is dead")
+var errDead = crashfs.ErrKilled
 
 // killed runs fn in a process that is killed at an operation that chance tells,
 // or that ends well before.
 func (l *life) killed(within int, fn func()) {
 	n := l.rng.IntN(within)
+	l.killedWhen(func(crashfs.Op) bool { n--; return n < 0 }, fn)
+}
+
+// killedWhen runs fn in a process that is killed at the first operation that
+// when tells.
+func (l *life) killedWhen(when func(crashfs.Op) bool, fn func()) {
 	dead := false
 	l.fs.Fault = func(op crashfs.Op) (int, error) {
-		if n--; n >= 0 && !dead {
+		if !dead && !when(op) {
 			return len(op.Data), nil
 		}
 		short := 0
@@ -590,15 +611,30 @@ func (l *life) killed(within int, fn func()) {
 			l.say("killed")
 		}
 		for name, list := range l.may {
-			if l.young[name] && list[0].prev != nil {
-				l.may[name] = append([]*version{list[0].prev}, list...)
-				delete(l.young, name)
-			}
+			l.age(name, list)
 			l.look(name)
 		}
 		l.mark()
 	}()
 	fn()
+}
+
+// tear harms the slot with the older record, as a power cut during a commit
+// does.
+func (l *life) tear(name string) {
+	v := l.look(name)
+	b := l.fs.Files()[name]
+	at := int64(format.SlotA)
+	if g := binary.LittleEndian.Uint64(b[at+24:]); g == v.gen {
+		at = format.SlotB
+	}
+	for i := range b[at : at+512] {
+		b[at+int64(i)] = byte(l.rng.Uint32())
+	}
+	l.say("the slot at %d is torn", at)
+	l.start = map[string][]byte{name: b}
+	l.fs = crashfs.From(l.start)
+	l.mark()
 }
 
 // failing runs fn while an operation of the given kind fails, and some of those

@@ -14,39 +14,40 @@ import (
 var mutants = []struct {
 	name  string
 	found string // "crash", "lying disk" or a name in crashRaces
+	only  string // scenario, of mistakes that few lives show
 }{
-	{"barrier of the data", "crash"},
-	{"barriers of slots", "crash"},
-	{"both barriers", "crash"},
-	{"acknowledged early", "crash"},
-	{"slot before data", "crash"},
-	{"wrong slot", "crash"},
-	{"both slots at once", "crash"},
-	{"slot stays in a session", "crash"},
-	{"slot of a trailer", "crash"},
-	{"slots not sound", "crash"},
-	{"slot half mended", "crash"},
-	{"slot lost by a sync", "crash"},
-	{"no poison", "crash"},
-	{"same generation", "crash"},
-	{"highest of slots and trailer", "crash"},
-	{"root checksum", "crash"},
-	{"bytes below L again", "crash"},
-	{"cut below L", "crash"},
-	{"leftover stays", "crash"},
-	{"nothing taken back", "an edit that is given up"},
-	{"sync of a new file", "crash"},
-	{"sync of the directory", "crash"},
-	{"sync of the directory before an append", "crash"},
-	{"checksum of a run", "lying disk"},
-	{"checksum of a page", "lying disk"},
-	{"checksum of a payload", "lying disk"},
-	{"inode", "replaced before the lock"},
-	{"slots read again", "another commit at our barrier"},
-	{"commit before a repack", "a commit before a repack"},
-	{"any trailer after none", "roots that do not count"},
-	{"any trailer after one slot", "roots that do not count"},
-	{"file size", "roots that do not count"},
+	{"barrier of the data", "crash", ""},
+	{"barriers of slots", "crash", ""},
+	{"both barriers", "crash", ""},
+	{"acknowledged early", "crash", ""},
+	{"slot before data", "crash", ""},
+	{"wrong slot", "crash", ""},
+	{"both slots at once", "crash", ""},
+	{"slot stays in a session", "crash", ""},
+	{"slot of a trailer", "crash", ""},
+	{"slots not sound", "crash", ""},
+	{"equal slots", "crash", "killed while mending"},
+	{"slot lost by a sync", "crash", "failed sync"},
+	{"no poison", "crash", ""},
+	{"same generation", "crash", ""},
+	{"highest of slots and trailer", "crash", ""},
+	{"root checksum", "crash", ""},
+	{"bytes below L again", "crash", ""},
+	{"cut below L", "crash", ""},
+	{"leftover stays", "crash", ""},
+	{"nothing taken back", "an edit that is given up", ""},
+	{"sync of a new file", "crash", ""},
+	{"sync of the directory", "crash", ""},
+	{"sync of the directory before an append", "crash", "killed create, repack"},
+	{"checksum of a run", "a torn run head", ""},
+	{"checksum of a page", "lying disk", ""},
+	{"checksum of a payload", "lying disk", ""},
+	{"inode", "replaced before the lock", ""},
+	{"slots read again", "another commit at our barrier", ""},
+	{"commit before a repack", "a commit before a repack", ""},
+	{"any trailer after none", "roots that do not count", ""},
+	{"any trailer after one slot", "roots that do not count", ""},
+	{"file size", "roots that do not count", ""},
 }
 
 // equivalent are mistakes that change nothing that can be told. They are not
@@ -63,7 +64,7 @@ func TestMutants(t *testing.T) {
 	for _, m := range mutants {
 		mutant.Set(m.name)
 		start := time.Now()
-		err, states := findMutant(m.found)
+		err, states := findMutant(m.found, m.only)
 		mutant.Set("")
 		what, _, _ := strings.Cut(strings.TrimSpace(msg(err)), "\n")
 		if err == nil {
@@ -89,8 +90,8 @@ func msg(err error) string {
 	return err.Error()
 }
 
-func findMutant(by string) (error, int) {
-	h := &hunt{seed: 1, want: 150_000}
+func findMutant(by, only string) (error, int) {
+	h := &hunt{seed: 1, want: 150_000, only: only}
 	switch by {
 	case "lying disk":
 		h.lying = true

@@ -2,6 +2,7 @@ package tensorfile_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -25,6 +26,7 @@ var crashRaces = []struct {
 	{"a commit before a repack", raceRepack},
 	{"an edit that is given up", raceGivenUp},
 	{"roots that do not count", raceRoots},
+	{"a torn run head", raceRunHead},
 }
 
 func TestRaces(t *testing.T) {
@@ -147,6 +149,26 @@ func raceGivenUp() error {
 		l.close()
 		if !bytes.Equal(l.fs.Files()[crashFile], before) {
 			l.broken("the file is not as before")
+		}
+	})
+}
+
+// A run head that lies across a block may lose what is in one of them.
+func raceRunHead() error {
+	return raced(func(l *life) {
+		l.create(crashFile, 2, false, true)
+		b := l.fs.Files()[crashFile]
+		head := b[binary.LittleEndian.Uint64(b[format.SlotA+56:]):]
+		if string(head[:4]) != "TSRC" {
+			l.broken("no run at %q", head[:4])
+		}
+		clear(head[48:68]) // heap, names, counts
+		f, err := tensorfile.OpenReaderAt(bytes.NewReader(b), int64(len(b)), nil)
+		if err == nil {
+			f.Close()
+		}
+		if !errors.Is(err, tensorfile.ErrCorrupt) {
+			l.broken("opened: %v", err)
 		}
 	})
 }

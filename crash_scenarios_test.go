@@ -132,6 +132,25 @@ var crashScenarios = []scenario{
 		}
 		l.session(crashFile, 1, l.changing)
 	}},
+	{"killed while mending", func(l *life) {
+		if l.chance(2) {
+			l.stream(crashFile, 1+l.rng.IntN(3))
+		} else {
+			l.create(crashFile, 1+l.rng.IntN(3), false, true)
+			l.session(crashFile, 1+l.rng.IntN(2), l.changing)
+			l.power()
+			l.tear(crashFile)
+		}
+		n := l.rng.IntN(3) // as many syncs before
+		l.killedWhen(func(op crashfs.Op) bool {
+			if op.Kind == crashfs.Sync {
+				n--
+			}
+			return n < 0
+		}, func() { l.session(crashFile, 1, l.changing) })
+		l.session(crashFile, 1, l.changing)
+		l.session(crashFile, 1, l.changing)
+	}},
 	{"killed create, repack", func(l *life) {
 		l.killed(14, func() { l.create(crashFile, 2, false, true) })
 		if l.look(crashFile) == nil {

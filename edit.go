@@ -52,7 +52,6 @@ type base struct {
 	dirty bool           // bytes of the file past the committed length are ours
 	ready bool           // both slots are sound and nothing lies past the committed length
 	lost  bool           // another writer has committed: what lies past our length is its own
-	mend  [2]bool        // slots that were written and may not be durable
 	swept bool           // leftovers beside the file were looked for
 	refs  map[uint64]int // names on a storage, once something was taken off one
 }
@@ -239,7 +238,9 @@ func (w *Writer) openBase() error {
 	if c.Root.Generation >= format.MaxGeneration {
 		return &Error{Kind: ErrLimit, Format: format.Name, Offset: rootOffset(&c), Field: "generation", Got: fmt.Sprint(c.Root.Generation), Want: fmt.Sprintf("below %d: the file can only be read", uint64(format.MaxGeneration)), Rule: format.RuleRootGeneration}
 	}
-	b.ready = c.Slots == [2]error{} && size == c.Root.Length
+	// Equal slots may be those of a writer that was killed before it had synced
+	// one; different ones were written one after the other's barrier.
+	b.ready = c.Slots == [2]error{} && size == c.Root.Length && !c.Twins
 	return w.rebase(c)
 }
 
@@ -368,6 +369,7 @@ func (w *Writer) prepare() error {
 	if b.ready {
 		return nil
 	}
+	synced := false
 	page := make([]byte, format.PageSize)
 	copy(page, b.bytes[:])
 	c, err := w.choose(b.root.Length)
@@ -375,20 +377,24 @@ func (w *Writer) prepare() error {
 		return located(err, w.path, "")
 	}
 	for i, at := range [2]int64{format.SlotA, format.SlotB} {
-		if c.Slots[i] == nil && err == nil && (!b.mend[i] || mutant.On("slot half mended")) || mutant.On("slots not sound") {
+		if c.Slots[i] == nil && err == nil || mutant.On("slots not sound") {
 			continue
 		}
-		b.mend[i] = true
+		synced = true
 		if n, err := b.file.WriteAt(page, at); err != nil {
 			return w.failed(atomicfile.FailWrite(err, w.path, at, n, len(page)), "root slot")
 		}
 		if err := w.syncSlot(page, at); err != nil {
 			return w.poison(err, "sync of a root slot")
 		}
-		b.mend[i] = false
 	}
 	if err := w.dropTail(); err != nil {
 		return w.failed(err, "leftover past the committed length")
+	}
+	if !synced && !mutant.On("equal slots") {
+		if err := b.file.Datasync(); err != nil {
+			return w.poison(err, "sync of the root slots")
+		}
 	}
 	b.ready = true
 	return nil
@@ -411,14 +417,15 @@ func (w *Writer) alone() error {
 
 // syncSlot is the barrier after a slot was written. After one that failed the
 // system shows the page that it may have lost, and would not write it again:
-// the next writer would take it for durable. So it is given the page once more,
-// for that writer's barrier.
+// the next writer would take it for durable. So the slot is made one that this
+// writer has to mend.
 func (w *Writer) syncSlot(page []byte, at int64) error {
 	if mutant.On("barriers of slots") || mutant.On("both barriers") || mutant.On("acknowledged early") {
 		return nil
 	}
 	err := w.base.file.Datasync()
 	if err != nil && !mutant.On("slot lost by a sync") {
+		clear(page)
 		w.base.file.WriteAt(page, at) // its error changes nothing
 	}
 	return err

@@ -221,6 +221,8 @@ type Choice struct {
 	// Slots says what is wrong with slot A and slot B; nil: sound. A bad slot
 	// is normal after a power cut and in a streamed file.
 	Slots [2]error
+	// Twins says that both slots hold the same record, as after Create.
+	Twins bool
 }
 
 // ChooseRoot decides which root record of a file counts (spec, "Which root
@@ -262,7 +264,7 @@ func ChooseRoot(uuid UUID, a, b []byte, size int64, end func() ([]byte, error)) 
 		if ga == gb && !bytes.Equal(a, b) {
 			return c, fail(tensor.ErrCorrupt, RuleRootTwins, SlotA, "root slots", fmt.Sprintf("two different records of generation %d at offsets %d and %d", ga, SlotA, SlotB), "equal bytes")
 		}
-		rec, c.Place = a, InSlotA
+		rec, c.Place, c.Twins = a, InSlotA, ga == gb
 		if gb > ga {
 			rec, c.Place = b, InSlotB
 		}

@@ -170,7 +170,7 @@ func (f *FS) do(op Op) (int, error) {
 				op.Data = slices.Clone(op.Data[:short])
 				f.log = append(f.log, op)
 			}
-			if op.Kind == Sync {
+			if op.Kind == Sync && !errors.Is(err, ErrKilled) {
 				op.Kind = SyncFailed
 				f.log = append(f.log, op)
 				op.Kind = Sync
@@ -452,6 +452,10 @@ func FailNth(n int, err error, want func(Op) bool, fired *bool) func(Op) (int, e
 		return len(op.Data) / 2, err
 	}
 }
+
+// ErrKilled is the error of operations that a killed process does not get to: a
+// sync that fails with it was never begun.
+var ErrKilled = errors.New("the process was killed")
 
 // ErrInjected is an error for tests that want one of their own.
 var ErrInjected = errors.New("injected")
