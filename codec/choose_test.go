@@ -84,6 +84,9 @@ func codeAll(t testing.TB, line string, chunks []sample) trial {
 // What is chosen is within three percent of the best admissible pipeline, found
 // by coding everything with each.
 func TestChooseIsNearTheBest(t *testing.T) {
+	if raceDetector {
+		t.Skip("codes much and runs nothing concurrently")
+	}
 	sets := sampledata.Sets()
 	type dataset struct {
 		set  sampledata.Set
@@ -100,14 +103,14 @@ func TestChooseIsNearTheBest(t *testing.T) {
 	}
 	size := 1 << 20
 	if testing.Short() {
-		all, size = all[:12], 1<<19
+		all, size = all[:9], 1<<18
 	}
 	count, worst := 0, 1.0
 	for _, x := range all {
 		shape, data := x.set.Make(x.seed, size)
 		for _, o := range []Objective{Auto, Fast, Best} {
-			if testing.Short() && o == Best {
-				continue
+			if o == Best && (testing.Short() || x.seed != 1) {
+				continue // many more candidates, most of them slow
 			}
 			c, err := Choose(x.set.DType, shape, reader(t, x.set.DType, shape, data), o)
 			if err != nil {
@@ -138,13 +141,16 @@ func TestChooseIsNearTheBest(t *testing.T) {
 		}
 	}
 	t.Logf("%d choices, the worst reaches %.4f of the best ratio", count, worst)
-	if want := 81; !testing.Short() && count < want {
+	if want := 61; !testing.Short() && count < want {
 		t.Errorf("%d choices, want %d", count, want)
 	}
 }
 
 // A choice costs at most a tenth of coding the tensor, by the table.
 func TestChooseIsCheap(t *testing.T) {
+	if raceDetector {
+		t.Skip("codes much and runs nothing concurrently")
+	}
 	for _, set := range sampledata.Sets() {
 		if !set.Goal || testing.Short() && set.Name != "f32weights" {
 			continue

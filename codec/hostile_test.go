@@ -128,7 +128,11 @@ func TestDamage(t *testing.T) {
 					t.Fatalf("%s: %v", line, err)
 				}
 			}
-			for range 60 {
+			rounds := 60
+			if raceDetector {
+				rounds = 10
+			}
+			for range rounds {
 				bad := bytes.Clone(good)
 				for range 1 + r.IntN(3) {
 					at := r.IntN(len(bad))
@@ -145,7 +149,7 @@ func TestDamage(t *testing.T) {
 		}
 	}
 	t.Logf("%d damaged chunks were refused, %d decoded to something", failed, passed)
-	if failed < 5000 {
+	if failed < 5000 && !raceDetector {
 		t.Error("too few refused")
 	}
 }
