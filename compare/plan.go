@@ -68,9 +68,24 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 	// of all slower ones.
 	limit := float64(blockBytes) * float64(p.dtype.UnitElems) / float64(p.dtype.UnitBytes)
 	have := 1.0
+	chunk := p.chunk()
+	if chunk != nil {
+		for axis, n := range chunk {
+			p.box[axis] = n
+			have *= float64(n)
+		}
+	}
 	for i := len(p.axes) - 1; i >= 0; i-- {
 		axis := p.axes[i]
 		n := p.size[axis]
+		if chunk != nil {
+			// Whole chunks, as many as fit.
+			many := max(int64(min(limit/max(have, 1), float64(n))), 1)
+			more := min(many, (n-1)/chunk[axis]+1)
+			p.box[axis] = min(more*chunk[axis], max(n, 1))
+			have *= float64(more)
+			continue
+		}
 		if n > 0 && have*float64(n) > limit {
 			n = max(int64(limit/have), 1)
 			if e := int64(p.dtype.UnitElems); packed(axis) {
@@ -90,6 +105,38 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 		p.blocks *= n
 	}
 	return p
+}
+
+// mostChunk bounds the bytes of a chunk that is compared as one block.
+const mostChunk = 64 << 20
+
+// chunk is the shape of the chunks of a side, cut to what there is, or nil: so
+// that each is decoded once.
+func (p *plan) chunk() tensor.Shape {
+	if p.repeat > 1 {
+		return nil
+	}
+	for _, t := range []*tensorfile.Tensor{p.a, p.b} {
+		st := t.Storage()
+		if st.Kind != tensorfile.StorageGrid || len(st.Chunk) != len(p.size) {
+			continue
+		}
+		// The axes of a grid are those of the tensor by descending strides.
+		axes := slices.Clone(p.axes)
+		for i := range axes {
+			axes[i] = i
+		}
+		slices.SortStableFunc(axes, func(i, j int) int { return cmp.Compare(t.Strides()[j], t.Strides()[i]) })
+		chunk := make(tensor.Shape, len(axes))
+		for k, axis := range axes {
+			chunk[axis] = max(min(st.Chunk[k], p.size[axis]), 1)
+		}
+		if n, err := tensor.ByteSize(p.dtype, chunk); err != nil || n > mostChunk {
+			return nil
+		}
+		return chunk
+	}
+	return nil
 }
 
 func absolute(n int64) int64 {
