@@ -43,6 +43,8 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 	g.states[state] = struct{}{}
 	own := *s
 	v.rep.Storages++
+	name := fmt.Sprintf("storage %d", s.ID)
+	alone := v.f.choice.Root.Previous == 0 // no other generation has its chunks
 	if _, err := parsePipelines(&own); err != nil {
 		v.find(err) // what is not known
 	}
@@ -76,12 +78,14 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 			}
 			total += int64(e.Length)
 			g.pages[leaf] += int64(e.Length)
-			place := chunkPlace{s.ID, i, e.Offset, e.CRC}
-			if _, ok := g.chunks[place]; ok {
-				return nil
+			if !alone {
+				place := chunkPlace{s.ID, i, e.Offset, e.CRC}
+				if _, ok := g.chunks[place]; ok {
+					return nil
+				}
+				g.chunks[place] = struct{}{}
 			}
-			g.chunks[place] = struct{}{}
-			v.own(e.Offset, int64(e.Length), fmt.Sprintf("chunk %d of storage %d", i, s.ID))
+			v.owners = append(v.owners, owner{e.Offset, e.Offset + int64(e.Length), name, i + 1})
 			g.work = append(g.work, block{off: e.Offset, n: int64(e.Length), sum: e.CRC, storage: &own, index: i, chunk: true})
 			return nil
 		},

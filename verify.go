@@ -72,6 +72,14 @@ type verifier struct {
 type owner struct {
 	begin, end int64
 	what       string
+	chunk      int64 // of what, from 1; 0: all of it
+}
+
+func (o *owner) String() string {
+	if o.chunk > 0 {
+		return fmt.Sprintf("chunk %d of %s", o.chunk-1, o.what)
+	}
+	return o.what
 }
 
 // Verify checks the file: of a native one every structure of every generation,
@@ -125,7 +133,7 @@ func (v *verifier) find(err error) {
 
 func (v *verifier) own(begin, n int64, what string) {
 	if n > 0 {
-		v.owners = append(v.owners, owner{begin, begin + n, what})
+		v.owners = append(v.owners, owner{begin, begin + n, what, 0})
 	}
 }
 
@@ -297,7 +305,7 @@ func (v *verifier) gaps() error {
 	for i := 0; i < len(v.owners); i++ {
 		o := v.owners[i]
 		if o.begin < end {
-			v.find(finding(format.RuleOverlap, o.begin, "extent", fmt.Sprintf("%s at [%d, %d) overlaps %s at [%d, %d)", o.what, o.begin, o.end, last.what, last.begin, last.end), "extents apart"))
+			v.find(finding(format.RuleOverlap, o.begin, "extent", fmt.Sprintf("%s at [%d, %d) overlaps %s at [%d, %d)", &o, o.begin, o.end, &last, last.begin, last.end), "extents apart"))
 		} else if err := v.gap(end, o.begin); err != nil {
 			return err
 		}
