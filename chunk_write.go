@@ -229,6 +229,7 @@ func (w *Writer) writeChunks(ctx context.Context, enc *chunkEncoder, jobs iter.S
 			select {
 			case work <- j:
 			case <-inner.Done():
+				close(j.done)
 				return
 			}
 		}
@@ -246,29 +247,41 @@ func (w *Writer) writeChunks(ctx context.Context, enc *chunkEncoder, jobs iter.S
 			}
 		})
 	}
+	// Whoever reads ahead waits until its memory is not needed any more, also
+	// after an error.
+	var first error
 	for j := range order {
-		select {
-		case <-j.done:
-		case <-inner.Done():
+		<-j.done
+		if first == nil {
+			if first = w.finishChunk(ctx, j, note); first != nil {
+				cancel()
+			}
 		}
-		if err := ctx.Err(); err != nil {
-			return err
+		if j.work != nil {
+			j.work.release()
 		}
-		if j.err != nil {
-			return chunkError(j.err, j.number, &j.entry)
-		}
-		if err := w.putChunk(j); err != nil {
-			return err
-		}
-		if err := note(j); err != nil {
-			return err
-		}
-		j.work.release()
 		if j.after != nil {
 			j.after()
 		}
 	}
+	if first != nil {
+		return first
+	}
 	return ctx.Err()
+}
+
+// finishChunk writes what a job has come to.
+func (w *Writer) finishChunk(ctx context.Context, j *chunkJob, note func(j *chunkJob) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if j.err != nil {
+		return chunkError(j.err, j.number, &j.entry)
+	}
+	if err := w.putChunk(j); err != nil {
+		return err
+	}
+	return note(j)
 }
 
 // putChunk writes the stored bytes of a job.
