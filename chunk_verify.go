@@ -46,6 +46,9 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 	name := fmt.Sprintf("storage %d", s.ID)
 	alone := v.f.choice.Root.Previous == 0 // no other generation has its chunks
 	if _, err := parsePipelines(&own); err != nil {
+		if len(v.rep.Unknown)+len(v.rep.Findings) < maxFindings {
+			err = named(err, v.nameOf(cat, s.ID))
+		}
 		v.find(err) // what is not known
 	}
 	c := format.NewChunks(v.f.m, &own, cat.Root())

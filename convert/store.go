@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tensorfile/tensorfile"
@@ -39,7 +40,16 @@ func (s Store) String() string {
 	if s.Names != "" {
 		text += s.Names + "="
 	}
-	return text + cmp.Or(s.Codec, s.Chunk.String())
+	if s.Codec != "" {
+		return text + s.Codec
+	}
+	for i, n := range s.Chunk {
+		if i > 0 {
+			text += ","
+		}
+		text += strconv.FormatInt(n, 10)
+	}
+	return text
 }
 
 // Rules finds out how a tensor is stored by rules: the options, nil for as it

@@ -183,7 +183,7 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 			return in.notFound(e.Tensor)
 		}
 	case errors.As(err, &e) && e.Tensor != "" && e.Offset < 0 && ruleField(e.Field):
-		return &hinted{err, "--codec and --chunk take GLOB=VALUE, for some tensors only; of the rules that match one the last counts"}
+		return &hinted{err, ruleAdvice}
 	case errors.Is(err, tensorfile.ErrLimit) && errors.As(err, &e) && e.Field == "bytes to write":
 		return &hinted{err, "--max-size allows more"}
 	case errors.Is(err, tensorfile.ErrDuplicate) && errors.As(err, &e) && e.Field == "name":

@@ -54,6 +54,7 @@ func TestDocuments(t *testing.T) {
 		{"convert", "-n", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2", "--codec", "no*=auto"}, {"convert", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2"},
 		{"ls", chunked}, {"info", chunked}, {"stats", chunked}, {"show", chunked, "w"}, {"log", chunked}, {"append", "-n", chunked, "w", rows}, {"append", chunked, "w", rows},
 		{"append", chunked, "--name", "f", file, "--only", "f"}, {"log", chunked},
+		{"repack", "-n", chunked, "-i", "--codec", "w=planes"}, {"repack", chunked, "-i", "--codec", "w=planes"},
 		{"recover", chunked, "-o", chunked + ".saved"},
 		{"bench", file, "w", "e", "--time", "1us", "--codec", "auto", "--codec", "planes"},
 	}...)

@@ -110,7 +110,7 @@ func newFaultDir(t *testing.T) *faultDir {
 		}
 	}
 	commitOn(t, m, "more")
-	for _, args := range [][]string{{"convert", "in.tensor", "in.npz"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}} {
+	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"}} {
 		if _, stderr, code := inProcess(t, d.args(args)...); code != 0 {
 			t.Fatal(args, stderr)
 		}
@@ -185,6 +185,9 @@ var writing = []faultCase{
 	{[]string{"convert", "-f", "in.npz", "old.npz"}, "old.npz", false, false},
 	{[]string{"append", "m.tensor", "in.npz", "--only", "x"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.tensor", "--replace"}, "m.tensor", true, false},
+	{[]string{"append", "m.tensor", "in.npz", "--only", "v", "--name", "new", "--codec", "new=shuffle|zstd:1", "--chunk", "new=128"}, "m.tensor", true, false},
+	{[]string{"append", "m.tensor", "v", "in.tensor", "--only", "v", "--codec", "v=delta|bitpack", "--chunk", "v=256"}, "m.tensor", true, false},
+	{[]string{"append", "chunks.tensor", "v", "in.npz", "--only", "v"}, "chunks.tensor", true, false},
 	{[]string{"rm", "m.tensor", "w*"}, "m.tensor", true, false},
 	{[]string{"mv", "m.tensor", "w", "y"}, "m.tensor", true, false},
 	{[]string{"cp", "-f", "m.tensor", "w", "b"}, "m.tensor", true, false},
@@ -195,6 +198,8 @@ var writing = []faultCase{
 	{[]string{"repack", "m.tensor", "new.tensor", "--keep-all"}, "new.tensor", false, false},
 	{[]string{"repack", "-f", "m.tensor", "old.tensor"}, "old.tensor", false, false},
 	{[]string{"repack", "-i", "m.tensor"}, "m.tensor", false, false},
+	{[]string{"convert", "in.tensor", "new.tensor", "--codec", "x=auto", "--codec", "v=shuffle|zstd:1"}, "new.tensor", false, false},
+	{[]string{"repack", "-i", "chunks.tensor", "--codec", "v=planes"}, "chunks.tensor", false, false},
 	{[]string{"recover", "broken.tensor", "-o", "new.tensor"}, "new.tensor", false, false},
 	{[]string{"recover", "-f", "broken.tensor", "-o", "old.tensor"}, "old.tensor", false, false},
 	{[]string{"show", "m.tensor", "w", "--as", "csv", "-f", "-o", "old.csv"}, "old.csv", false, true},

@@ -34,6 +34,8 @@ func TestMain(m *testing.M) {
 //
 //	rc CODE COMMAND ARG...   the command ends with that exit status
 //	mkfile OUT TENSOR...     a native file, see mkfile
+//	mkopaque OUT             a file with a tensor of a codec that nobody knows
+//	hurtchunk FILE NAME N     change a byte of chunk N of a tensor
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
 //	cut FILE N               leave the first N bytes
@@ -51,6 +53,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "same": scriptSame,
+			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "npy" {

@@ -27,7 +27,9 @@ func newRecoverCmd(t *tool) *cobra.Command {
 		Short: "Save what is intact of a damaged .tensor file",
 		Long: `Save every tensor of a damaged .tensor file whose checksums hold, and say what is
 damaged and what is lost. It needs neither header nor root records nor catalog:
-every record stands twice in a file, and each copy is found by itself.
+every record stands twice in a file, and each copy is found by itself. Of a tensor
+in chunks OUT has all that are intact; the damaged ones stay what they are, and
+reading them fails there, too.
 
 FILE is only read. OUT holds the content of the last commit, without the
 generations before it. It is no more to be trusted than FILE: whoever could write
@@ -66,7 +68,7 @@ func (t *tool) recover(ctx context.Context, path string, o *recoverFlags) error 
 	if err != nil {
 		return recoverError(err)
 	}
-	if len(rep.Lost) > 0 || rep.Entries > 0 {
+	if len(rep.Lost) > 0 || rep.Entries > 0 || rep.DamagedChunks > 0 {
 		t.raise(exitPartly)
 	}
 	if o.json {
@@ -114,6 +116,9 @@ func (t *tool) recovered(rep *tensorfile.RecoverReport, path string, o *recoverF
 	if n := len(rep.Lost); n > 0 {
 		fmt.Fprintf(t.out, "; %d lost", n)
 	}
+	if n := rep.DamagedChunks; n > 0 {
+		fmt.Fprintf(t.out, "; %s kept as found", strings.Replace(counted(n, "chunk"), "chunk", "damaged chunk", 1))
+	}
 	fmt.Fprintln(t.out)
 }
 
@@ -142,6 +147,7 @@ type recoverJSON struct {
 	Damage         []findingJSON `json:"damage"`
 	Lost           []lostJSON    `json:"lost"`
 	Entries        int64         `json:"unnamed_entries"`
+	DamagedChunks  int64         `json:"damaged_chunks"` // that were kept as they are
 	Unacknowledged []string      `json:"unacknowledged"`
 	Unreadable     int64         `json:"unreadable"`
 }
@@ -155,7 +161,7 @@ func newRecoverJSON(rep *tensorfile.RecoverReport, path string, o *recoverFlags)
 	j := recoverJSON{
 		Schema: schema("recover"), jsonPath: pathJSON(path), DryRun: o.DryRun, UUID: rep.UUID, Generation: rep.Generation, Whole: rep.Whole,
 		Tensors: rep.Tensors, Storages: rep.Storages, Bytes: rep.Bytes, Damage: []findingJSON{}, Lost: []lostJSON{},
-		Entries: rep.Entries, Unacknowledged: append([]string{}, rep.Unacknowledged...), Unreadable: rep.Unreadable,
+		Entries: rep.Entries, DamagedChunks: rep.DamagedChunks, Unacknowledged: append([]string{}, rep.Unacknowledged...), Unreadable: rep.Unreadable,
 	}
 	if !o.DryRun {
 		out := pathJSON(o.out)

@@ -20,6 +20,7 @@ type repackFlags struct {
 	inPlace, dryRun, json bool
 	keep                  []string
 	align                 size
+	store                 storeFlags
 	wait                  time.Duration
 	tensorfile.RepackOptions
 }
@@ -34,10 +35,14 @@ and replaced tensors, older generations. --keep keeps some of those, under their
 numbers. What shared bytes goes on sharing them. Every payload is compared with its
 checksum on the way: damage ends the command ('tensorfile recover' is for that).
 
+--codec and --chunk store tensors in another way, as with convert; without them all
+bytes are copied as they are stored.
+
 The output is written beside its place, synced and renamed, with -i in the place of
 IN: if the command fails or is interrupted, what was there is there as it was.`,
 		Example: `  tensorfile repack model.tensor small.tensor
   tensorfile repack -i model.tensor --keep 3,7
+  tensorfile repack model.tensor small.tensor --codec auto
   tensorfile repack -n -i model.tensor`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "2  something could not be read or written; the output is as it was")},
 		Args:        nArgs(1, 2),
@@ -66,6 +71,7 @@ IN: if the command fails or is interrupted, what was there is there as it was.`,
 	f.BoolVarP(&o.inPlace, "in-place", "i", false, "write in the place of IN")
 	f.StringSliceVar(&o.keep, "keep", nil, "keep these generations, too: `GEN,...` (may be repeated)")
 	f.BoolVar(&o.KeepAll, "keep-all", false, "keep all generations")
+	o.store.add(cmd)
 	f.Var(&o.align, "align", "place large tensors at multiples of `SIZE` (4KiB to 2MiB; default: as they are)")
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.dryRun, "dry-run", "n", false, "say what would be done, and do nothing")
@@ -87,6 +93,9 @@ func (o *repackFlags) resolve(cmd *cobra.Command) error {
 		o.Keep = append(o.Keep, n)
 	}
 	o.Align = int(o.align)
+	if len(o.store.rules) > 0 && (o.KeepAll || len(o.Keep) > 0) {
+		return usage(cmd, "--codec and --chunk go with the newest generation alone, without --keep")
+	}
 	_, set, err := sourceDate(cmd)
 	o.Deterministic = set
 	return err
@@ -110,8 +119,15 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 			return err
 		}
 	}
+	recode, err := t.recoding(ctx, in, o.store.rules)
+	if err != nil {
+		return err
+	}
 	if o.dryRun {
-		return t.repackPlan(ctx, in, out, o)
+		return t.repackPlan(ctx, in, out, o, recode)
+	}
+	if len(recode) > 0 {
+		o.Recode = recode.options()
 	}
 	var res *tensorfile.RepackResult
 	err = t.waiting(ctx, path, o.wait, func(wait time.Duration) error {
@@ -122,7 +138,7 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 	if err != nil {
 		return repackError(path, err)
 	}
-	return t.repacked(in, out, o, res)
+	return t.repacked(in, out, o, res, recode)
 }
 
 // newPlace refuses an output that is the input, or that must stay.
@@ -142,6 +158,8 @@ func repackError(path string, err error) error {
 	switch {
 	case errors.As(err, &e) && errors.Is(err, tensorfile.ErrUnsupported) && e.Field == "repack":
 		return &hinted{err, "'tensorfile convert' writes files of any format anew"}
+	case errors.As(err, &e) && e.Tensor != "" && ruleField(e.Field):
+		return &hinted{err, ruleAdvice}
 	case errors.As(err, &e) && errors.Is(err, tensorfile.ErrCorrupt):
 		return &hinted{err, "'tensorfile recover " + path + " -o OUT' saves what is intact"}
 	case errors.Is(err, tensorfile.ErrChanged):
@@ -153,25 +171,26 @@ func repackError(path string, err error) error {
 type repackJSON struct {
 	Schema string `json:"schema"`
 	jsonPath
-	Output      jsonPath `json:"output"`
-	DryRun      bool     `json:"dry_run"`
-	Before      int64    `json:"before"` // bytes of the file
-	After       *int64   `json:"after"`  // null: not known without doing it
-	Dead        *int64   `json:"dead"`   // of the plan
-	Generations []uint64 `json:"generations"`
-	Tensors     *int     `json:"tensors"`
+	Output      jsonPath      `json:"output"`
+	DryRun      bool          `json:"dry_run"`
+	Before      int64         `json:"before"` // bytes of the file
+	After       *int64        `json:"after"`  // null: not known without doing it
+	Dead        *int64        `json:"dead"`   // of the plan
+	Generations []uint64      `json:"generations"`
+	Tensors     *int          `json:"tensors"`
+	Recoded     []recodedJSON `json:"recoded"` // what is, or would be, stored in another way
 }
 
 // repackPlan says what a repack would give back, by what the bytes of the file
 // are for.
-func (t *tool) repackPlan(ctx context.Context, in *input, out string, o *repackFlags) error {
+func (t *tool) repackPlan(ctx context.Context, in *input, out string, o *repackFlags, recode recoding) error {
 	u, err := in.Usage(ctx)
 	if err != nil {
 		return repackError(in.Path(), err)
 	}
 	before, dead := u.Total(), u.Dead+u.Leftover
 	if o.json {
-		doc := repackJSON{Schema: schema("repack"), jsonPath: pathJSON(in.Path()), Output: pathJSON(out), DryRun: true, Before: before, Dead: &dead}
+		doc := repackJSON{Schema: schema("repack"), jsonPath: pathJSON(in.Path()), Output: pathJSON(out), DryRun: true, Before: before, Dead: &dead, Recoded: recode.json()}
 		doc.Generations = append(append([]uint64{}, o.Keep...), in.Info().Generation)
 		return t.writeJSON(doc)
 	}
@@ -180,15 +199,16 @@ func (t *tool) repackPlan(ctx context.Context, in *input, out string, o *repackF
 		kept = "; what kept generations hold of that stays"
 	}
 	fmt.Fprintf(t.out, "%s: would be written anew without %s of %s%s\n", clean(out), sizeText(dead), sizeText(before), kept)
+	recode.print(t)
 	return nil
 }
 
 // repacked says what was done.
-func (t *tool) repacked(in *input, out string, o *repackFlags, r *tensorfile.RepackResult) error {
+func (t *tool) repacked(in *input, out string, o *repackFlags, r *tensorfile.RepackResult, recode recoding) error {
 	if o.json {
 		return t.writeJSON(repackJSON{
 			Schema: schema("repack"), jsonPath: pathJSON(in.Path()), Output: pathJSON(out), Before: r.Before, After: &r.After,
-			Generations: r.Generations, Tensors: &r.Tensors,
+			Generations: r.Generations, Tensors: &r.Tensors, Recoded: recode.json(),
 		})
 	}
 	numbers := make([]string, len(r.Generations))
@@ -199,6 +219,10 @@ func (t *tool) repacked(in *input, out string, o *repackFlags, r *tensorfile.Rep
 	if len(numbers) > 1 {
 		noun = "generations "
 	}
-	fmt.Fprintf(t.out, "%s: %s, before %s; %s, %s%s\n", clean(out), sizeText(r.After), sizeText(r.Before), counted(int64(r.Tensors), "tensor"), noun, strings.Join(numbers, ", "))
+	how := ""
+	if n := len(recode); n > 0 {
+		how = fmt.Sprintf("; %s encoded anew", countText(int64(n)))
+	}
+	fmt.Fprintf(t.out, "%s: %s, before %s; %s, %s%s%s\n", clean(out), sizeText(r.After), sizeText(r.Before), counted(int64(r.Tensors), "tensor"), noun, strings.Join(numbers, ", "), how)
 	return nil
 }

@@ -73,6 +73,8 @@ type errText string
 
 func (e errText) Error() string { return string(e) }
 
+const ruleAdvice = "--codec and --chunk take GLOB=VALUE, for some tensors only; of the rules that match one the last counts"
+
 // ruleField reports whether an error is about what a rule asks for.
 func ruleField(field string) bool {
 	return field == "pipeline" || field == "chunk shape" || strings.HasPrefix(field, "stage ")
