@@ -42,9 +42,11 @@ type life struct {
 	now   version  // with what w has changed
 	trace []string
 	// young are files that opened at a generation that only the trailer at their
-	// end tells: nobody had acknowledged it. A writer writes it to its slot; if
-	// it ends before it has synced that, the next one cannot know, and a power
-	// cut may show the generation before.
+	// end tells: nobody had acknowledged it. A writer writes it to its slot. If
+	// the power fails then, a torn write may complete the record that was there
+	// before, so that both slots hold the generation before. If the writer ends
+	// before it has synced the slot, the next one cannot know, and a power cut
+	// may show the generation before.
 	young   map[string]bool
 	dry     bool // keeps no trace
 	retried bool
@@ -61,6 +63,7 @@ type version struct {
 	tensors map[string]content
 	attr    int64 // of the file; 0: none
 	prev    *version
+	twins   bool // only if both slots hold it
 }
 
 type content struct {
@@ -106,7 +109,12 @@ func (l *life) from(rng *rand.Rand, files map[string][]byte, have map[string]*ve
 	}
 	for name := range l.may {
 		n.may[name] = []*version{have[name]}
-		n.young[name] = have[name] != nil && !n.clean(files[name])
+		if v := have[name]; v != nil && v.prev != nil && !n.clean(files[name]) {
+			before := *v.prev
+			before.twins = true
+			n.may[name] = []*version{&before, v}
+			n.young[name] = true
+		}
 	}
 	n.mark()
 	return n
@@ -246,8 +254,10 @@ func (l *life) stream(name string, tensors int) {
 // age takes the end of a writer into account that may not have made durable
 // what a young file opened at.
 func (l *life) age(name string, list []*version) {
-	if l.young[name] && list[0].prev != nil {
-		l.may[name] = append([]*version{list[0].prev}, list...)
+	if l.young[name] && list[0].twins {
+		before := *list[0]
+		before.twins = false
+		l.may[name] = append([]*version{&before}, list[1:]...)
 	}
 	delete(l.young, name)
 }
@@ -690,7 +700,7 @@ func checkFile(data []byte, there bool, list []*version, older bool) (*version, 
 	info := f.Info()
 	var v *version
 	for _, x := range list {
-		if x != nil && x.uuid == info.UUID && x.gen == info.Generation {
+		if x != nil && x.uuid == info.UUID && x.gen == info.Generation && (!x.twins || len(info.Notes) == 0) {
 			v = x
 		}
 	}
