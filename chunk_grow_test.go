@@ -32,7 +32,7 @@ func TestChunksGrow(t *testing.T) {
 		rounds = 12
 	}
 	rng := rand.New(rand.NewPCG(21, 22))
-	appends, rewrites := 0, 0
+	appends, rewrites, shrunk := 0, 0, 0
 	for round := range rounds {
 		path := temp(t)
 		now := map[string]tensor.View{}
@@ -89,6 +89,19 @@ func TestChunksGrow(t *testing.T) {
 						appends++
 						continue
 					}
+					if rng.IntN(4) == 0 {
+						n := rng.Int64N(v.Shape()[0] + 1)
+						if e := int64(v.DType().UnitElems); v.Rank() == 1 {
+							n -= n % e
+						}
+						if _, err := w.Shrink(ctx, name, n); err != nil {
+							wantErr(t, err, tensorfile.ErrUnsupported, name)
+							continue // plain bytes still
+						}
+						now[name] = must(must(v.Slice(0, 0, n, 1))(t).Clone())(t)
+						shrunk++
+						continue
+					}
 					sel := randomSelection(rng, v.DType(), v.Shape())
 					old, err := v.Select(sel)
 					if err != nil {
@@ -112,8 +125,8 @@ func TestChunksGrow(t *testing.T) {
 		}
 		_ = round
 	}
-	t.Logf("%d appends, %d rewrites", appends, rewrites)
-	if appends < 50 || rewrites < 10 {
+	t.Logf("%d appends, %d rewrites, %d times shrunk", appends, rewrites, shrunk)
+	if appends < 50 || rewrites < 10 || shrunk == 0 {
 		t.Error("too few")
 	}
 }

@@ -170,6 +170,8 @@ func (c *chunkEncoder) encode(j *chunkJob) error {
 	}
 	e.Coding, j.stored = format.CodingRaw, raw
 	for k, p := range c.pipes {
+		// Room for what does not become shorter, too, which is given up.
+		scratch(&j.work.stored, int64(len(raw)+len(raw)/8+4096))
 		out, err := p.Encode(j.work.stored[:0], raw, codec.Box{DType: d, Shape: j.shape})
 		if errors.Is(err, codec.ErrNoGain) {
 			continue
