@@ -48,3 +48,9 @@ func (f *File) ChunksDecoded() int64 { return f.decoded.Load() }
 
 // UUID of the file being written.
 func (w *Writer) UUID() string { return w.uuid.String() }
+
+// LastStorage is the storage that was written last.
+func (w *Writer) LastStorage() StorageID {
+	s := w.storages[len(w.storages)-1]
+	return StorageID{w, s.ID, s.Size}
+}
