@@ -44,6 +44,15 @@
 //
 // Read, ReadInto and the Write methods never need a thought about any of this.
 //
+// # Chunks
+//
+// TensorOptions with Chunk, Codec or Fill stores a tensor as a grid of chunks,
+// each encoded by itself. Such a tensor has no view: Read and ReadInto decode
+// the chunks that a selection touches, several at a time and where they can
+// straight into the destination, and Tensor.Chunks walks over all of them. It
+// can grow by rows (Writer.Append), be changed in parts (Writer.WriteRegion) and
+// cut (Writer.Shrink) by commits that write what changes and little more.
+//
 // # Hostile files
 //
 // A file from a stranger can make a call fail with an Error that names path,
