@@ -103,6 +103,13 @@ commit; readers are not disturbed.`,
 	store.add(cmd)
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	t.editFlagSet(cmd, &e)
+	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) != 1 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		names, _ := t.completeNames(cmd, args, prefix) // of a tensor that grows, or a file
+		return names, cobra.ShellCompDirectiveDefault
+	}
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }

@@ -41,8 +41,9 @@ file with many tensors and no GLOB the eight largest are measured.`,
 		Example: `  tensorfile bench model.tensor
   tensorfile bench model.safetensors '*.weight' --codec planes --codec 'shuffle|zstd:3'
   tensorfile bench -j 1 --benchstat > one.txt; tensorfile bench -j 2 --benchstat > two.txt; benchstat one.txt two.txt`,
-		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches", "2  something could not be read")},
-		Args:        nArgs(0, -1),
+		Annotations:       map[string]string{exitStatus: exitText("0  done", "1  no tensor matches", "2  something could not be read")},
+		Args:              nArgs(0, -1),
+		ValidArgsFunction: t.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if asJSON && lines {
 				return usage(cmd, "--json and --benchstat exclude each other")
@@ -72,6 +73,7 @@ file with many tensors and no GLOB the eight largest are measured.`,
 	f := cmd.Flags()
 	f.SortFlags = false
 	f.StringArrayVar(&b.codecs, "codec", nil, "measure this `PIPELINE` (may be repeated; default: a choice for the dtype)")
+	cmd.RegisterFlagCompletionFunc("codec", completeCodec)
 	limit := (*size)(&b.limit)
 	f.Var(limit, "size", "encode at most `SIZE` of a tensor")
 	f.DurationVar(&b.each, "time", b.each, "measure each thing for `DURATION`")

@@ -225,7 +225,7 @@ func lsLong(tab *table, x *tensorfile.Tensor, shared map[uint64]int) {
 	tab.cells = appendTuple(tab.cells, x.Strides())
 	tab.end()
 	where := "-"
-	if st.Kind != tensorfile.StorageNone {
+	if st.Kind != tensorfile.StorageNone && st.Kind != tensorfile.StorageGrid { // chunks are anywhere
 		where = itoa(st.Offset)
 		if x.Offset() != 0 {
 			where += "+" + itoa(x.Offset())

@@ -20,7 +20,19 @@ func (s *storeFlags) add(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.Var((*codecFlag)(s), "codec", "store by `[GLOB=]CODEC`: auto, fast, best, none, raw or a pipeline such as 'shuffle|zstd:3' (may be repeated)")
 	f.Var((*chunkFlag)(s), "chunk", "store in chunks of `[GLOB=]SHAPE`, such as 64,1024 (may be repeated)")
-	cmd.RegisterFlagCompletionFunc("codec", cobra.FixedCompletions([]string{"auto", "fast", "best", "none", "raw", "planes", "shuffle|zstd:3"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("codec", completeCodec)
+	cmd.RegisterFlagCompletionFunc("chunk", cobra.NoFileCompletions)
+}
+
+// completeCodec completes codecs, behind a "GLOB=" too.
+func completeCodec(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	list := []string{"auto", "fast", "best", "none", "raw", "planes", "delta|bitpack", "predict|planes", "shuffle|lz4", "shuffle|zstd:3"}
+	if i := strings.LastIndexByte(prefix, '='); i >= 0 {
+		for k := range list {
+			list[k] = prefix[:i+1] + list[k]
+		}
+	}
+	return list, cobra.ShellCompDirectiveNoFileComp
 }
 
 // rule splits GLOB=VALUE. A value has no "=", a name may.
