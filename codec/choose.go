@@ -148,7 +148,10 @@ func Choose(d tensor.DType, shape []int64, read func(dst []byte, box Box, at []i
 	case high && total <= smallTotal:
 		trial = int(total)
 	case high: // so little is left that it needs a large box to be seen
-		trial, boxes = min(max(int(total/48), 4*leastTrial), mostTrial), 1
+		trial, boxes = min(max(int(total/64), 4*leastTrial), mostTrial), 1
+		if len(lines) > 2 && o != Best {
+			trial /= 2
+		}
 	}
 	samples, err = take(d, clipped, within(read, shape, c.Chunk), trial/boxes, boxes)
 	if err != nil {
@@ -392,6 +395,10 @@ func (s *search) finalists(samples []sample) (lines []string, high bool) {
 		first = max(first, t.ratio)
 		lines = append(lines, t.line)
 		tries = slices.DeleteFunc(tries, func(x trial) bool { return x.line == t.line })
+	}
+	// The two stages gain by the size of the box: a small one says too little.
+	if high && !slices.Contains(lines, "bitpack|zstd:1") {
+		lines = append(lines, "bitpack|zstd:1")
 	}
 	return lines, high
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +16,9 @@ import (
 	"github.com/tensorfile/tensorfile/spec"
 	"github.com/tensorfile/tensorfile/tensor"
 )
+
+// full says that tests run at full length: TENSORFILE_CODEC=full.
+var full = os.Getenv("TENSORFILE_CODEC") == "full"
 
 func newRand() *rand.Rand { return rand.New(rand.NewPCG(1, 1)) }
 
@@ -217,6 +221,7 @@ func shapeOf(n int64, rank int, d tensor.DType) []int64 {
 }
 
 func TestRoundTrip(t *testing.T) {
+	t.Parallel()
 	sizes := []int64{0, 1, 2, 3, 7, 8, 9, 31, 255, 256, 257, 511, 512, 513, 1000, 4095, 4096, 4097, 65535, 131071, 131072, 131073, 300001}
 	count, shrunk := 0, 0
 	r := rand.New(rand.NewPCG(1, 2))
@@ -225,7 +230,10 @@ func TestRoundTrip(t *testing.T) {
 		for di, name := range allDTypes {
 			d := dtypeOf(t, name)
 			for si, n := range sizes {
-				if n > 5000 && (di+si)%9 != len(line)%9 || testing.Short() && (di+si+len(line))%3 != 0 || raceDetector && n > 600 && (di+si)%11 != len(line)%11 {
+				turn := di + si + len(line)
+				switch {
+				case full:
+				case turn%2 != 0 && !testing.Short(), n > 100000 && turn%30 != 0, n > 5000 && turn%14 != 0, testing.Short() && turn%3 != 0, raceDetector && n > 600 && turn%43 != 0:
 					continue
 				}
 				rank := 1 + r.IntN(3)
@@ -266,7 +274,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 	}
 	t.Logf("%d chunks, %d of them shrank", count, shrunk)
-	if !raceDetector && (count < 2000 || shrunk < 500) {
+	if least := map[bool]int{false: 4000, true: 1500}[testing.Short()]; count < least || shrunk < least/4 {
 		t.Error("too few")
 	}
 }
@@ -274,6 +282,10 @@ func TestRoundTrip(t *testing.T) {
 // Pipelines are shared by goroutines, and so are the pools behind them.
 func TestConcurrent(t *testing.T) {
 	b := Box{tensor.F32, []int64{30, 70}}
+	rounds := 20
+	if raceDetector {
+		rounds = 5
+	}
 	var wg sync.WaitGroup
 	for _, line := range []string{"planes", "predict:a0,1|planes", "delta|bitpack|zstd:1", "shuffle|zstd", "bitshuffle|lz4", "lz4:5", "s2", "deflate"} {
 		p := mustParse(t, line)
@@ -281,7 +293,7 @@ func TestConcurrent(t *testing.T) {
 			wg.Go(func() {
 				r := rand.New(rand.NewPCG(uint64(g), 1))
 				dst := make([]byte, b.RawLen())
-				for range 20 {
+				for range rounds {
 					src := corpus(2+g, len(dst), 4, r)
 					out, err := encodeAny(p, src, b)
 					if err != nil {

@@ -128,8 +128,11 @@ func TestDamage(t *testing.T) {
 					t.Fatalf("%s: %v", line, err)
 				}
 			}
-			rounds := 60
-			if raceDetector {
+			rounds := 30
+			switch {
+			case full:
+				rounds = 60
+			case raceDetector:
 				rounds = 10
 			}
 			for range rounds {
@@ -236,12 +239,18 @@ func TestTwins(t *testing.T) {
 	}
 	defer func() { useAsm = true }()
 	r := rand.New(rand.NewPCG(9, 10))
-	count := 0
+	count, rounds, most := 0, 8, 11
+	switch {
+	case full:
+		rounds = 20
+	case raceDetector:
+		rounds, most = 2, 8
+	}
 	for _, line := range []string{"planes", "planes:1", "planes:2", "planes:8", "predict|planes"} {
 		p := mustParse(t, line)
 		for kind := range corpora {
-			for range 12 {
-				n := int64(r.IntN(1 << (8 + r.IntN(11))))
+			for range rounds {
+				n := int64(r.IntN(1 << (8 + r.IntN(most))))
 				b := Box{tensor.F32, []int64{1 + n}}
 				src := corpus(kind, b.RawLen(), 4, r)
 				useAsm = true
@@ -269,6 +278,9 @@ func TestTwins(t *testing.T) {
 		}
 	}
 	t.Logf("%d chunks", count)
+	if count < 35*rounds {
+		t.Error("too few")
+	}
 }
 
 // Noise stays as long as it is but for the heads of stages.
