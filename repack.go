@@ -33,6 +33,9 @@ type RepackOptions struct {
 	// Deterministic derives the UUID from the source and these options, so that
 	// equal sources give equal bytes. Default: false.
 	Deterministic bool
+	// Seed tells files with different Recode, which no options show, apart: with
+	// Deterministic it goes into the UUID, too. Default: nothing.
+	Seed []byte
 	// NoSync leaves it to chance when the bytes reach the disk. Default: false.
 	NoSync bool
 	// Wait is how long to wait for a writer of the source. Default: 0, an error
@@ -225,7 +228,7 @@ func (p *repacker) write(ctx context.Context, roots []*format.Root) (err error) 
 	}
 	w, err := Create(p.dst, &CreateOptions{
 		Overwrite: p.o.Overwrite || p.res.InPlace, Align: align, Deterministic: p.o.Deterministic, NoSync: p.o.NoSync, fs: p.o.fs,
-		Seed: seedOf("repack", p.src.uuid, p.res.Generations, uint8(align>>format.MinAlignExp)),
+		Seed: append(seedOf("repack", p.src.uuid, p.res.Generations, uint8(align>>format.MinAlignExp)), p.o.Seed...),
 	})
 	if err != nil {
 		return err

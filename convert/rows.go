@@ -50,8 +50,8 @@ type Rows struct {
 }
 
 // piece is about how many bytes of rows are given to a writer together; of mapped
-// ones, which need no memory, eight times as many.
-const piece = 32 << 20
+// ones, which need no memory, eight times as many. Tests make it smaller.
+var piece int64 = 32 << 20
 
 // AppendRows adds the rows of tensors, one from each input, behind those of the
 // tensor called name of the native file that w edits and of which to is the
@@ -232,7 +232,7 @@ func (j *job) addRows(ctx context.Context, w *tensorfile.Writer, t *tensorfile.T
 	for _, it := range j.items {
 		x := it.t
 		rows := x.Shape()[0]
-		n, most := rows, int64(piece)
+		n, most := rows, piece
 		if _, err := x.View(); err == nil {
 			most *= 8
 		}

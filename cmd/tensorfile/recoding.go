@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/tensorfile/tensorfile"
@@ -93,6 +94,14 @@ func (r recoding) options() tensorfile.Recode {
 		of[r[i].name] = r[i].o
 	}
 	return func(name string, _ tensor.DType, _ tensor.Shape) *tensorfile.TensorOptions { return of[name] }
+}
+
+// seed is what tells one recoding from another.
+func (r recoding) seed() (b []byte) {
+	for _, x := range r {
+		b = fmt.Appendf(b, "%q %q %v\n", x.name, x.o.Codec, x.o.Chunk)
+	}
+	return b
 }
 
 type recodedJSON struct {

@@ -127,7 +127,7 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 		return t.repackPlan(ctx, in, out, o, recode)
 	}
 	if len(recode) > 0 {
-		o.Recode = recode.options()
+		o.Recode, o.Seed = recode.options(), recode.seed()
 	}
 	var res *tensorfile.RepackResult
 	err = t.waiting(ctx, path, o.wait, func(wait time.Duration) error {
