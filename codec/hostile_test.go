@@ -201,7 +201,7 @@ func TestNoAllocations(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(7, 8))
 	b := Box{tensor.F32, []int64{64, 128}}
-	for _, line := range []string{"planes", "predict:a0,1|planes", "predict:paeth:a0,1|planes", "delta|bitpack", "bitpack|zstd:1", "shuffle|zstd:3", "shuffle|lz4:1", "lz4:5", "s2", "deflate", "xordelta|shuffle|zstd:1"} {
+	for _, line := range []string{"planes", "predict:a0,1|planes", "predict:paeth:a0,1|planes", "delta|bitpack", "bitpack|zstd:1", "shuffle|zstd:3", "shuffle|lz4:1", "bitshuffle|zstd:1", "lz4:5", "s2", "deflate", "xordelta|shuffle|zstd:1"} {
 		p := mustParse(t, line)
 		var src, out []byte
 		for kind := 5; ; kind = (kind + 1) % corpora {

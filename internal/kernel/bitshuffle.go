@@ -1,6 +1,9 @@
 package kernel
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"sync"
+)
 
 // BitShuffle transposes bits: of m = n - n%8 words of size bytes (1 to MaxWord)
 // bit j of word i becomes bit i%8 of dst[j*(m/8)+i/8]. What lies behind word m
@@ -8,8 +11,9 @@ import "encoding/binary"
 func BitShuffle(dst, src []byte, size int) {
 	m := checkBits(dst, src, size)
 	copy(dst[m*size:], src[m*size:])
-	var buf [bitBlock]byte
-	var planes [MaxWord][]byte
+	room := bitRooms.Get().(*bitRoom)
+	defer bitRooms.Put(room)
+	buf, planes := &room.buf, &room.planes
 	step := bitStep(size)
 	for i := 0; i < m; i += step {
 		n := min(step, m-i)
@@ -28,8 +32,9 @@ func BitShuffle(dst, src []byte, size int) {
 func BitUnshuffle(dst, src []byte, size int) {
 	m := checkBits(dst, src, size)
 	copy(dst[m*size:], src[m*size:])
-	var buf [bitBlock]byte
-	var planes [MaxWord][]byte
+	room := bitRooms.Get().(*bitRoom)
+	defer bitRooms.Put(room)
+	buf, planes := &room.buf, &room.planes
 	step := bitStep(size)
 	for i := 0; i < m; i += step {
 		n := min(step, m-i)
@@ -47,6 +52,14 @@ func BitUnshuffle(dst, src []byte, size int) {
 // bitBlock is the memory between the two halves of a bit shuffle, that of the
 // bytes and that of the bits: small enough for the first-level cache.
 const bitBlock = 16 << 10
+
+// A bitRoom is that memory.
+type bitRoom struct {
+	buf    [bitBlock]byte
+	planes [MaxWord][]byte
+}
+
+var bitRooms = sync.Pool{New: func() any { return new(bitRoom) }}
 
 // bitStep is how many words go through it at a time.
 func bitStep(size int) int { return min(2048, bitBlock/size&^7) }

@@ -147,18 +147,21 @@ func xorUndeltaGo(dst, src []byte, d, i, end int) {
 	}
 }
 
-// nearMasks are the places that bytes come from in sums at a distance of d
-// bytes, below 16: d, 2d, 4d and 8d before, and where the 16 bytes before end.
+// nearMasks holds, for distances of d bytes below 16, the places that bytes
+// come from in sums: d, 2d, 4d and 8d before, and where the 16 bytes before end.
 // Places from 0x80 on are zeros.
-func nearMasks(d int) (m [5][16]byte) {
-	for j := range 16 {
-		for step := range 4 {
-			m[step][j] = 0x80
-			if from := j - d<<step; from >= 0 {
-				m[step][j] = byte(from)
+var nearMasks = func() (all [16][5][16]byte) {
+	for d := 1; d < len(all); d++ {
+		m := &all[d]
+		for j := range 16 {
+			for step := range 4 {
+				m[step][j] = 0x80
+				if from := j - d<<step; from >= 0 {
+					m[step][j] = byte(from)
+				}
 			}
+			m[4][j] = byte(16 - d + j%d)
 		}
-		m[4][j] = byte(16 - d + j%d)
 	}
-	return m
-}
+	return all
+}()

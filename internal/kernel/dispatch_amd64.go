@@ -239,23 +239,23 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 	} else {
 		undeltaGo(dst, src, size, d, d, 16)
 	}
-	masks := nearMasks(d)
+	masks := &nearMasks[d]
 	n := (end - 16) &^ 15
 	switch {
 	case size == 1:
-		nearSum1AVX2(&dst[16], &src[16], n, &masks)
+		nearSum1AVX2(&dst[16], &src[16], n, masks)
 	case size == 2:
-		nearSum2AVX2(&dst[16], &src[16], n, &masks)
+		nearSum2AVX2(&dst[16], &src[16], n, masks)
 	case size == 4:
-		nearSum4AVX2(&dst[16], &src[16], n, &masks)
+		nearSum4AVX2(&dst[16], &src[16], n, masks)
 	case size == 8:
-		nearSum8AVX2(&dst[16], &src[16], n, &masks)
+		nearSum8AVX2(&dst[16], &src[16], n, masks)
 	case d >= 8:
-		nearXor8AVX2(&dst[16], &src[16], n, &masks)
+		nearXor8AVX2(&dst[16], &src[16], n, masks)
 	case d >= 4:
-		nearXor4AVX2(&dst[16], &src[16], n, &masks)
+		nearXor4AVX2(&dst[16], &src[16], n, masks)
 	default:
-		nearXor1AVX2(&dst[16], &src[16], n, &masks)
+		nearXor1AVX2(&dst[16], &src[16], n, masks)
 	}
 	return 16 + n
 }

@@ -156,23 +156,23 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 	} else {
 		undeltaGo(dst, src, size, d, d, 16)
 	}
-	masks := nearMasks(d)
+	masks := &nearMasks[d]
 	n := (end - 16) &^ 15
 	switch {
 	case size == 1:
-		nearSum1NEON(&dst[16], &src[16], n, &masks)
+		nearSum1NEON(&dst[16], &src[16], n, masks)
 	case size == 2:
-		nearSum2NEON(&dst[16], &src[16], n, &masks)
+		nearSum2NEON(&dst[16], &src[16], n, masks)
 	case size == 4:
-		nearSum4NEON(&dst[16], &src[16], n, &masks)
+		nearSum4NEON(&dst[16], &src[16], n, masks)
 	case size == 8:
-		nearSum8NEON(&dst[16], &src[16], n, &masks)
+		nearSum8NEON(&dst[16], &src[16], n, masks)
 	case d >= 8:
-		nearXor8NEON(&dst[16], &src[16], n, &masks)
+		nearXor8NEON(&dst[16], &src[16], n, masks)
 	case d >= 4:
-		nearXor4NEON(&dst[16], &src[16], n, &masks)
+		nearXor4NEON(&dst[16], &src[16], n, masks)
 	default:
-		nearXor1NEON(&dst[16], &src[16], n, &masks)
+		nearXor1NEON(&dst[16], &src[16], n, masks)
 	}
 	return 16 + n
 }
