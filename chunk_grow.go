@@ -66,7 +66,6 @@ func (w *Writer) gridNow(rec *format.StorageRecord) (gridReader, error) {
 type grown struct {
 	rec     *format.TensorRecord
 	storage format.StorageRecord
-	order   []int // axis of the tensor by axis of the grid
 	shared  bool
 }
 

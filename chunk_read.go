@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"sync"
 
-	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -424,12 +423,4 @@ func (s *gridStream) block(ctx context.Context, r region) error {
 		_, err = s.out.Write(b)
 	}
 	return err
-}
-
-// gridRecord is the record of t's storage if that is a grid.
-func (t *Tensor) gridRecord() *format.StorageRecord {
-	if t.st.Kind != StorageGrid {
-		return nil
-	}
-	return t.st.more.grid.rec
 }

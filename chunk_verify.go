@@ -17,10 +17,10 @@ type verifiedGrids struct {
 }
 
 type gridState struct {
-	id, slabs      uint64
-	stored, size   int64
-	ref            format.Ref
-	slabsFlag, bad bool
+	id, slabs    uint64
+	stored, size int64
+	ref          format.Ref
+	slabsFlag    bool
 }
 
 type chunkPlace struct {

@@ -69,11 +69,9 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 	limit := float64(blockBytes) * float64(p.dtype.UnitElems) / float64(p.dtype.UnitBytes)
 	have := 1.0
 	chunk := p.chunk()
-	if chunk != nil {
-		for axis, n := range chunk {
-			p.box[axis] = n
-			have *= float64(n)
-		}
+	for axis, n := range chunk {
+		p.box[axis] = n
+		have *= float64(n)
 	}
 	for i := len(p.axes) - 1; i >= 0; i-- {
 		axis := p.axes[i]
