@@ -118,20 +118,50 @@ func (s *stage) unpredict(dst, src []byte, b Box) {
 		return
 	}
 	w := word(b.DType)
-	kernel.Unzigzag(dst, src, w)
 	if s.paeth {
+		kernel.Unzigzag(dst, src, w)
 		s.eachPair(b, w, func(at, row, col, n, m int) {
 			paethDecode(dst[at:], w, row, col, n, m, b.DType.Class == tensor.ClassInt || ordered(b.DType))
 		})
-	} else {
-		for _, axis := range s.lorenzoAxes(b) {
+		if ordered(b.DType) {
+			kernel.OrderFloats(dst, dst, w)
+		}
+		return
+	}
+	// All sums go on together, a piece at a time, which stays in the cache. Each
+	// ends a step before the one before it, which still needs that step.
+	axes := s.lorenzoAxes(b)
+	var done [maxAxes]int
+	ready := 0
+	for begin := 0; begin < len(dst); begin += sumPiece {
+		end := min(begin+sumPiece, len(dst))
+		kernel.Unzigzag(dst[begin:end], src[begin:end], w)
+		for i, axis := range axes {
 			step, turn := layout(b, w, axis)
-			for at := 0; at < len(dst); at += turn {
-				kernel.UndeltaBy(dst[at:at+turn], dst[at:at+turn], w, step/w)
+			sumTurns(dst, done[i], end, w, step, turn)
+			done[i] = end
+			if end < len(dst) {
+				end = max(0, end-step)
 			}
 		}
+		if ordered(b.DType) && ready < end {
+			kernel.OrderFloats(dst[ready:end], dst[ready:end], w)
+			ready = end
+		}
 	}
-	if ordered(b.DType) {
-		kernel.OrderFloats(dst, dst, w)
+}
+
+// sumPiece is how many bytes are summed at a time, a multiple of all words.
+const sumPiece = 16 << 10
+
+// sumTurns undoes DeltaBy at a distance of step bytes in each turn, for the
+// bytes from begin to end. Those before are done.
+func sumTurns(b []byte, begin, end, w, step, turn int) {
+	for begin < end {
+		first := begin - begin%turn
+		stop := min(first+turn, end)
+		part := b[max(first, begin-step):stop]
+		kernel.UndeltaBy(part, part, w, step/w)
+		begin = stop
 	}
 }
