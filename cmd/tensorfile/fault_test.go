@@ -414,6 +414,8 @@ var readers = [][]string{
 	{"stats", "m.tensor"}, {"stats", "--json", "m.tensor"}, {"verify", "m.tensor"}, {"verify", "--json", "m.tensor"}, {"hash", "m.tensor"}, {"hash", "--tensors", "m.tensor"},
 	{"diff", "m.tensor", "in.tensor"}, {"diff", "m.tensor", "copy.tensor"}, {"log", "m.tensor"}, {"log", "--json", "m.tensor"}, {"inspect", "m.tensor"},
 	{"attr", "ls", "m.tensor"}, {"attr", "get", "m.tensor", "w", "unit"}, {"info", "in.npz"}, {"ls", "in.npz"}, {"show", "in.npz", "v"}, {"stats", "in.npz"}, {"verify", "in.npz"}, {"hash", "in.npz"},
+	{"info", "chunks.tensor"}, {"ls", "-l", "chunks.tensor"}, {"show", "chunks.tensor", "v"}, {"show", "chunks.tensor", "v[100:300]"}, {"stats", "chunks.tensor"}, {"verify", "chunks.tensor"},
+	{"hash", "chunks.tensor"}, {"diff", "chunks.tensor", "in.tensor"}, {"inspect", "chunks.tensor"}, {"recover", "-n", "chunks.tensor"}, {"repack", "-n", "chunks.tensor", "no.tensor", "--codec", "v=lz4"},
 	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"recover", "-n", "m.tensor"},
 }
 
