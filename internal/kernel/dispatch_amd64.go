@@ -240,25 +240,58 @@ func undeltaFast(dst, src []byte, size, d, end int) int {
 		undeltaGo(dst, src, size, d, d, 16)
 	}
 	masks := &nearMasks[d]
-	n := (end - 16) &^ 15
-	switch {
-	case size == 1:
-		nearSum1AVX2(&dst[16], &src[16], n, masks)
-	case size == 2:
-		nearSum2AVX2(&dst[16], &src[16], n, masks)
-	case size == 4:
-		nearSum4AVX2(&dst[16], &src[16], n, masks)
-	case size == 8:
-		nearSum8AVX2(&dst[16], &src[16], n, masks)
-	case d >= 8:
-		nearXor8AVX2(&dst[16], &src[16], n, masks)
-	case d >= 4:
-		nearXor4AVX2(&dst[16], &src[16], n, masks)
-	default:
-		nearXor1AVX2(&dst[16], &src[16], n, masks)
+	at := 16
+	if active >= levelAVX512 && d&(d-1) == 0 && size != xorSize && end-at >= 64 {
+		at += nearSum512(dst[at:end], src[at:end], size, masks)
 	}
-	return 16 + n
+	n := (end - at) &^ 15
+	switch {
+	case n == 0:
+	case size == 1:
+		nearSum1AVX2(&dst[at], &src[at], n, masks)
+	case size == 2:
+		nearSum2AVX2(&dst[at], &src[at], n, masks)
+	case size == 4:
+		nearSum4AVX2(&dst[at], &src[at], n, masks)
+	case size == 8:
+		nearSum8AVX2(&dst[at], &src[at], n, masks)
+	case d >= 8:
+		nearXor8AVX2(&dst[at], &src[at], n, masks)
+	case d >= 4:
+		nearXor4AVX2(&dst[at], &src[at], n, masks)
+	default:
+		nearXor1AVX2(&dst[at], &src[at], n, masks)
+	}
+	return at + n
 }
+
+// nearSum512 goes on with sums at distances that divide 16.
+func nearSum512(dst, src []byte, size int, masks *[5][16]byte) int {
+	n := len(dst) &^ 63
+	switch size {
+	case 1:
+		nearSum1AVX512(&dst[0], &src[0], n, masks)
+	case 2:
+		nearSum2AVX512(&dst[0], &src[0], n, masks)
+	case 4:
+		nearSum4AVX512(&dst[0], &src[0], n, masks)
+	default:
+		nearSum8AVX512(&dst[0], &src[0], n, masks)
+	}
+	return n
+}
+
+//go:noescape
+func nearSum1AVX512(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum2AVX512(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum4AVX512(dst, src *byte, n int, masks *[5][16]byte)
+
+//go:noescape
+func nearSum8AVX512(dst, src *byte, n int, masks *[5][16]byte)
 
 func rowSums(dst, src []byte, size, d, end int) int {
 	rows := (end-d-32)/d - 1
