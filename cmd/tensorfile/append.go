@@ -59,6 +59,7 @@ commit; readers are not disturbed.`,
 			o.Limit, o.DryRun, o.Store = int64(limit), e.dryRun, store.rules
 			var res *convert.Appended
 			var rows *convert.Rows
+			defer t.useJobs()()
 			return t.edit(cmd, args[0], &e, func(e *edit) (err error) {
 				if there, err := e.has(o.Name); err != nil || there && !o.Replace {
 					if err == nil {

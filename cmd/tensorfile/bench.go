@@ -151,7 +151,7 @@ func codecsFor(d tensor.DType) []string {
 }
 
 func (b *bencher) run(ctx context.Context, args []string) error {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(b.t.jobs))
+	defer b.t.useJobs()()
 	bar := b.t.newProgress()
 	defer bar.end()
 	if len(args) == 0 {

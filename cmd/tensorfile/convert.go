@@ -59,6 +59,7 @@ rule has their names. docs/codecs.md says more.`,
 				return usage(cmd, "standard input can be read only once")
 			}
 			o.Stdin = t.stdin
+			defer t.useJobs()()
 			bar := t.newProgress()
 			o.Progress = bar.set
 			r, err := convert.Files(cmd.Context(), in, out, &o)
@@ -83,7 +84,11 @@ rule has their names. docs/codecs.md says more.`,
 			case o.DryRun:
 				t.printPlan(r, out)
 			default:
-				fmt.Fprintf(t.out, "%s: %s, %s\n", clean(out), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes))
+				smaller := ""
+				if fi, err := os.Stat(out); err == nil && len(o.Store) > 0 {
+					smaller = " in a file of " + sizeText(fi.Size())
+				}
+				fmt.Fprintf(t.out, "%s: %s, %s%s\n", clean(out), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes), smaller)
 			}
 			return nil
 		},

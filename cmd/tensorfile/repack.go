@@ -129,6 +129,7 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 	if len(recode) > 0 {
 		o.Recode, o.Seed = recode.options(), recode.seed()
 	}
+	defer t.useJobs()()
 	var res *tensorfile.RepackResult
 	err = t.waiting(ctx, path, o.wait, func(wait time.Duration) error {
 		o.Wait = wait

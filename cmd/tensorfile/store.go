@@ -1,6 +1,7 @@
 package main
 
 import (
+	"runtime"
 	"strconv"
 	"strings"
 
@@ -33,6 +34,13 @@ func completeCodec(_ *cobra.Command, _ []string, prefix string) ([]string, cobra
 		}
 	}
 	return list, cobra.ShellCompDirectiveNoFileComp
+}
+
+// useJobs makes writers encode by as many threads as -j says, until the
+// function that it returns is called.
+func (t *tool) useJobs() func() {
+	old := runtime.GOMAXPROCS(t.jobs)
+	return func() { runtime.GOMAXPROCS(old) }
 }
 
 // rule splits GLOB=VALUE. A value has no "=", a name may.
