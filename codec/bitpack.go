@@ -195,16 +195,23 @@ func packBlock(dst []byte, x []uint64, w int) []byte {
 // packCost returns the number of bits with which x costs least when ref is
 // taken away, and the cost in bytes.
 func packCost(x []uint64, ref, mask uint64, w int) (width, cost int) {
-	var count [65]int // by significant bits
-	for _, v := range x {
-		count[bits.Len64((v-ref)&mask)]++
+	var part [4][65]uint16 // by significant bits; a counter just written is slow to read
+	rest := x
+	for ; len(rest) >= 4; rest = rest[4:] {
+		part[0][bits.Len64((rest[0]-ref)&mask)]++
+		part[1][bits.Len64((rest[1]-ref)&mask)]++
+		part[2][bits.Len64((rest[2]-ref)&mask)]++
+		part[3][bits.Len64((rest[3]-ref)&mask)]++
+	}
+	for _, v := range rest {
+		part[0][bits.Len64((v-ref)&mask)]++
 	}
 	above, cost := 0, -1
 	for k := 8 * w; k >= 0; k-- {
 		if c := (len(x)*k+7)/8 + above*(1+w); above < bitBlock && (cost < 0 || c < cost) {
 			width, cost = k, c
 		}
-		above += count[k]
+		above += int(part[0][k]) + int(part[1][k]) + int(part[2][k]) + int(part[3][k])
 	}
 	return width, cost
 }

@@ -41,11 +41,11 @@ func (e *huffEncoder) histogram(src []byte) {
 	if len(src) > 0 {
 		same = repeated(uint64(src[len(src)/2]), 1)
 	}
-	for len(src) >= 8 {
-		v := le.Uint64(src)
-		src = src[8:]
-		if v == same {
-			run++
+	for len(src) >= 16 {
+		v, u := le.Uint64(src), le.Uint64(src[8:])
+		src = src[16:]
+		if v == same && u == same {
+			run += 2
 			continue
 		}
 		p[0][byte(v)]++
@@ -56,6 +56,14 @@ func (e *huffEncoder) histogram(src []byte) {
 		p[5][byte(v>>40)]++
 		p[6][byte(v>>48)]++
 		p[7][byte(v>>56)]++
+		p[0][byte(u)]++
+		p[1][byte(u>>8)]++
+		p[2][byte(u>>16)]++
+		p[3][byte(u>>24)]++
+		p[4][byte(u>>32)]++
+		p[5][byte(u>>40)]++
+		p[6][byte(u>>48)]++
+		p[7][byte(u>>56)]++
 	}
 	for _, v := range src {
 		p[0][v]++

@@ -133,6 +133,7 @@ func planesDecode(stage string, dst, body []byte, w int, sc *scratch) error {
 	stored := body[head:]
 	buf := room(&sc.planes, n*w)
 	views := sc.views[:w]
+	var constants []byte // the latest plane of them, which others may share
 	for k := range views {
 		h := body[planesHead+8*k:]
 		method, constant, size := h[0], h[1], le.Uint32(h[4:])
@@ -160,7 +161,12 @@ func planesDecode(stage string, dst, body []byte, w int, sc *scratch) error {
 		}
 		switch method {
 		case planeConstant:
-			fill(view, constant)
+			if len(constants) > 0 && constants[0] == constant {
+				view = constants
+			} else {
+				fill(view, constant)
+				constants = view
+			}
 		case planeRaw:
 			view = part
 		case planeZstd:
@@ -386,17 +392,22 @@ func looksRaw(plane []byte) bool {
 	if len(plane) < 4*rawSample {
 		return false
 	}
-	var count [256]uint32
+	var part [4][256]uint32 // a counter that was just written is slow to read
 	const piece = 64
 	step := (len(plane) - piece) / (rawSample/piece - 1)
 	for at := 0; at+piece <= len(plane) && at/step < rawSample/piece; at += step {
-		for _, c := range plane[at : at+piece] {
-			count[c]++
+		for p := plane[at : at+piece]; len(p) >= 4; p = p[4:] {
+			part[0][p[0]]++
+			part[1][p[1]]++
+			part[2][p[2]]++
+			part[3][p[3]]++
 		}
 	}
 	n := 0
-	for _, c := range count {
-		n += int(c)
+	count := &part[0]
+	for i := range count {
+		count[i] += part[1][i] + part[2][i] + part[3][i]
+		n += int(count[i])
 	}
-	return entropy(&count, n) > 7.93*float64(n)
+	return entropy(count, n) > 7.93*float64(n)
 }
