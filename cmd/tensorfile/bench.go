@@ -39,7 +39,7 @@ Codecs work on the first --size bytes of each tensor, in memory, by -j threads.
 pipeline is not defined for is left out, with a note if it was asked for. Of a
 file with many tensors and no GLOB the eight largest are measured.`,
 		Example: `  tensorfile bench model.tensor
-  tensorfile bench model.safetensors '*.weight' --codec planes --codec 'shuffle|zstd:3'
+  tensorfile bench weights.npz '*.weight' --codec planes --codec 'shuffle|zstd:3'
   tensorfile bench -j 1 --benchstat > one.txt; tensorfile bench -j 2 --benchstat > two.txt; benchstat one.txt two.txt`,
 		Annotations:       map[string]string{exitStatus: exitText("0  done", "1  no tensor matches", "2  something could not be read")},
 		Args:              nArgs(0, -1),
@@ -55,6 +55,9 @@ file with many tensors and no GLOB the eight largest are measured.`,
 				if err := checkCodec(c); err != nil {
 					return usage(cmd, "--codec %s: %v", c, err)
 				}
+			}
+			if len(args) == 0 && !cmd.Flags().Changed("time") {
+				b.each /= 3 // there are many data sets
 			}
 			if err := b.run(cmd.Context(), args); err != nil {
 				return err
@@ -76,7 +79,7 @@ file with many tensors and no GLOB the eight largest are measured.`,
 	cmd.RegisterFlagCompletionFunc("codec", completeCodec)
 	limit := (*size)(&b.limit)
 	f.Var(limit, "size", "encode at most `SIZE` of a tensor")
-	f.DurationVar(&b.each, "time", b.each, "measure each thing for `DURATION`")
+	f.DurationVar(&b.each, "time", b.each, "measure each thing for `DURATION`; without FILE a third of the default")
 	f.BoolVar(&lines, "benchstat", false, "print lines that benchstat and other tools for Go benchmarks read")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
