@@ -4,6 +4,6 @@ package tensorfile
 // if they were a thousand times as large, until restore is called.
 func SmallReads() (restore func()) {
 	before := reading
-	reading.bulk, reading.solo, reading.piece, reading.stage, reading.gap = 32<<10, 1<<10, 256, 1<<10, 128
+	reading.bulk, reading.solo, reading.piece, reading.most, reading.stage, reading.gap = 32<<10, 1<<10, 256, 64<<10, 1<<10, 128
 	return func() { reading = before }
 }

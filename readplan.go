@@ -89,9 +89,10 @@ var reading = struct {
 	bulk  int64 // the least that goes past the page cache without being told to: less is worth keeping for the next reader
 	solo  int64 // what a goroutine of its own is worth
 	piece int64 // the least that is given to a goroutine
+	most  int64 // and the most
 	stage int64 // of a file in memory of our own, where elements do not lie as they are wanted: what stays in the second cache
 	gap   int64 // costs as much to read over as another call
-}{bulk: 1 << 30, solo: 1 << 20, piece: 256 << 10, stage: 1 << 20, gap: 16 << 10}
+}{bulk: 1 << 30, solo: 1 << 20, piece: 256 << 10, most: pieceBytes, stage: 1 << 20, gap: 16 << 10}
 
 // workers is how many goroutines may share a read of n bytes.
 func (f *File) workers(n int64) int {

@@ -225,7 +225,7 @@ func (x *rawRead) share(workers int, piece func(buf *[]byte) bool) error {
 // pieceSize is how large a piece of n bytes should be for so many goroutines: a
 // few for each, so that they end together.
 func pieceSize(n int64, workers int) int64 {
-	p := int64(pieceBytes)
+	p := reading.most
 	for workers > 1 && p > reading.piece && p*4*int64(workers) > n {
 		p /= 2
 	}

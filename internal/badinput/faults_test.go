@@ -183,8 +183,9 @@ func TestE08IO(t *testing.T) {
 		}
 	}
 	// After a failed sync a writer is of no use.
-	path := good(t, filepath.Join(t.TempDir(), "x.tensor"))
 	for n := range 2 {
+		path := good(t, filepath.Join(t.TempDir(), "x.tensor"))
+		edited(t, path) // the first edit of a file has a barrier more
 		barrier := 0
 		f := faultfs.New(fsys.OS, faultfs.Fault{N: -1})
 		fs := &failedSync{FS: f, n: n, seen: &barrier}
@@ -215,6 +216,22 @@ func TestE08IO(t *testing.T) {
 }
 
 // failedSync fails the n-th barrier.
+// edited commits a tensor to the file at path.
+func edited(t *testing.T, path string) {
+	t.Helper()
+	v, err := tensor.FromSlice([]int8{2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := tensorfile.OpenAppend(path, nil)
+	if err == nil {
+		err = errors.Join(w.Add(context.Background(), "before", v, nil), w.Commit(context.Background()), w.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 type failedSync struct {
 	fsys.FS
 	n    int
