@@ -233,7 +233,12 @@ func TestRoundTrip(t *testing.T) {
 				turn := di + si + len(line)
 				switch {
 				case full:
-				case turn%2 != 0 && !testing.Short(), n > 100000 && turn%30 != 0, n > 5000 && turn%14 != 0, testing.Short() && turn%3 != 0, raceDetector && n > 600 && turn%43 != 0:
+					if n > 5000 && turn%9 != 0 {
+						continue
+					}
+				case n > 5000 && slices.Contains([]string{"deflate:9", "lz4:5", "lz4:12"}, line): // seconds for some of the data
+					continue
+				case turn%3 != 0, n > 100000 && turn%30 != 0, n > 5000 && turn%15 != 0, testing.Short() && turn%6 != 0, raceDetector && n > 600 && turn%43 != 0:
 					continue
 				}
 				rank := 1 + r.IntN(3)
