@@ -20,7 +20,6 @@ type scratch struct {
 	buf    [2][]byte // stages read one and write the other
 	planes []byte    // of planes, one behind the other
 	moved  []byte    // the words of planes, rearranged
-	heads  [maxWord]planeHead
 	views  [maxWord][]byte
 	enc    huffEncoder
 	dec    huffDecoder

@@ -17,10 +17,9 @@ const (
 	planeZstd     = 2
 )
 
-// planeHead is the entry of a plane, as it stands in the body.
+// planeHead is the entry of a plane but for its length.
 type planeHead struct {
 	method, constant byte
-	stored           uint32
 }
 
 const planesHead = 4 // bytes before the entries of planes
