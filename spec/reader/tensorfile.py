@@ -8,8 +8,9 @@ the specification tells a reader to check (what it leaves to a verification stan
     for t in f.tensors(): print(t.name, t.shape, t.dtype.name(), t.array())
 
 Every failure is an Error with the kind and the rule of the specification's index."""
-import base64, io, json, math, re, struct
+import io, math, re, struct
 import numpy as np
+from attributes import Error, need, parse_attributes
 
 TABLE = []
 for i in range(256):
@@ -21,14 +22,6 @@ def crc32c(data):
     for x in bytes(data): c = TABLE[(c ^ x) & 255] ^ c >> 8
     return c ^ 0xFFFFFFFF
 
-class Error(Exception):
-    def __init__(self, kind, rule, text=""):
-        super().__init__("%s: %s: %s" % (rule, kind, text))
-        self.kind, self.rule = kind, rule
-
-def need(ok, rule, text="", kind="Corrupt"):
-    if not ok: raise Error(kind, rule, text)
-
 def extent(off, n, begin, end, rule):
     """[off, off + n) lies in [begin, end)."""
     need(off + n < 1 << 64, rule, "the end wraps", "Overflow")
@@ -38,12 +31,9 @@ def extent(off, n, begin, end, rule):
 def zero(b, rule, strict=True):
     need(not strict or not any(b), rule, "reserved bytes that are not zero")
 
-def pad(n):
-    return n + 63 & ~63
+def pad(n): return n + 63 & ~63
 
-I63 = (1 << 63) - 1
-DATA = 12288
-REF = struct.Struct("<QII")
+I63, DATA, REF = (1 << 63) - 1, 12288, struct.Struct("<QII")
 
 # dtype ----------------------------------------------------------------------------------------------
 
@@ -66,8 +56,7 @@ class DType:
         need(self.cls != 7 or self.bits == 0, "dtype.unit", "a block with bits")
         need(self.cls != 6 or self.b <= 1 << 24, "dtype.unit", "%d bytes" % self.b)
 
-    def raw(self):
-        return self.cls, self.variant, self.bits, self.e, self.b
+    def raw(self): return self.cls, self.variant, self.bits, self.e, self.b
 
     def name(self):
         v, n = self.variant, str(self.bits)
@@ -116,74 +105,6 @@ def image_size(dtype, shape):
     for n in units: size *= n or 1
     need(size <= I63, "shape.bytes", str(size), "Overflow")
     return 0 if 0 in units else size
-
-# attributes -----------------------------------------------------------------------------------------
-
-def parse_attributes(raw):
-    if not raw: return {}
-    need(len(raw) <= 16 << 20, "attr.size", "%d bytes" % len(raw), "Limit")
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as e:
-        raise Error("Format", "attr.utf8", str(e))
-    need(not text.startswith("\ufeff"), "attr.utf8", "a byte order mark", "Format")
-    depth = deepest = 0
-    for piece in re.findall(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', text, re.S):
-        if piece[0] in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif piece[0] in "]}":
-            depth -= 1
-    need(deepest <= 32, "attr.depth", "%d levels" % deepest, "Limit")
-
-    def pairs(items):
-        need(len(dict(items)) == len(items), "attr.duplicate", "a key twice", "Duplicate")
-        return dict(items)
-
-    def integer(s):
-        need(-1 << 63 <= int(s[:40]) < 1 << 64 and len(s) < 40, "attr.number", s[:40], "Overflow")
-        return int(s)
-
-    def number(s):
-        need(math.isfinite(float(s)), "attr.number", s[:40], "Overflow")
-        return float(s)
-
-    def constant(s):
-        raise Error("Format", "attr.json", s)
-
-    try:
-        value = json.loads(text, object_pairs_hook=pairs, parse_int=integer, parse_float=number, parse_constant=constant)
-    except ValueError as e:
-        raise Error("Format", "attr.json", str(e))
-    need(isinstance(value, dict), "attr.json", "no object", "Format")
-    need(check_value(value, True) <= 131072, "attr.count", "more than 131072 values", "Limit")
-    return value
-
-DOLLAR = {"$f64": re.compile(r"[0-9a-fA-F]{16}"), "$f32": re.compile(r"[0-9a-fA-F]{8}")}
-
-def check_value(v, top=False):  # how many values it has
-    n = 1
-    if isinstance(v, str):
-        need(not re.search("[\ud800-\udfff]", v), "attr.utf8", "an unpaired surrogate", "Format")
-    elif isinstance(v, list):
-        need(len(v) <= 4096, "attr.long", "%d elements" % len(v), "Limit")
-        n += sum(check_value(x) for x in v)
-    elif isinstance(v, dict):
-        for k, x in v.items():
-            check_value(k)
-            n += check_value(x)
-        if len(v) == 1 and next(iter(v)) in ("$f64", "$f32", "$bytes"):
-            (k, x), = v.items()
-            ok = isinstance(x, str) and not top
-            if ok and k in DOLLAR:
-                ok = DOLLAR[k].fullmatch(x)
-            elif ok:
-                try:
-                    ok = base64.b64encode(base64.b64decode(x, validate=True)).decode() == x
-                except ValueError:
-                    ok = False
-            need(ok, "attr.dollar", str(v)[:60], "Format")
-    return n
 
 # pipelines ------------------------------------------------------------------------------------------
 
@@ -258,8 +179,7 @@ class Stage:
         v = np.concatenate([v, np.zeros(rows * self.d - count, v.dtype)]).reshape(rows, self.d)
         return ufunc.accumulate(v, axis=0, dtype=v.dtype).reshape(-1)[:count].tobytes() + tail
 
-    def xordelta(self, body, n, dtype, box):
-        return self.delta(body, n, dtype, box, np.bitwise_xor)
+    def xordelta(self, body, n, dtype, box): return self.delta(body, n, dtype, box, np.bitwise_xor)
 
     def predict(self, body, n, dtype, box):
         shape = list(box) + ([2] if dtype.cls == 5 else [])
@@ -512,8 +432,7 @@ class Tensor:
         self.check_view()
 
     @property
-    def name(self):
-        return self.key.decode("utf-8")
+    def name(self): return self.key.decode("utf-8")
 
     def attributes(self):
         a = parse_attributes(self.raw_attributes)
@@ -877,5 +796,4 @@ class File:
         return t.attributes() if t else {}
 
     def __getitem__(self, name):
-        self.tensors()
-        return self.root.tensors[name.encode("utf-8")]
+        return next(t for t in self.tensors(True) if t.name == name)
