@@ -55,6 +55,7 @@ in the output are |x - y| / max(|x|, |y|).`,
 		Example: `  tensorfile diff model.npz model.tensor
   tensorfile diff --rtol 1e-5 --atol 1e-8 before.tensor after.tensor
   tensorfile diff --ulp 1 -r 10 a.tensor b.tensor 'layers.*.weight'
+  tensorfile diff --at 3 model.tensor model.tensor
   tensorfile diff --metadata --json a.tensor b.tensor | jq '.tensors[].status'`,
 		Annotations: map[string]string{exitStatus: exitText("0  the same", "1  different, or a glob matches nothing", "2  a file or a tensor cannot be read")},
 		Args:        nArgs(2, -1),
@@ -81,6 +82,8 @@ in the output are |x - y| / max(|x|, |y|).`,
 	f.IntVarP(&o.report, "report", "r", 0, "print the `N` largest differences of each tensor")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing, only set the exit status")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
+	t.atFlag(cmd)
+	f.Lookup("at").Usage = "read the first file as it was at generation `GEN` (see 'tensorfile log')"
 	return cmd
 }
 
@@ -149,12 +152,14 @@ func (t *tool) diff(cmd *cobra.Command, pathA, pathB string, names []string, o *
 	return nil
 }
 
-// openBoth opens two files. Arrays without a name get the same.
+// openBoth opens two files, the first at the generation that --at names. Arrays
+// without a name get the same.
 func (t *tool) openBoth(ctx context.Context, pathA, pathB string) (a, b *input, err error) {
 	a, err = t.open(ctx, pathA)
 	if err != nil {
 		return nil, nil, err
 	}
+	t.at = 0
 	b, err = t.open(ctx, pathB)
 	if err == nil && holdsOne(a) && holdsOne(b) && pathB != convert.Stream {
 		// The name is that of the file: give the second one the first one's.
