@@ -48,6 +48,7 @@ func BenchmarkVerify(b *testing.B)  { group(b, "verify") }
 func BenchmarkSparse(b *testing.B)  { group(b, "sparse") }
 func BenchmarkTensor(b *testing.B)  { group(b, "tensor") }
 func BenchmarkTool(b *testing.B)    { group(b, "tool") }
+func BenchmarkKernel(b *testing.B)  { group(b, "kernel") }
 func BenchmarkCodec(b *testing.B)   { group(b, "codec") }
 
 // Every case must belong to a benchmark, under a name of its own.

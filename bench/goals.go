@@ -50,6 +50,7 @@ func (e *Env) Goals() []Goal {
 			g = append(g, Goal{fmt.Sprintf("the tool lists %d tensors", e.Tensors[i]), fmt.Sprintf("tool/tensors=%d/op=ls/impl=tensorfile", e.Tensors[i]), "", 0, d, false})
 		}
 	}
+	g = append(g, e.kernelGoals()...)
 	g = append(g, codecGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
