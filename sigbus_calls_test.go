@@ -80,8 +80,16 @@ var callForms = map[string]form{
 		}
 		return err
 	},
-	"Tensor.Hash": func(v *torn) error { _, err := v.bytes.Hash(ctx); return err },
-	"File.Hash":   func(v *torn) error { _, err := v.f.Hash(ctx, nil); return err },
+	"Read of chunks":         func(v *torn) error { _, err := v.grid.Read(ctx); return err },
+	"Read of encoded chunks": func(v *torn) error { _, err := v.coded.Read(ctx); return err },
+	"Read of one chunk":      func(v *torn) error { return oneOf(v.coded) },
+	"WriteCOrder of chunks":  func(v *torn) error { return v.grid.WriteCOrder(ctx, io.Discard) },
+	"Hash of encoded chunks": func(v *torn) error { _, err := v.coded.Hash(ctx); return err },
+	"Copy of chunks":         func(v *torn) error { return copyOf(v.grid) },
+	"Copy of encoded chunks": func(v *torn) error { return copyOf(v.coded) },
+	"Chunks":                 func(v *torn) error { return eachChunk(v.coded) },
+	"Tensor.Hash":            func(v *torn) error { _, err := v.bytes.Hash(ctx); return err },
+	"File.Hash":              func(v *torn) error { _, err := v.f.Hash(ctx, nil); return err },
 	"File.Hashes": func(v *torn) (last error) {
 		for _, err := range v.f.Hashes(ctx, nil) {
 			last = errors.Join(last, err)
@@ -229,6 +237,24 @@ var callForms = map[string]form{
 func readBy(v *torn, mode tensorfile.ReadMode) error {
 	_, err := v.ways[mode].Read(ctx)
 	return err
+}
+
+// oneOf reads an element out of a chunk in the middle.
+func oneOf(t *tensorfile.Tensor) error {
+	_, err := t.Read(ctx, tensor.Selection{{Kind: tensor.SelectIndex, Start: 300}, {Kind: tensor.SelectIndex, Start: -1}})
+	return err
+}
+
+func copyOf(t *tensorfile.Tensor) error {
+	w, err := tensorfile.NewWriter(io.Discard, nil)
+	return errors.Join(err, w.Copy(ctx, tensorfile.Item{Tensor: t}))
+}
+
+func eachChunk(t *tensorfile.Tensor) (all error) {
+	for _, err := range t.Chunks(ctx, nil) {
+		all = errors.Join(all, err)
+	}
+	return all
 }
 
 func readNamed(v *torn, name string) error {

@@ -43,12 +43,15 @@ type torn struct {
 
 	// Six megabytes, seen as several dtypes, and the same without a copy.
 	bytes, words, floats, pairs, flags *tensorfile.Tensor
-	data                               []byte
-	numbers                            []uint64
-	reals                              []float32
-	doubles                            []complex128
-	strided                            tensor.Strided[float32]
-	leased                             []uint64
+
+	grid, coded *tensorfile.Tensor // in chunks, as they are and encoded
+
+	data    []byte
+	numbers []uint64
+	reals   []float32
+	doubles []complex128
+	strided tensor.Strided[float32]
+	leased  []uint64
 }
 
 // form is a way to touch what the file has lost.
@@ -89,7 +92,17 @@ func cutTemplate(t testing.TB, path string) {
 		ok(t, w.TensorOn(s, "back", tensor.I16, tensor.Shape{1 << 18}, tensor.Strides{-4}, cutSize-4, nil))
 		ok(t, w.SetAttrs(tensorfile.Attrs{"k": "v"}))
 	})
-	edit(t, path, func(w *tensorfile.Writer) { put(t, w, "second", []byte("of another generation")) })
+	edit(t, path, func(w *tensorfile.Writer) {
+		put(t, w, "second", []byte("of another generation"))
+		x := must(tensor.Make(tensor.U16, tensor.Shape{512, 1024}))(t)
+		b := must(x.Bytes())(t)
+		for i := range b {
+			b[i] = byte(i * i >> 9)
+		}
+		for name, codec := range map[string]string{"grid": "raw", "coded": "shuffle|lz4"} {
+			ok(t, w.Add(ctx, name, x, &tensorfile.TensorOptions{Chunk: tensor.Shape{64, 512}, Codec: codec}))
+		}
+	})
 }
 
 // writeSparse writes a file that has holes where b is zero.
@@ -145,7 +158,7 @@ func openTorn(path, other string) (*torn, error) {
 			return nil, err
 		}
 	}
-	for name, p := range map[string]**tensorfile.Tensor{"bytes": &v.bytes, "words": &v.words, "floats": &v.floats, "pairs": &v.pairs, "flags": &v.flags} {
+	for name, p := range map[string]**tensorfile.Tensor{"bytes": &v.bytes, "words": &v.words, "floats": &v.floats, "pairs": &v.pairs, "flags": &v.flags, "grid": &v.grid, "coded": &v.coded} {
 		*p, err = v.f.Tensor(name)
 		if err != nil {
 			return nil, err
@@ -241,7 +254,7 @@ func cutChild(arg string) int {
 // way; TestMediaError of package mmap tells the two apart. Here there is no
 // disk to break.)
 func TestCutWhileMapped(t *testing.T) {
-	const floor = 160
+	const floor = 168
 	dir := t.TempDir()
 	template := filepath.Join(dir, "template.tensor")
 	cutTemplate(t, template)
