@@ -50,9 +50,8 @@ func (o *TensorOptions) chosen(d tensor.DType, shape tensor.Shape, read sampler)
 		}
 		if len(c.Pipelines) > 0 {
 			own.Codec = strings.Join(c.Pipelines, "\n")
-			if own.Chunk == nil {
-				own.Chunk = c.Chunk
-			}
+			// Chunk stays as it is: that of Choose ends with the rows that are there,
+			// and rows may follow.
 			if own.Fill == nil {
 				own.Fill = c.Fill
 			}
@@ -152,8 +151,5 @@ func (o *TensorOptions) chosenStream(d tensor.DType, shape tensor.Shape, r io.Re
 		return nil, r, err
 	}
 	own, err := o.chosen(d, head, viewSampler(v))
-	if err == nil && own != nil && o.Chunk == nil && own.Chunk != nil {
-		own.Chunk = defaultChunk(d, shape)
-	}
 	return own, r, err
 }

@@ -3,6 +3,7 @@ package tensorfile_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -128,6 +129,28 @@ func TestChosenShapes(t *testing.T) {
 			if err := w.AddReader(ctx, "short", c.d, c.shape, bytes.NewReader(data[:n-1]), o); err == nil {
 				t.Errorf("%v %v: a stream that is too short was taken", c.d, c.shape)
 			}
+		}
+	}
+}
+
+// Rows that follow find room in the chunks of a tensor that began small.
+func TestChosenChunksGrow(t *testing.T) {
+	ctx := context.Background()
+	v := must(tensor.FromSlice(make([]int32, 160), 10, 16))(t)
+	for i := range int64(10) {
+		row := must(v.Index(0, i))(t)
+		for j := range int64(16) {
+			row.Span()[4*j] = byte(i + j)
+		}
+	}
+	f := written(t, func(w *tensorfile.Writer) error {
+		return errors.Join(w.Add(ctx, "view", v, &tensorfile.TensorOptions{Codec: "auto"}),
+			w.AddReader(ctx, "stream", tensor.I32, tensor.Shape{10, 16}, bytes.NewReader(must(v.Bytes())(t)), &tensorfile.TensorOptions{Codec: "auto"}))
+	})
+	for _, name := range []string{"view", "stream"} {
+		s := must(f.Tensor(name))(t).Storage()
+		if s.Kind != tensorfile.StorageGrid || s.Chunk[0] != 16384 || s.Chunk[1] != 16 {
+			t.Errorf("%s: %v in chunks of %v", name, s.Kind, s.Chunk)
 		}
 	}
 }
