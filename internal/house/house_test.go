@@ -59,6 +59,7 @@ var layers = []struct {
 	{"internal/strictjson", 0},
 	{"internal/fsys", 0},
 	{"internal/mutant", 0},
+	{"internal/parallel", 0},
 	{"internal/kernel", 0},
 	{"tensor", 10},
 	{"format", 20},
