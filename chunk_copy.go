@@ -189,7 +189,7 @@ func (c *gridCopy) note(places map[int64]int64) error {
 }
 
 // recode is Copy of a tensor into chunks of its own, or out of them.
-func (w *Writer) recode(ctx context.Context, rec format.TensorRecord, t *Tensor, o *TensorOptions) error {
+func (w *Writer) recode(ctx context.Context, rec *format.TensorRecord, t *Tensor, o *TensorOptions) error {
 	r, err := t.region()
 	if err != nil {
 		return err
@@ -201,19 +201,16 @@ func (w *Writer) recode(ctx context.Context, rec format.TensorRecord, t *Tensor,
 	case err != nil:
 		return w.failed(err, "payload")
 	case own == nil && t.NumElements() == 0:
-		return w.addEmpty(rec)
+		return placeEmpty(rec)
 	case own == nil:
 		id, err := w.storage(ctx, t.ByteSize(), readerSource{in})
 		if err == nil {
 			rec.Storage = id.id
 			rec.Strides, err = tensor.Contiguous(t.dtype, t.shape)
 		}
-		if err != nil {
-			return err
-		}
-		return w.add(rec)
+		return err
 	}
-	return w.addGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, in) })
+	return w.placeGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, in) })
 }
 
 // grid is a grid of a generation of f, which may be an older one or one that was

@@ -214,10 +214,13 @@ func (w *Writer) rewrite(ctx context.Context, g *grown, rows tensor.View, total 
 		own = &TensorOptions{Codec: "raw", Chunk: to.Chunk, Fill: to.Fill}
 	}
 	chunks := 0
-	err = w.addGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] {
+	err = w.placeGrid(ctx, &rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] {
 		chunks = int(s.Chunks())
 		return readerJobs(s, r)
 	})
+	if err == nil {
+		w.put(rec)
+	}
 	return GrowResult{Rewritten: t.NumElements() > 0, Chunks: chunks, Bytes: w.out.off - before}, err
 }
 

@@ -499,23 +499,21 @@ func payloadError(err error) error {
 	return err
 }
 
-// addGrid is Add of a tensor in chunks; v has elements or none.
-func (w *Writer) addGrid(ctx context.Context, rec format.TensorRecord, o *TensorOptions, jobs func(*format.StorageRecord) iter.Seq2[*chunkJob, error]) error {
+// placeGrid writes a tensor in chunks, which has elements or none, and notes in
+// rec where they are.
+func (w *Writer) placeGrid(ctx context.Context, rec *format.TensorRecord, o *TensorOptions, jobs func(*format.StorageRecord) iter.Seq2[*chunkJob, error]) error {
 	s, err := newGridRecord(rec.DType, rec.Shape, o)
 	if err != nil {
-		return located(err, w.path, rec.Name)
+		return err
 	}
 	strides, err := tensor.Contiguous(rec.DType, rec.Shape)
 	if err == nil {
 		err = tensor.CheckView(rec.DType, rec.Shape, strides, 0, s.Size)
 	}
 	if err != nil {
-		return located(err, w.path, rec.Name)
+		return err
 	}
 	id, err := w.newGridStorage(ctx, s, jobs(&s))
-	if err != nil {
-		return located(err, w.path, rec.Name)
-	}
 	rec.Storage, rec.Offset, rec.Strides = id.id, 0, strides
-	return w.add(rec)
+	return err
 }

@@ -96,23 +96,25 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		switch {
 		case again:
 			rec.Storage, rec.Offset, rec.Strides = twin.Storage, twin.Offset, twin.Strides.Clone()
-			err = w.add(rec)
 		case t.NumElements() == 0:
-			err = w.addEmpty(rec)
+			err = placeEmpty(&rec)
 		case chunks[i] != nil:
-			err = w.recode(ctx, rec, t, chunks[i])
+			err = w.recode(ctx, &rec, t, chunks[i])
 		case t.st.Kind == StorageGrid && it.Chunks == nil:
-			err = w.share(ctx, rec, t, key(t))
+			err = w.share(ctx, &rec, t, key(t))
 		case p.share && p.reached >= t.st.Size/2 && t.st.Kind != StorageGrid:
-			err = w.share(ctx, rec, t, key(t))
+			err = w.share(ctx, &rec, t, key(t))
 		default:
-			err = w.copyOne(ctx, rec, t)
+			err = w.copyOne(ctx, &rec, t)
+		}
+		if err == nil {
+			err = w.add(rec)
 		}
 		if err != nil {
 			return located(err, t.f.Path(), t.name)
 		}
 		if same.what != "" {
-			made[same] = w.tensors[len(w.tensors)-1]
+			made[same] = rec
 		}
 	}
 	return nil
@@ -126,7 +128,7 @@ func (t *Tensor) fitsAsIs() bool {
 }
 
 // share puts rec on a copy of t's storage, which is made if it is not there.
-func (w *Writer) share(ctx context.Context, rec format.TensorRecord, t *Tensor, k copyKey) error {
+func (w *Writer) share(ctx context.Context, rec *format.TensorRecord, t *Tensor, k copyKey) error {
 	id, ok := w.copies[k]
 	if !ok {
 		var err error
@@ -136,7 +138,7 @@ func (w *Writer) share(ctx context.Context, rec format.TensorRecord, t *Tensor, 
 		w.copies[k] = id
 	}
 	rec.Storage, rec.Offset, rec.Strides = id.id, t.offset, t.strides.Clone()
-	return w.add(rec)
+	return nil
 }
 
 func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) {
@@ -223,7 +225,7 @@ func (w *Writer) compareSums(t *Tensor, id StorageID) (err error) {
 
 // copyOne copies the elements of t alone, in the order that they have in
 // memory.
-func (w *Writer) copyOne(ctx context.Context, rec format.TensorRecord, t *Tensor) error {
+func (w *Writer) copyOne(ctx context.Context, rec *format.TensorRecord, t *Tensor) error {
 	c, err := compactOf(t.dtype, t.shape, t.strides)
 	if err != nil {
 		return err
@@ -246,9 +248,6 @@ func (w *Writer) copyOne(ctx context.Context, rec format.TensorRecord, t *Tensor
 	p := newPump(func(out io.Writer) error { return t.writeRegion(ctx, out, r) })
 	defer p.close()
 	id, err := w.storage(ctx, c.size, readerSource{p.r})
-	if err != nil {
-		return err
-	}
 	rec.Storage, rec.Strides = id.id, c.strides
-	return w.add(rec)
+	return err
 }

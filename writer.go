@@ -427,22 +427,31 @@ func (w *Writer) Add(ctx context.Context, name string, v tensor.View, o *TensorO
 	if err != nil {
 		return err
 	}
-	if o, err = o.chosen(v.DType(), v.Shape(), viewSampler(v)); err != nil {
+	if err := w.placeView(ctx, &rec, v, o); err != nil {
 		return located(err, w.path, name)
 	}
+	return w.add(rec)
+}
+
+// placeView writes the elements of v and notes in rec where they are.
+func (w *Writer) placeView(ctx context.Context, rec *format.TensorRecord, v tensor.View, o *TensorOptions) error {
+	o, err := o.chosen(v.DType(), v.Shape(), viewSampler(v))
+	if err != nil {
+		return err
+	}
 	if o.chunked() {
-		return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return viewJobs(s, v) })
+		return w.placeGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return viewJobs(s, v) })
 	}
 	if v.NumElements() == 0 {
-		return w.addEmpty(rec)
+		return placeEmpty(rec)
 	}
 	c, err := compactOf(v.DType(), v.Shape(), v.Strides())
 	if err != nil {
-		return located(err, w.path, name)
+		return err
 	}
 	cut, err := c.cut(v)
 	if err != nil {
-		return located(err, w.path, name)
+		return err
 	}
 	var src source
 	b, err := cut.Bytes()
@@ -454,20 +463,14 @@ func (w *Writer) Add(ctx context.Context, name string, v tensor.View, o *TensorO
 		src = readerSource{p.r}
 	}
 	id, err := w.storage(ctx, c.size, src)
-	if err != nil {
-		return located(err, w.path, name)
-	}
 	rec.Storage, rec.Strides = id.id, c.strides
-	return w.add(rec)
+	return err
 }
 
-func (w *Writer) addEmpty(rec format.TensorRecord) error {
-	st, err := tensor.Contiguous(rec.DType, rec.Shape)
-	if err != nil {
-		return located(err, w.path, rec.Name)
-	}
-	rec.Strides = st
-	return w.add(rec)
+// placeEmpty notes that there are no elements.
+func placeEmpty(rec *format.TensorRecord) (err error) {
+	rec.Strides, err = tensor.Contiguous(rec.DType, rec.Shape)
+	return err
 }
 
 // AddReader writes a tensor whose elements r gives in C order, little-endian,
@@ -477,32 +480,39 @@ func (w *Writer) AddReader(ctx context.Context, name string, d tensor.DType, sha
 	if err != nil {
 		return err
 	}
-	if o, r, err = o.chosenStream(d, shape, r); err != nil {
+	if err := w.placeReader(ctx, &rec, r, o); err != nil {
 		return located(err, w.path, name)
 	}
+	return w.add(rec)
+}
+
+// placeReader writes the elements that r gives and notes in rec where they are.
+func (w *Writer) placeReader(ctx context.Context, rec *format.TensorRecord, r io.Reader, o *TensorOptions) error {
+	d, shape := rec.DType, rec.Shape
+	o, r, err := o.chosenStream(d, shape, r)
+	if err != nil {
+		return err
+	}
 	if o.chunked() {
-		return w.addGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, r) })
+		return w.placeGrid(ctx, rec, o, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, r) })
 	}
 	st, err := tensor.Contiguous(d, shape)
 	if err == nil {
 		err = tensor.CheckView(d, shape, st, 0, 1<<63-1)
 	}
 	if err != nil {
-		return located(err, w.path, name)
+		return err
 	}
 	size, err := tensor.ByteSize(d, shape)
 	if err != nil {
-		return located(err, w.path, name)
+		return err
 	}
 	if size == 0 {
-		return w.addEmpty(rec)
+		return placeEmpty(rec)
 	}
 	id, err := w.AddStorage(ctx, size, r)
-	if err != nil {
-		return located(err, w.path, name)
-	}
 	rec.Storage, rec.Strides = id.id, st
-	return w.add(rec)
+	return err
 }
 
 // generation is the number of the commit being written.
