@@ -47,7 +47,7 @@ interop: $(VENV)/ok build
 goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/npy/gen_npy.py
 	$(VENV)/bin/python testdata/tour/gen_tour.py
-	for script in views floats cast print; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
+	for script in views floats cast print parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 
 # Other libraries that the codec rows stand beside.
 $(VENV)/peers: bench/requirements.txt $(VENV)/ok
