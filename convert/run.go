@@ -35,6 +35,9 @@ type Options struct {
 	Only, Exclude []string
 	// Rename gives tensors other names.
 	Rename []Rename
+	// Operate changes the tensors that were taken, under their new names. Default:
+	// nil, they stay what they are.
+	Operate Operators
 	// Name is the name of the one tensor that is converted; of an input that
 	// holds a single array without a name it is the name that all its parts get
 	// theirs from. Default: the tensor's own, or that of the file.
@@ -81,6 +84,7 @@ const Stream = "-"
 type Written struct {
 	From  string // path of the input
 	Old   string // name there
+	Parts int    // how many tensors it is made of: From and Old are of the first
 	Name  string
 	DType tensor.DType
 	Shape tensor.Shape
@@ -119,16 +123,28 @@ type job struct {
 	native bool
 	format Format
 	files  []*tensorfile.File
-	items  []item
+	chosen []item // of the inputs
+	items  []item // to write: those, or what operators make of them
 	res    Result
 	size   int64 // of the inputs
 	checks map[*Layout]map[string]LayoutCheck
+
+	derived *tensorfile.File // what operators compute
 }
 
 type item struct {
 	t      *tensorfile.Tensor
 	name   string
 	chunks *tensorfile.TensorOptions // nil: as it is
+	from   []*tensorfile.Tensor      // of the inputs; nil: t itself
+}
+
+// sources are the tensors of the inputs that it is made of.
+func (it *item) sources() []*tensorfile.Tensor {
+	if it.from == nil {
+		return []*tensorfile.Tensor{it.t}
+	}
+	return it.from
 }
 
 // Files converts the tensors of one or more files, native or of any registered
@@ -151,7 +167,8 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 	if err := j.open(ctx, inputs); err != nil {
 		return nil, err
 	}
-	for _, step := range []func() error{j.choose, j.rename, j.distinct, j.stores, j.limit, j.losses} {
+	derive := func() error { return j.derive(ctx) }
+	for _, step := range []func() error{j.choose, j.rename, derive, j.distinct, j.stores, j.limit, j.losses} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -177,7 +194,8 @@ func (j *job) written() {
 	j.res.Bytes = 0
 	for _, it := range j.items {
 		j.res.Bytes += it.t.ByteSize()
-		w := Written{From: it.t.File().Path(), Old: it.t.Name(), Name: it.name, DType: it.t.DType(), Shape: it.t.Shape(), Bytes: it.t.ByteSize()}
+		from := it.sources()
+		w := Written{From: from[0].File().Path(), Old: from[0].Name(), Parts: len(from), Name: it.name, DType: it.t.DType(), Shape: it.t.Shape(), Bytes: it.t.ByteSize()}
 		if it.chunks != nil {
 			w.Codec, w.Chunk = it.chunks.Codec, it.chunks.Chunk
 		}
@@ -186,6 +204,9 @@ func (j *job) written() {
 }
 
 func (j *job) close() {
+	if j.derived != nil {
+		j.derived.Close()
+	}
 	for _, f := range j.files {
 		f.Close()
 	}
@@ -299,7 +320,7 @@ func (j *job) write(ctx context.Context) (err error) {
 	}
 	if j.out == Stream {
 		b := bufio.NewWriterSize(j.progress(j.o.Stdout), writeBuffer)
-		if err := j.format.Write(ctx, b, j.sources(), &j.o.Write); err != nil {
+		if err := j.format.Write(ctx, b, sources(j.items), &j.o.Write); err != nil {
 			return inFile(err, j.out, j.format.Name)
 		}
 		return inFile(b.Flush(), j.out, j.format.Name)
@@ -310,7 +331,7 @@ func (j *job) write(ctx context.Context) (err error) {
 	}
 	defer func() { err = atomicfile.Also(err, f.Close()) }()
 	b := bufio.NewWriterSize(j.progress(f), writeBuffer)
-	if err = j.format.Write(ctx, b, j.sources(), &j.o.Write); err == nil {
+	if err = j.format.Write(ctx, b, sources(j.items), &j.o.Write); err == nil {
 		err = b.Flush()
 	}
 	if err == nil {
@@ -325,9 +346,9 @@ func (j *job) write(ctx context.Context) (err error) {
 	return inFile(err, j.out, j.format.Name)
 }
 
-func (j *job) sources() []Source {
-	src := make([]Source, len(j.items))
-	for i, it := range j.items {
+func sources(items []item) []Source {
+	src := make([]Source, len(items))
+	for i, it := range items {
 		src[i] = Source{it.t, it.name}
 	}
 	return src
@@ -339,7 +360,7 @@ func (j *job) plan(ctx context.Context) error {
 	if j.native {
 		return nil
 	}
-	err := j.format.Write(ctx, noWriter{}, j.sources(), &j.o.Write)
+	err := j.format.Write(ctx, noWriter{}, sources(j.items), &j.o.Write)
 	if errors.Is(err, errNoWrite) {
 		err = nil
 	}
@@ -420,8 +441,11 @@ func (j *job) seed(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	fmt.Fprintf(h, "align %d\nattributes %d %s\n", j.o.Align, len(b), b)
+	if j.o.Operate != nil {
+		fmt.Fprintf(h, "operators %q\n", j.o.Operate)
+	}
 	number := map[*tensorfile.File]int{}
-	for _, it := range j.items {
+	for _, it := range j.chosen {
 		f := it.t.File()
 		if _, ok := number[f]; !ok {
 			number[f] = len(number)
@@ -432,8 +456,10 @@ func (j *job) seed(ctx context.Context) ([]byte, error) {
 			}
 		}
 		fmt.Fprintf(h, "%d %q as %q\n", number[f], it.t.Name(), it.name)
+	}
+	for _, it := range j.items {
 		if it.chunks != nil {
-			fmt.Fprintf(h, "%q in %v\n", it.chunks.Codec, it.chunks.Chunk)
+			fmt.Fprintf(h, "%q: %q in %v\n", it.name, it.chunks.Codec, it.chunks.Chunk)
 		}
 	}
 	return h.Sum(nil), nil

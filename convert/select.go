@@ -63,7 +63,7 @@ func (j *job) choose() error {
 			_, c.err = c.t.Attrs()
 		}
 		if c.err == nil {
-			j.items = append(j.items, item{t: c.t, name: c.name})
+			j.chosen = append(j.chosen, item{t: c.t, name: c.name})
 		} else if err := j.skip(c.err); err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ func (j *job) choose() error {
 	if pattern, ok := only.unused(); ok {
 		return fmt.Errorf("%w %s", ErrNoMatch, tensor.Quote(pattern))
 	}
-	if len(j.items) > 0 || len(all) == 0 {
+	if j.items = j.chosen; len(j.chosen) > 0 || len(all) == 0 {
 		return nil
 	}
 	if len(j.res.Skipped) > 0 {
@@ -168,13 +168,13 @@ func (p *patterns) unused() (string, bool) {
 // that two tensors can swap theirs.
 func (j *job) rename() error {
 	if j.o.Name != "" && !j.namedByReader() {
-		if len(j.items) != 1 {
-			return j.fail(tensorfile.ErrDuplicate, "name", fmt.Sprintf("%s for %d tensors", tensor.Quote(j.o.Name), len(j.items)), "one tensor")
+		if len(j.chosen) != 1 {
+			return j.fail(tensorfile.ErrDuplicate, "name", fmt.Sprintf("%s for %d tensors", tensor.Quote(j.o.Name), len(j.chosen)), "one tensor")
 		}
-		j.items[0].name = j.o.Name
+		j.chosen[0].name = j.o.Name
 	}
 	at := map[string][]int{}
-	for i, it := range j.items {
+	for i, it := range j.chosen {
 		at[it.t.Name()] = append(at[it.t.Name()], i)
 	}
 	for _, r := range j.o.Rename {
@@ -190,7 +190,7 @@ func (j *job) rename() error {
 			return inFile(err, j.out, "")
 		}
 		for _, i := range at[r.Old] {
-			j.items[i].name = r.New
+			j.chosen[i].name = r.New
 		}
 	}
 	return nil
@@ -217,7 +217,8 @@ func (j *job) distinct() error {
 			continue
 		}
 		say := func(it item) string {
-			return fmt.Sprintf("%s of %s", tensor.Quote(it.t.Name()), tensor.Quote(it.t.File().Path()))
+			t := it.sources()[0]
+			return fmt.Sprintf("%s of %s", tensor.Quote(t.Name()), tensor.Quote(t.File().Path()))
 		}
 		e := j.fail(tensorfile.ErrDuplicate, "name", say(was)+" and "+say(it), "each name once").(*Error)
 		e.Tensor = it.name
@@ -234,6 +235,7 @@ func (j *job) limit() error {
 		id uint64
 	}
 	seen := map[key]struct{}{}
+	j.res.Bytes = 0
 	written := uint64(0) // of summands below 2^63, looked at after each
 	for _, it := range j.items {
 		n := uint64(it.t.ByteSize())
@@ -328,8 +330,8 @@ func (j *job) probe(ctx context.Context) error {
 		id uint64
 	}
 	judged := map[key]error{}
-	kept := j.items[:0]
-	for _, it := range j.items {
+	kept := make([]item, 0, len(j.chosen))
+	for _, it := range j.chosen {
 		st := it.t.Storage()
 		k := key{it.t.File(), st.ID}
 		err, ok := judged[k]
@@ -346,9 +348,23 @@ func (j *job) probe(ctx context.Context) error {
 			return err
 		}
 	}
-	j.items = kept
-	if len(kept) == 0 && len(j.res.Skipped) > 0 {
+	left := len(j.chosen) - len(kept)
+	if j.chosen = kept; len(kept) == 0 && len(j.res.Skipped) > 0 {
 		return j.res.Skipped[0]
+	}
+	if j.o.Operate == nil {
+		j.items = kept
+		return nil
+	}
+	if left == 0 {
+		return nil
+	}
+	// What is made of the others may be another thing.
+	j.res.Notes = nil
+	for _, step := range []func() error{func() error { return j.derive(ctx) }, j.distinct, j.stores, j.limit} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -1,0 +1,54 @@
+package convert
+
+import (
+	"context"
+
+	"github.com/tensorfile/tensorfile"
+)
+
+// Operators make other tensors of those that are converted. Package operate has
+// them.
+type Operators interface {
+	// Derive says what takes the place of src. It reads no elements: they are
+	// computed when the tensors of the result are read.
+	Derive(ctx context.Context, src []Source) (*Derived, error)
+	// String is a text that differs where results do.
+	String() string
+}
+
+// Derived is what Operators make of tensors.
+type Derived struct {
+	// Tensors are those to write, in order: of File, or of the sources as they
+	// are.
+	Tensors []Source
+	// From has for each of Tensors the indices of the sources that it is made of.
+	From [][]int
+	// File has the tensors that are computed. Whoever called Derive closes it,
+	// before the files of the sources. nil: there is none.
+	File *tensorfile.File
+}
+
+// derive puts what operators make in the place of the tensors that were chosen.
+func (j *job) derive(ctx context.Context) error {
+	if j.o.Operate == nil {
+		return nil
+	}
+	if j.derived != nil {
+		j.derived.Close()
+	}
+	j.derived = nil
+	d, err := j.o.Operate.Derive(ctx, sources(j.chosen))
+	if err != nil {
+		return err
+	}
+	j.derived = d.File
+	j.items = make([]item, len(d.Tensors))
+	for i, s := range d.Tensors {
+		it := item{t: s.Tensor, name: s.As, from: make([]*tensorfile.Tensor, len(d.From[i]))}
+		for k, n := range d.From[i] {
+			it.from[k] = j.chosen[n].t
+		}
+		j.items[i] = it
+	}
+	return nil
+}
