@@ -28,6 +28,25 @@ type ChunksOptions struct {
 	Workers int
 }
 
+// ChunkShape is the shape of a full chunk by the axes of t, and nil if t is not
+// chunked. Chunks begin at its multiples, but for those of rows that were
+// appended, which may begin anywhere along the axis they were appended to.
+func (t *Tensor) ChunkShape() tensor.Shape {
+	if t.st.Kind != StorageGrid {
+		return nil
+	}
+	rec := t.st.more.grid.rec
+	order, ok := format.GridAxes(t.dtype, t.shape, t.strides, t.offset, rec)
+	if !ok {
+		return nil // without elements
+	}
+	s := make(tensor.Shape, len(order))
+	for k, i := range order {
+		s[i] = rec.Chunk[k]
+	}
+	return s
+}
+
 // Chunks yields all elements of t chunk by chunk, in the order of the file, and
 // decodes a few chunks ahead: memory is that of twice as many chunks as there
 // are workers. A chunk that cannot be read comes with its error, its Number and

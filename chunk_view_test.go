@@ -136,3 +136,22 @@ func TestReadChunksInto(t *testing.T) {
 		})
 	}
 }
+
+func TestChunkShape(t *testing.T) {
+	v := must(tensor.Make(tensor.F32, tensor.Shape{30, 20, 10}))(t)
+	path := temp(t)
+	write(t, path, func(w *tensorfile.Writer) {
+		ok(t, w.Add(ctx, "image", v, &tensorfile.TensorOptions{Chunk: tensor.Shape{7, 20, 3}, Codec: "lz4"}))
+		turned := must(v.Permute(2, 0, 1))(t)
+		ok(t, w.TensorOn(w.LastStorage(), "turned", tensor.F32, turned.Shape(), turned.Strides(), 0, nil))
+		ok(t, w.Add(ctx, "plain", v, nil))
+	})
+	f := must(tensorfile.Open(path, nil))(t)
+	defer f.Close()
+	for name, want := range map[string]tensor.Shape{"image": {7, 20, 3}, "turned": {3, 7, 20}, "plain": nil} {
+		x := must(f.Tensor(name))(t)
+		if got := x.ChunkShape(); !got.Equal(want) || (got == nil) != (want == nil) {
+			t.Errorf("%s: chunks of %v, want %v", name, got, want)
+		}
+	}
+}

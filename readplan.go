@@ -56,12 +56,16 @@ type ReadPlan struct {
 	Workers int
 }
 
-// ReadStats count what Read, ReadInto and what is made of them have read of raw
-// tensors since the file was opened, in bytes taken from the file.
+// ReadStats count what Read, ReadInto and what is made of them have read since
+// the file was opened: of raw tensors the bytes taken from the file, of chunked
+// ones the chunks.
 type ReadStats struct {
 	Mapped     int64 // copied from the mapping
 	Positioned int64 // read through the page cache
 	Direct     int64 // read past it
+	// Decoded counts the chunks, not the bytes, that a codec has decoded. Those
+	// that are stored as they are, or are constant, need none.
+	Decoded int64
 	// NoDirect says why the file is not read past the page cache; "" if it can
 	// be, or nobody tried.
 	NoDirect string
@@ -77,7 +81,7 @@ type readCounts struct {
 // ReadStats returns what has been read so far.
 func (f *File) ReadStats() ReadStats {
 	c := &f.reads
-	s := ReadStats{Mapped: c.mapped.Load(), Positioned: c.positioned.Load(), Direct: c.direct.Load()}
+	s := ReadStats{Mapped: c.mapped.Load(), Positioned: c.positioned.Load(), Direct: c.direct.Load(), Decoded: f.decoded.Load()}
 	if p := c.tried.Load(); p != nil {
 		s.NoDirect = *p
 	}
