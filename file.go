@@ -86,6 +86,7 @@ type File struct {
 
 	checked sync.Map // storage id -> *check
 	grids   sync.Map // gridKey -> *grid
+	content sync.Map // name of a composite -> *compositeState
 	decoded atomic.Int64
 	reads   readCounts
 	summary struct {

@@ -374,21 +374,40 @@ func (w *Writer) latest(id uint64) *format.StorageRecord {
 // record checks what can be checked before a byte is written.
 func (w *Writer) record(name string, d tensor.DType, shape tensor.Shape, o *TensorOptions) (format.TensorRecord, error) {
 	rec := format.TensorRecord{Name: name, Kind: format.KindDense, DType: d, Shape: shape.Clone(), Generation: 1}
+	err := w.mayAdd(name, o)
+	if err == nil {
+		err = describesTensor(d, shape)
+	}
+	if err == nil {
+		rec.Attrs, err = o.attrs(len(shape))
+	}
+	return rec, located(err, w.path, name)
+}
+
+// mayAdd reports an error if no tensor of that name can be added.
+func (w *Writer) mayAdd(name string, o *TensorOptions) error {
 	if err := w.ready(context.Background()); err != nil {
-		return rec, err
+		return err
 	}
 	if err := w.free(name); err != nil && !(w.base != nil && o != nil && o.Replace && errors.Is(err, ErrDuplicate)) {
-		return rec, err
+		return err
 	}
+	return nil
+}
+
+// describesTensor reports an error if no dense tensor has that dtype and shape.
+func describesTensor(d tensor.DType, shape tensor.Shape) error {
 	if len(shape) > format.MaxRank {
-		return rec, &Error{Kind: ErrLimit, Path: w.path, Tensor: name, Offset: -1, Field: "rank", Got: fmt.Sprint(len(shape)), Want: fmt.Sprintf("at most %d", format.MaxRank), Rule: format.RuleTensorRank}
+		return &Error{Kind: ErrLimit, Offset: -1, Field: "rank", Got: fmt.Sprint(len(shape)), Want: fmt.Sprintf("at most %d", format.MaxRank), Rule: format.RuleTensorRank}
 	}
 	if d.Class == tensor.ClassNone {
-		return rec, &Error{Kind: tensor.ErrDType, Path: w.path, Tensor: name, Offset: -1, Field: "dtype", Got: "none", Want: "a dtype", Rule: format.RuleDTypeNone}
+		return &Error{Kind: tensor.ErrDType, Offset: -1, Field: "dtype", Got: "none", Want: "a dtype", Rule: format.RuleDTypeNone}
 	}
-	if err := d.Validate(); err != nil {
-		return rec, located(err, w.path, name)
-	}
+	return d.Validate()
+}
+
+// attrs are the attributes of a tensor of that rank as they are stored.
+func (o *TensorOptions) attrs(rank int) ([]byte, error) {
 	var a Attrs
 	if o != nil {
 		a = o.Attrs
@@ -396,9 +415,7 @@ func (w *Writer) record(name string, d tensor.DType, shape tensor.Shape, o *Tens
 			a = a.WithDims(o.Dims...)
 		}
 	}
-	var err error
-	rec.Attrs, err = format.AppendAttrs(nil, a, len(shape))
-	return rec, located(err, w.path, name)
+	return format.AppendAttrs(nil, a, rank)
 }
 
 func (w *Writer) add(rec format.TensorRecord) error {
