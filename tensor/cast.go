@@ -31,44 +31,60 @@ import (
 // becomes 1. It fails with ErrShape, ErrDType or, for a dst that repeats
 // elements, ErrUnsupported before anything is written.
 func Cast(dst, src View) error {
-	if !dst.shape.Equal(src.shape) {
-		return fail(ErrShape, "cast", src.shape.String(), dst.shape.String(), "")
-	}
-	d, s := castElem(dst.dtype), castElem(src.dtype)
+	src, same, err := dst.castable(src)
 	switch {
-	case s == elemNone:
-		return src.fail(ErrDType, "cast", "from "+src.dtype.String(), "a numeric dtype")
-	case d == elemNone:
-		return dst.fail(ErrDType, "cast", "to "+dst.dtype.String(), "a numeric dtype")
-	case d == s && d != elemBool:
+	case err != nil || dst.n == 0:
+		return err
+	case same:
 		return Copy(dst, src)
 	}
-	if dst.n == 0 {
-		return nil
+	dst.cast(src, dst.streams())
+	return nil
+}
+
+// castable checks that src can be cast to v and returns what is to be cast
+// instead, src itself unless the two overlap. same says that Copy will do.
+func (v View) castable(src View) (from View, same bool, err error) {
+	if !v.shape.Equal(src.shape) {
+		return src, false, fail(ErrShape, "cast", src.shape.String(), v.shape.String(), "")
 	}
-	for axis, e := range dst.shape {
-		if e > 1 && dst.strides[axis] == 0 {
-			return dst.fail(ErrUnsupported, "cast", "stride 0", "a destination that does not repeat memory")
+	d, s := castElem(v.dtype), castElem(src.dtype)
+	switch {
+	case s == elemNone:
+		return src, false, src.fail(ErrDType, "cast", "from "+src.dtype.String(), "a numeric dtype")
+	case d == elemNone:
+		return src, false, v.fail(ErrDType, "cast", "to "+v.dtype.String(), "a numeric dtype")
+	case d == s && d != elemBool:
+		return src, true, nil
+	case v.n == 0:
+		return src, false, nil
+	}
+	for axis, e := range v.shape {
+		if e > 1 && v.strides[axis] == 0 {
+			return src, false, v.fail(ErrUnsupported, "cast", "stride 0", "a destination that does not repeat memory")
 		}
 	}
-	if cast.Overlap(dst.Span(), src.Span()) {
-		var err error
-		if src, err = src.Clone(); err != nil {
-			return err
-		}
+	if cast.Overlap(v.Span(), src.Span()) {
+		src, err = src.Clone()
 	}
+	return src, false, err
+}
+
+// cast does what castable allows, past the cache if stream says so.
+func (v View) cast(src View, stream bool) {
+	d, s := castElem(v.dtype), castElem(src.dtype)
 	b := castBuffers.Get().(*castBuffer)
 	defer b.free()
 	b.prepare(d, s)
-	b.dst.of(dst, d)
+	b.stream = stream
+	b.dst.of(v, d)
 	b.src.of(src, s)
 	if b.dst.packed == 0 && b.src.packed == 0 {
-		b.elements(dst, src)
+		b.elements(v, src)
 	} else {
-		b.rows(dst, src)
+		b.rows(v, src)
 	}
 	b.flush()
-	return nil
 }
 
 // elements converts views of which neither is packed, in rows along one axis,
@@ -215,6 +231,7 @@ const castShort = 64
 type castBuffer struct {
 	steps   [3]castStep
 	nsteps  int
+	stream  bool // store past the cache
 	decode  *[256]float32
 	encode  *miniTable
 	src     castSide

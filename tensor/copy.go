@@ -17,48 +17,65 @@ import (
 // It writes to the bytes of dst, which must not be a read-only mapping, and
 // allocates only if the two overlap.
 func Copy(dst, src View) error {
-	if dst.dtype != src.dtype {
-		return dst.fail(ErrDType, "copy", src.dtype.String(), dst.dtype.String())
+	src, swap, err := dst.copyable(src)
+	if err == nil && dst.n > 0 {
+		dst.copy(src, swap, dst.streams())
 	}
-	if !dst.shape.Equal(src.shape) {
-		return dst.fail(ErrShape, "copy", src.shape.String(), dst.shape.String())
-	}
-	swap, err := swapBetween(dst.dtype, dst.order, src.order)
-	if err != nil || dst.n == 0 {
-		return err
-	}
-	for axis, e := range dst.shape {
-		if dst.strides[axis] == 0 && dst.dtype.extent(dst.shape, axis) > 1 && e > 1 {
-			return dst.fail(ErrUnsupported, "copy", "stride 0", "a destination that does not repeat memory")
-		}
-	}
-	if cast.Overlap(dst.Span(), src.Span()) {
-		if swap == 1 && cast.Same(dst.data[dst.offset:], src.data[src.offset:]) && sameSteps(dst, src) {
-			return nil
-		}
-		if src, err = src.Clone(); err != nil {
-			return err
-		}
-		swap, _ = swapBetween(dst.dtype, dst.order, src.order)
-	}
-	if swap == 1 && dst.contig && src.contig {
-		if d, s := dst.bytes(), src.bytes(); len(d) >= copyStream {
-			kernel.CopyStream(d, s)
-		} else {
-			copy(d, s)
-		}
-	} else {
-		var w nest
-		w.units(dst.dtype, dst.shape, dst.strides, src.strides, swap)
-		w.copy(dst.data, src.data, dst.offset, src.offset, swap)
-	}
-	dst.clearTails()
-	return nil
+	return err
 }
 
-// copyStream is the size from which on copies go past the cache: little of them
-// would be left in it.
-const copyStream = 32 << 20
+// copyable checks that src can be copied to v and returns what is to be copied
+// instead, src itself unless the two overlap, and the bytes to reverse.
+func (v View) copyable(src View) (from View, swap int, err error) {
+	if v.dtype != src.dtype {
+		return src, 0, v.fail(ErrDType, "copy", src.dtype.String(), v.dtype.String())
+	}
+	if !v.shape.Equal(src.shape) {
+		return src, 0, v.fail(ErrShape, "copy", src.shape.String(), v.shape.String())
+	}
+	swap, err = swapBetween(v.dtype, v.order, src.order)
+	if err != nil || v.n == 0 {
+		return src, swap, err
+	}
+	for axis, e := range v.shape {
+		if v.strides[axis] == 0 && v.dtype.extent(v.shape, axis) > 1 && e > 1 {
+			return src, 0, v.fail(ErrUnsupported, "copy", "stride 0", "a destination that does not repeat memory")
+		}
+	}
+	if cast.Overlap(v.Span(), src.Span()) {
+		if swap == 1 && cast.Same(v.data[v.offset:], src.data[src.offset:]) && sameSteps(v, src) {
+			return v, swap, nil
+		}
+		if src, err = src.Clone(); err != nil {
+			return src, 0, err
+		}
+		swap, _ = swapBetween(v.dtype, v.order, src.order)
+	}
+	return src, swap, nil
+}
+
+// copy does what copyable allows. stream says that little of the result would
+// be left in the cache.
+func (v View) copy(src View, swap int, stream bool) {
+	switch {
+	case swap == 1 && cast.Same(v.data[v.offset:], src.data[src.offset:]):
+	case swap == 1 && v.contig && src.contig && stream:
+		kernel.CopyStream(v.bytes(), src.bytes())
+	case swap == 1 && v.contig && src.contig:
+		copy(v.bytes(), src.bytes())
+	default:
+		var w nest
+		w.units(v.dtype, v.shape, v.strides, src.strides, swap)
+		w.copy(v.data, src.data, v.offset, src.offset, swap)
+	}
+	v.clearTails()
+}
+
+// streams reports whether what is written to v goes past the cache: little of
+// it would be left there.
+func (v View) streams() bool { return v.image >= streamMin }
+
+const streamMin = 8 << 20
 
 // swapBetween is the number of bytes to reverse when numbers move from one
 // byte order to the other, 1 for none.

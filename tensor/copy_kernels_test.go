@@ -89,7 +89,7 @@ func TestLargeCopy(t *testing.T) {
 	if testing.Short() {
 		t.Skip("copies 80 MiB")
 	}
-	data := make([]byte, copyStream+12345)
+	data := make([]byte, streamMin+12345)
 	for i := range data {
 		data[i] = byte(uint32(i) * 2654435761 >> 19)
 	}
