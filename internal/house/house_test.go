@@ -56,11 +56,12 @@ var layers = []struct {
 	rank   int
 }{
 	{"internal/cast", 0},
+	{"internal/decimal", 0},
 	{"internal/strictjson", 0},
 	{"internal/fsys", 0},
 	{"internal/mutant", 0},
 	{"internal/parallel", 0},
-	{"internal/kernel", 0},
+	{"internal/kernel", 5},
 	{"tensor", 10},
 	{"format", 20},
 	{"codec", 20},
