@@ -23,9 +23,9 @@ type Derived struct {
 	Tensors []Source
 	// From has for each of Tensors the indices of the sources that it is made of.
 	From [][]int
-	// File has the tensors that are computed. Whoever called Derive closes it,
-	// before the files of the sources. nil: there is none.
-	File *tensorfile.File
+	// Close ends what is under way and gives back what is held. It comes before
+	// the files of the sources are closed.
+	Close func() error
 }
 
 // derive puts what operators make in the place of the tensors that were chosen.
@@ -41,7 +41,7 @@ func (j *job) derive(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.derived = d.File
+	j.derived = d
 	j.items = make([]item, len(d.Tensors))
 	for i, s := range d.Tensors {
 		it := item{t: s.Tensor, name: s.As, from: make([]*tensorfile.Tensor, len(d.From[i]))}

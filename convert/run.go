@@ -129,7 +129,7 @@ type job struct {
 	size   int64 // of the inputs
 	checks map[*Layout]map[string]LayoutCheck
 
-	derived *tensorfile.File // what operators compute
+	derived *Derived // what operators made
 }
 
 type item struct {
