@@ -9,7 +9,6 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile/format"
-	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -78,6 +77,11 @@ func (w *Writer) growable(name string, o *GrowOptions) (*grown, error) {
 	if rec.Kind != format.KindDense {
 		return nil, &Error{Kind: ErrUnsupported, Offset: -1, Field: "tensor", Got: "a composite", Want: "a dense tensor"}
 	}
+	return w.grownOf(rec, o)
+}
+
+// grownOf finds the storage of a dense tensor or part.
+func (w *Writer) grownOf(rec *format.TensorRecord, o *GrowOptions) (*grown, error) {
 	g := &grown{rec: rec}
 	if rec.Storage == 0 {
 		return g, nil
@@ -140,9 +144,19 @@ func (w *Writer) Append(ctx context.Context, name string, rows tensor.View, o *G
 	if err != nil {
 		return GrowResult{}, located(err, w.path, name)
 	}
-	d, shape := g.rec.DType, g.rec.Shape
-	bad := func(kind error, field, got, want string) (GrowResult, error) {
-		return GrowResult{}, &Error{Kind: kind, Path: w.path, Tensor: name, Offset: -1, Field: field, Got: got, Want: want}
+	total, err := grownShape(g.rec, rows)
+	if err != nil || rows.Shape()[0] == 0 {
+		return GrowResult{}, located(err, w.path, name)
+	}
+	res, err := w.growDense(ctx, g, rows, total, o)
+	return res, located(err, w.path, name)
+}
+
+// grownShape is the shape of a dense tensor with rows behind it.
+func grownShape(rec *format.TensorRecord, rows tensor.View) (tensor.Shape, error) {
+	d, shape := rec.DType, rec.Shape
+	bad := func(kind error, field, got, want string) (tensor.Shape, error) {
+		return nil, &Error{Kind: kind, Offset: -1, Field: field, Got: got, Want: want}
 	}
 	switch {
 	case len(shape) == 0:
@@ -153,33 +167,34 @@ func (w *Writer) Append(ctx context.Context, name string, rows tensor.View, o *G
 		return bad(ErrShape, "rows", rows.Shape().String(), fmt.Sprintf("any number of rows of shape %v", shape[1:]))
 	case d.Packed() && len(shape) == 1 && shape[0]%int64(d.UnitElems) != 0:
 		return bad(ErrUnsupported, "append", fmt.Sprintf("behind %d elements of %v", shape[0], d), fmt.Sprintf("behind whole units of %d elements", d.UnitElems))
-	case rows.Shape()[0] == 0:
-		return GrowResult{}, nil
 	}
 	total := shape.Clone()
 	if total[0] += rows.Shape()[0]; total[0] < 0 {
 		return bad(ErrOverflow, "rows", rows.Shape().String(), "at most 2^63-1 in all")
 	}
-	if _, err := tensor.ByteSize(d, total); err != nil {
-		return GrowResult{}, located(err, w.path, name)
+	_, err := tensor.ByteSize(d, total)
+	return total, err
+}
+
+// growDense adds rows, of which there may be none, to a dense tensor or part.
+func (w *Writer) growDense(ctx context.Context, g *grown, rows tensor.View, total tensor.Shape, o *GrowOptions) (GrowResult, error) {
+	switch {
+	case rows.Shape()[0] == 0:
+		return GrowResult{}, nil
+	case g.storage.Kind != format.StorageGrid:
+		return w.rewrite(ctx, g, rows, total, o)
 	}
-	if g.storage.Kind != format.StorageGrid {
-		res, err := w.rewrite(ctx, g, rows, total, o)
-		return res, located(err, w.path, name)
-	}
-	res, err := w.appendRows(ctx, g, rows, total)
-	return res, located(err, w.path, name)
+	return w.appendRows(ctx, g, rows, total)
 }
 
 // rewrite makes a grid of a tensor that is plain bytes, or none, and of the
 // rows behind it.
 func (w *Writer) rewrite(ctx context.Context, g *grown, rows tensor.View, total tensor.Shape, o *GrowOptions) (GrowResult, error) {
-	if err := w.beginBytes(ctx); err != nil {
+	t, done, err := w.asStored(ctx, g)
+	if err != nil {
 		return GrowResult{}, err
 	}
-	if err := w.out.flush(); err != nil {
-		return GrowResult{}, w.failed(err, "payload")
-	}
+	defer done()
 	to := &TensorOptions{Codec: "raw"}
 	if o != nil {
 		to.Chunk, to.Fill = o.Chunk, o.Fill
@@ -190,13 +205,6 @@ func (w *Writer) rewrite(ctx context.Context, g *grown, rows tensor.View, total 
 	rec := *g.rec
 	rec.Shape = total
 	before := w.out.off
-	// The bytes before are read as those of a file that ends here.
-	f := newFile(mmap.NewReaderAt(sourceReader{w.base.src}, w.out.off, w.path), &OpenOptions{NoMmap: true, Verify: VerifyOnFirstUse})
-	defer f.Close()
-	t := &Tensor{f: f, name: rec.Name, dtype: rec.DType, shape: g.rec.Shape, strides: g.rec.Strides, offset: g.rec.Offset, kind: format.KindDense}
-	if s := &g.storage; s.ID != 0 {
-		t.st = storage{ID: s.ID, Kind: StorageRaw, Offset: s.Payload, Size: s.Size, sums: s.Ref, block: s.Block}
-	}
 	p := newPump(func(out io.Writer) error {
 		if t.NumElements() > 0 {
 			if err := t.WriteCOrder(ctx, out); err != nil {

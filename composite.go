@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/sparse"
@@ -417,7 +418,8 @@ func (t *Tensor) memory(ctx context.Context) (v tensor.View, shared bool, err er
 // compositeState is what is known of the content of a composite of an open file.
 type compositeState struct {
 	check
-	array *sparse.Array // on the mapping
+	array *sparse.Array          // on the mapping
+	parts atomic.Pointer[[]Part] // that are what the layout needs
 }
 
 func (t *Tensor) state() *compositeState {
@@ -462,7 +464,7 @@ func (t *Tensor) ReadComposite(ctx context.Context) (Composite, error) {
 // loadComposite is ReadComposite without the checks of content. shared says that
 // no part was copied.
 func (t *Tensor) loadComposite(ctx context.Context) (c Composite, shared bool, err error) {
-	parts, err := t.openParts(ctx)
+	parts, err := t.openOnce(ctx)
 	if err != nil {
 		return c, false, err
 	}

@@ -255,7 +255,7 @@ func TestAddForeignOrder(t *testing.T) {
 func TestAlignment(t *testing.T) {
 	sizes := []int{1, 63, 64, 65, 4096, 65535, 65536, 65537, 100_000, 1 << 20, 1<<20 + 1}
 	for _, align := range []int{0, 4096, 16384, 65536, 2 << 20} {
-		var out sparse
+		var out holed
 		w := must(tensorfile.NewWriter(&out, &tensorfile.CreateOptions{Align: align}))(t)
 		for i, n := range sizes {
 			ok(t, w.AddReader(ctx, fmt.Sprint(i), tensor.U8, tensor.Shape{int64(n)}, zeros{}, nil))
@@ -482,8 +482,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// sparse keeps what is not zero of what is written to it.
-type sparse struct {
+// holed keeps what is not zero of what is written to it.
+type holed struct {
 	blocks map[int64][]byte
 	size   int64
 	calls  []int64 // ends of the writes
@@ -491,7 +491,7 @@ type sparse struct {
 
 const sparseBlock = 64 << 10
 
-func (s *sparse) Write(p []byte) (int, error) {
+func (s *holed) Write(p []byte) (int, error) {
 	if s.blocks == nil {
 		s.blocks = map[int64][]byte{}
 	}
@@ -523,7 +523,7 @@ func allZero(b []byte) bool {
 	return true
 }
 
-func (s *sparse) ReadAt(p []byte, off int64) (int, error) {
+func (s *holed) ReadAt(p []byte, off int64) (int, error) {
 	for i := 0; i < len(p); {
 		at := off + int64(i)
 		if at >= s.size {
@@ -546,7 +546,7 @@ func TestJournal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("210 MiB")
 	}
-	var out sparse
+	var out holed
 	w := must(tensorfile.NewWriter(&out, nil))(t)
 	ok(t, w.SetAttrs(tensorfile.Attrs{"a": 1}))
 	for i := range 22 {
@@ -682,7 +682,7 @@ func TestAlignedWrites(t *testing.T) {
 
 // A stream's pieces are as large, whatever is written.
 func TestAlignedStream(t *testing.T) {
-	var out sparse
+	var out holed
 	w := must(tensorfile.NewWriter(&out, nil))(t)
 	for i := range 300 {
 		ok(t, w.AddReader(ctx, fmt.Sprint(i), tensor.U8, tensor.Shape{int64(i * 317 % 90_000)}, zeros{}, nil))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -249,13 +250,7 @@ func (c *compositeChecker) part(role, dtype string, ok func(tensor.DType) bool, 
 		same = shape[i] == anyLength || shape[i] == p.Shape[i]
 	}
 	if !same {
-		want := make([]string, len(shape))
-		for i, n := range shape {
-			if want[i] = strconv.FormatInt(n, 10); n == anyLength {
-				want[i] = "n"
-			}
-		}
-		c.err = c.bad("shape of part "+role, p.Shape.String(), fmt.Sprint(want))
+		c.err = c.bad("shape of part "+role, p.Shape.String(), strings.ReplaceAll(tensor.Shape(shape).String(), strconv.Itoa(anyLength), "n"))
 		return nil
 	}
 	return p.Shape
