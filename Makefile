@@ -48,6 +48,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/npy/gen_npy.py
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
+	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/testdata/gen_transform.py
 
 # Other libraries that the codec rows stand beside.
