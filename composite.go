@@ -309,6 +309,14 @@ func (t *Tensor) Part(role string) (p *Tensor, err error) {
 func (t *Tensor) part(role string) (*Tensor, error) {
 	var rec format.TensorRecord
 	ok := t.kind == format.KindComposite
+	if ok && t.foreign != nil {
+		for i := range t.foreign.Parts {
+			if p := &t.foreign.Parts[i]; p.Name == role {
+				return t.f.foreignTensor(p, format.PartKey(t.name, role)), nil
+			}
+		}
+		ok = false
+	}
 	if ok {
 		var err error
 		if ok, err = t.f.cat.Tensor(t.name+"\x00"+role, &rec); err != nil {
@@ -333,7 +341,7 @@ func (t *Tensor) Parts() (parts []Part, err error) {
 		return nil, err
 	}
 	defer fence.Leave(&err)
-	keys, err := t.f.cat.Parts(t.name)
+	roles, err := t.roles()
 	if err != nil {
 		return nil, located(err, t.f.Path(), t.name)
 	}
@@ -344,11 +352,7 @@ func (t *Tensor) Parts() (parts []Part, err error) {
 		}
 		return len(order)
 	}
-	for _, key := range keys {
-		role := key[len(t.name)+1:]
-		if strings.IndexByte(role, 0) >= 0 {
-			continue // of a part
-		}
+	for _, role := range roles {
 		p, err := t.part(role)
 		if err != nil {
 			return nil, located(err, t.f.Path(), t.name)
@@ -357,6 +361,23 @@ func (t *Tensor) Parts() (parts []Part, err error) {
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return place(a.Role) - place(b.Role) })
 	return parts, nil
+}
+
+// roles are those of the parts that t has itself.
+func (t *Tensor) roles() (roles []string, err error) {
+	if t.foreign != nil {
+		for i := range t.foreign.Parts {
+			roles = append(roles, t.foreign.Parts[i].Name)
+		}
+		return roles, nil
+	}
+	keys, err := t.f.cat.Parts(t.name)
+	for _, key := range keys {
+		if role := key[len(t.name)+1:]; strings.IndexByte(role, 0) < 0 { // else of a part
+			roles = append(roles, role)
+		}
+	}
+	return roles, err
 }
 
 // notComposite is the error of an operation that only composites have.

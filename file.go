@@ -493,7 +493,7 @@ func (f *File) Tensors() iter.Seq2[*Tensor, error] {
 	return func(yield func(*Tensor, error) bool) {
 		if f.layout != nil {
 			for i := range f.layout.Tensors {
-				if !yield(f.foreignTensor(i), nil) {
+				if !yield(f.foreignAt(i), nil) {
 					return
 				}
 			}
@@ -526,7 +526,7 @@ func (f *File) Tensor(name string) (t *Tensor, err error) {
 		if !ok {
 			return nil, f.notFound(name)
 		}
-		return f.foreignTensor(i), nil
+		return f.foreignAt(i), nil
 	}
 	if name == "" || format.IsPart(name) {
 		return nil, f.notFound(name)

@@ -251,11 +251,23 @@ func (f *File) foreignNodes(yield func(*hashNode, error) bool) {
 	}
 	slices.SortFunc(sorted, func(i, j int) int { return cmp.Compare(f.layout.Tensors[i].Name, f.layout.Tensors[j].Name) })
 	for _, i := range sorted {
-		t := f.foreignTensor(i)
-		if !yield(&hashNode{name: t.name, t: t}, nil) {
+		if !yield(f.foreignNode(f.foreignAt(i)), nil) {
 			return
 		}
 	}
+}
+
+func (f *File) foreignNode(t *Tensor) *hashNode {
+	n := &hashNode{name: t.name, t: t}
+	if t.foreign == nil {
+		return n
+	}
+	parts := slices.Clone(t.foreign.Parts)
+	slices.SortFunc(parts, func(a, b LayoutTensor) int { return cmp.Compare(a.Name, b.Name) })
+	for i := range parts {
+		n.parts = append(n.parts, f.foreignNode(f.foreignTensor(&parts[i], format.PartKey(t.name, parts[i].Name))))
+	}
+	return n
 }
 
 func (f *File) nativeNodes(yield func(*hashNode, error) bool) {

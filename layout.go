@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/mmap"
@@ -58,6 +59,12 @@ type LayoutTensor struct {
 	Strides tensor.Strides // bytes between units; nil: C order
 	Order   tensor.ByteOrder
 	Attrs   Attrs
+	// Layout, Flags and Parts are those of a composite tensor (spec,
+	// "Composites"), whose parts are named by their roles. Storage, Offset, Strides
+	// and Order of the composite itself mean nothing.
+	Layout uint16 // 0: a dense tensor
+	Flags  uint32
+	Parts  []LayoutTensor
 }
 
 // OpenLayout makes a File of the source m, which holds a file of another
@@ -102,29 +109,60 @@ func (f *File) indexLayout() error {
 			return e(ErrDuplicate, t.Name, "name", "it twice", "each name once")
 		}
 		f.byName[t.Name] = i
-		if t.Strides == nil {
-			st, err := tensor.Contiguous(t.DType, t.Shape)
-			if err != nil {
-				return located(err, "", t.Name)
-			}
-			t.Strides = st
-		}
-		if _, err := tensor.ByteSize(t.DType, t.Shape); err != nil {
-			return located(err, "", t.Name)
-		}
-		var size int64
-		if t.Storage >= 0 {
-			size = l.Storages[t.Storage].Size
-		}
-		lo, hi, err := tensor.Reach(t.DType, t.Shape, t.Strides, t.Offset)
-		if err == nil && (lo < 0 || hi > size) {
-			err = e(ErrCorrupt, t.Name, "data", fmt.Sprintf("reach [%d, %d)", lo, hi), fmt.Sprintf("inside [0, %d)", size))
-		}
-		if err != nil {
+		if err := f.indexTensor(t, 0); err != nil {
 			return located(err, "", t.Name)
 		}
 	}
 	return nil
+}
+
+// indexTensor checks that a tensor lies inside its storage, and the parts of a
+// composite.
+func (f *File) indexTensor(t *LayoutTensor, depth int) error {
+	l := f.layout
+	e := func(kind error, field, got, want string) error {
+		return &Error{Kind: kind, Format: l.Format, Offset: -1, Field: field, Got: got, Want: want}
+	}
+	if t.Layout != 0 {
+		if _, err := t.Shape.NumElements(); err != nil {
+			return err
+		}
+		t.Storage, t.Offset, t.Strides = -1, 0, make(tensor.Strides, len(t.Shape))
+		d := &format.Composite{Layout: t.Layout, Flags: t.Flags, DType: t.DType, Shape: t.Shape}
+		for i := range t.Parts {
+			p := &t.Parts[i]
+			if !format.ValidRole(p.Name) || slices.ContainsFunc(t.Parts[:i], func(q LayoutTensor) bool { return q.Name == p.Name }) {
+				return e(ErrFormat, "role", tensor.Quote(p.Name), "a role, each once")
+			}
+			if p.Layout != 0 && depth > 0 {
+				return e(ErrFormat, "part "+p.Name, "a composite in a part of a part", "a dense tensor")
+			}
+			if err := f.indexTensor(p, depth+1); err != nil {
+				return fmt.Errorf("part %s: %w", p.Name, err)
+			}
+			d.Parts = append(d.Parts, format.Part{Role: p.Name, DType: p.DType, Shape: p.Shape})
+		}
+		return format.CheckComposite(d)
+	}
+	if _, err := tensor.ByteSize(t.DType, t.Shape); err != nil {
+		return err
+	}
+	if t.Strides == nil {
+		st, err := tensor.Contiguous(t.DType, t.Shape)
+		if err != nil {
+			return err
+		}
+		t.Strides = st
+	}
+	var size int64
+	if t.Storage >= 0 {
+		size = l.Storages[t.Storage].Size
+	}
+	lo, hi, err := tensor.Reach(t.DType, t.Shape, t.Strides, t.Offset)
+	if err == nil && (lo < 0 || hi > size) {
+		err = e(ErrCorrupt, "data", fmt.Sprintf("reach [%d, %d)", lo, hi), fmt.Sprintf("inside [0, %d)", size))
+	}
+	return err
 }
 
 // Layout returns the description of a foreign file, and nil for a native one.

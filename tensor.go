@@ -30,8 +30,9 @@ type Tensor struct {
 	plain  []byte  // the elements, if a slice of a Go type can show them
 	goType uintptr // cast.TypeOf that Go type
 
-	attrs *attrs                 // nil: none
-	reach atomic.Pointer[access] // nil: not asked for yet
+	attrs   *attrs                 // nil: none
+	foreign *LayoutTensor          // of a composite of a foreign file
+	reach   atomic.Pointer[access] // nil: not asked for yet
 
 	generation  uint64
 	layoutFlags uint32
@@ -254,11 +255,21 @@ func plainView(rec *format.TensorRecord, size int64) bool {
 	return n <= uint64(size) && rec.Offset <= size-int64(n)
 }
 
-func (f *File) foreignTensor(i int) *Tensor {
+// foreignAt opens tensor i of a layout.
+func (f *File) foreignAt(i int) *Tensor {
 	l := &f.layout.Tensors[i]
+	return f.foreignTensor(l, l.Name)
+}
+
+// foreignTensor opens a tensor of a layout, or a part of one, whose name is its
+// key then.
+func (f *File) foreignTensor(l *LayoutTensor, name string) *Tensor {
 	t := &Tensor{
-		f: f, name: l.Name, dtype: l.DType, shape: l.Shape, strides: l.Strides, offset: l.Offset, order: l.Order,
+		f: f, name: name, dtype: l.DType, shape: l.Shape, strides: l.Strides, offset: l.Offset, order: l.Order,
 		kind: format.KindDense,
+	}
+	if l.Layout != 0 {
+		t.kind, t.layout, t.layoutFlags, t.foreign = format.KindComposite, l.Layout, l.Flags, l
 	}
 	if l.Attrs != nil {
 		t.attrs = &attrs{m: l.Attrs}
