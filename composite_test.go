@@ -151,7 +151,7 @@ func TestSparseArrays(t *testing.T) {
 	w := must(tensorfile.Create(path, nil))(t)
 	ok(t, w.AddSparse(ctx, "m", a, nil))
 	ok(t, w.AddSparse(ctx, "packed", a, &tensorfile.TensorOptions{Codec: "raw"}))
-	bad := must(sparse.New(sparse.Spec{Layout: sparse.CSR, Shape: tensor.Shape{1, 2}, Parts: []sparse.Part{{"indptr", vec(t, nil, int32(0), 1)}, {"indices", vec(t, nil, int32(2))}, {"values", vec(t, nil, 1.0)}}}))(t)
+	bad := must(sparse.New(sparse.Spec{Layout: sparse.CSR, Shape: tensor.Shape{1, 2}, Parts: []sparse.Part{{Role: "indptr", View: vec(t, nil, int32(0), 1)}, {Role: "indices", View: vec(t, nil, int32(2))}, {Role: "values", View: vec(t, nil, 1.0)}}}))(t)
 	if err := w.AddSparse(ctx, "bad", bad, nil); !isRule(err, tensorfile.ErrCorrupt, format.RuleLayoutIndex) {
 		t.Errorf("an index out of range: %v", err)
 	}

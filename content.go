@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -31,21 +30,14 @@ func contentOf(ctx context.Context, f *File, cat *format.Catalog) (*content, err
 	if err != nil {
 		return nil, err
 	}
-	parent := ""
+	var kin family
 	for {
 		rec, _, err := s.Next()
 		if err != nil || rec == nil {
 			return c, err
 		}
-		switch {
-		case format.IsPart(rec.Name):
-			if p, _, _ := strings.Cut(rec.Name, "\x00"); p != parent {
-				continue
-			}
-		case rec.Kind == format.KindComposite:
-			parent = rec.Name
-		default:
-			parent = ""
+		if !kin.owns(rec) {
+			continue
 		}
 		if rec.Kind == format.KindDense {
 			st, err := f.bind(cat, rec)

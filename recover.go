@@ -507,10 +507,15 @@ func (r *rescuer) intact(all records) (*content, error) {
 	on := map[uint64][]string{}
 	for _, key := range names {
 		rec := all.tensors[key]
-		if name, _, part := strings.Cut(key, "\x00"); part {
-			if p := all.tensors[name]; p == nil || p.Kind != format.KindComposite {
+		if format.IsPart(key) {
+			if p := all.tensors[parentKey(key)]; p == nil || p.Kind != format.KindComposite {
 				lose(key, &Error{Kind: ErrCorrupt, Offset: rec.At, Field: "part", Got: "no record of the composite", Want: "one", Rule: format.RuleOrphanPart})
 				continue
+			}
+		}
+		if rec.Kind == format.KindComposite {
+			if err := compositeIn(all.tensors, rec); err != nil && !errors.Is(err, ErrUnsupported) {
+				lose(key, err)
 			}
 		}
 		if rec.Kind != format.KindDense {
@@ -590,6 +595,18 @@ func (r *rescuer) intact(all records) (*content, error) {
 		r.rep.Lost = append(r.rep.Lost, LostTensor{name, located(lost[name], r.f.Path(), name)})
 	}
 	return c, nil
+}
+
+// compositeIn checks that the records of the parts that a composite needs are
+// there.
+func compositeIn(all map[string]*format.TensorRecord, rec *format.TensorRecord) error {
+	c := &format.Composite{Layout: rec.Layout, Flags: rec.LayoutFlags, DType: rec.DType, Shape: rec.Shape}
+	for _, role := range format.Roles(rec.Layout, len(rec.Shape)) {
+		if p := all[rec.Name+"\x00"+role]; p != nil {
+			c.Parts = append(c.Parts, format.Part{Role: role, DType: p.DType, Shape: p.Shape})
+		}
+	}
+	return format.CheckComposite(c)
 }
 
 // payload compares the bytes of a storage with their sums.

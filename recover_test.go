@@ -479,15 +479,20 @@ func TestRecoverComposite(t *testing.T) {
 		return forge.Tensor{Name: name, Kind: 2, Layout: 2, DType: forge.U8, Shape: []uint64{5, 5}, Strides: []int64{0, 0}}
 	}
 	im := forge.Build(false, forge.Gen{Journal: true, Tensors: []forge.Tensor{
-		comp("a"), u8("a\x00indices", 1, 4), u8("a\x00values", 2, 4), comp("b"), u8("b\x00values", 3, 4), u8("c", 2, 2),
-	}, Storages: []forge.Storage{{ID: 1, Data: []byte("abcd")}, {ID: 2, Data: []byte("efgh")}, {ID: 3, Data: []byte("ijkl")}}})
+		comp("a"), u8("a\x00indices", 1, 4), u8("a\x00indptr", 3, 6), u8("a\x00values", 2, 4),
+		comp("b"), u8("b\x00indices", 3, 4), u8("b\x00indptr", 3, 6), u8("b\x00values", 3, 4), u8("c", 2, 2),
+		comp("d"), u8("d\x00indices", 3, 4), u8("d\x00values", 3, 4), // whose pointers are gone
+	}, Storages: []forge.Storage{{ID: 1, Data: []byte("abcd")}, {ID: 2, Data: []byte("efgh")}, {ID: 3, Data: []byte{0, 1, 2, 3, 4, 4}}}})
 	d := bytes.Clone(im.B)
 	d[im.Gens[0].Payloads[0]] ^= 1
 	clear(d[:4096])
 	_, rep, err := rescueDense(t, d)
 	ok(t, err)
-	if rep.Tensors != 2 || rep.Storages != 2 || len(rep.Lost) != 1 || rep.Lost[0].Name != "a" || !strings.Contains(rep.Lost[0].Err.Error(), "indices") {
+	if rep.Tensors != 2 || rep.Storages != 2 || len(rep.Lost) != 2 || rep.Lost[0].Name != "a" || !strings.Contains(rep.Lost[0].Err.Error(), "indices") {
 		t.Errorf("%+v", rep)
+	}
+	if rep.Lost[1].Name != "d" || !isRule(rep.Lost[1].Err, tensorfile.ErrFormat, format.RuleLayoutPart) {
+		t.Errorf("%+v", rep.Lost)
 	}
 }
 

@@ -66,6 +66,7 @@ type verifier struct {
 	told   map[uint64]told                 // by storage id
 	again  map[int64]format.Root           // generations to be looked at whole, by trailer
 	grids  verifiedGrids
+	found  []compositeAt
 }
 
 // owner is an extent of the file that belongs to something.
@@ -181,10 +182,12 @@ func (v *verifier) native() error {
 	if err := v.gaps(); err != nil {
 		return err
 	}
-	if v.o.Quick {
-		return nil
+	if !v.o.Quick {
+		if err := v.payloads(); err != nil {
+			return err
+		}
 	}
-	return v.payloads()
+	return v.composites()
 }
 
 // control checks the three pages before the data, and the trailers that the

@@ -170,7 +170,7 @@ func (v *verifier) whole(cat *format.Catalog, count *int) error {
 	if err != nil {
 		return err
 	}
-	parent := ""
+	var kin family
 	for n := 0; ; n++ {
 		if n%1024 == 0 {
 			if err := v.ctx.Err(); err != nil {
@@ -188,17 +188,13 @@ func (v *verifier) whole(cat *format.Catalog, count *int) error {
 		if rec == nil {
 			break
 		}
-		switch {
-		case rec.Kind == format.KindFile:
+		if rec.Kind == format.KindFile {
 			continue
-		case format.IsPart(rec.Name):
-			if i := len(parent); i == 0 || len(rec.Name) <= i || rec.Name[:i] != parent || rec.Name[i] != 0 {
-				v.orphan(rec)
-			}
-		case rec.Kind == format.KindComposite:
-			parent = rec.Name
-		default:
-			parent = ""
+		}
+		if !kin.owns(rec) {
+			v.orphan(rec)
+		} else if rec.Kind == format.KindComposite {
+			v.found = append(v.found, compositeAt{cat.Root(), strings.Clone(rec.Name)})
 		}
 		if count != nil {
 			*count++
@@ -218,11 +214,16 @@ func (v *verifier) written(cat *format.Catalog, r *format.Run) error {
 				return err
 			}
 		}
+		if rec.Kind == format.KindComposite {
+			v.found = append(v.found, compositeAt{cat.Root(), strings.Clone(rec.Name)})
+		}
 		if format.IsPart(rec.Name) && rec.Kind != format.KindDeleted {
-			name, _, _ := strings.Cut(rec.Name, "\x00")
+			key := parentKey(rec.Name)
 			var parent format.TensorRecord
-			if found, err := cat.Tensor(name, &parent); err == nil && (!found || parent.Kind != format.KindComposite) {
+			if found, err := cat.Tensor(key, &parent); err == nil && (!found || parent.Kind != format.KindComposite) {
 				v.orphan(rec)
+			} else if found {
+				v.found = append(v.found, compositeAt{cat.Root(), key})
 			}
 		}
 		v.bound(cat, rec)

@@ -56,7 +56,9 @@ func TestVerifyGoodImages(t *testing.T) {
 			forge.Gen{Tensors: []forge.Tensor{{Name: "z", DType: forge.F32, Shape: []uint64{0}, Strides: []int64{4}}}, Alone: true}),
 		"composite": forge.File([]forge.Tensor{
 			{Name: "m", Kind: 2, Layout: 2, DType: forge.U8, Shape: []uint64{4, 4}, Strides: []int64{0, 0}},
-			u8("m\x00indices", 1, 3), u8("m\x00values", 1, 3), u8("m\x00values\x00scales", 1, 3)}, forge.Storage{ID: 1, Data: make([]byte, 10)}),
+			u8("m\x00indices", 1, 3), u8("m\x00indptr", 1, 5), {Name: "m\x00values", Kind: 2, Layout: 9, DType: forge.U8, Shape: []uint64{3}, Strides: []int64{0}},
+			{Name: "m\x00values\x00group", Storage: 2, DType: forge.DT(3, 0, 32, 1, 4), Shape: []uint64{1}, Strides: []int64{4}}, u8("m\x00values\x00scales", 1, 1), u8("m\x00values\x00values", 1, 3),
+		}, forge.Storage{ID: 1, Data: []byte{0, 1, 2, 3, 3}}, forge.Storage{ID: 2, Data: []byte{3, 0, 0, 0}}),
 		"large pages": forge.Build(false, forge.Gen{Tensors: []forge.Tensor{u8("a", 1, 70000)}, Storages: []forge.Storage{{ID: 1, Data: make([]byte, 70000)}}, PageExp: 15, AlignExp: 16}),
 		"blocks":      forge.File([]forge.Tensor{u8("a", 1, 9)}, forge.Storage{ID: 1, Data: make([]byte, 3<<20+1)}, forge.Storage{ID: 2, Data: make([]byte, 3<<20+1), Exp: 21}),
 	} {
