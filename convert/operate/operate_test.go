@@ -252,7 +252,7 @@ func TestChains(t *testing.T) {
 		src := []*tensorfile.Tensor{opened(t, form, want[0])}
 		for r.IntN(3) == 0 {
 			other := shape.Clone()
-			other[r.IntN(len(other))] += int64(r.IntN(2) * r.IntN(4))
+			other[r.IntN(len(other)-1)] += int64(r.IntN(2) * r.IntN(4))
 			want = append(want, noise(t, r, d, other))
 			src = append(src, opened(t, forms[r.IntN(len(forms))], want[len(want)-1]))
 		}
@@ -276,7 +276,8 @@ func TestChains(t *testing.T) {
 		}
 		got, err := derive(t, &operate.Pipeline{Steps: list, Workers: 1 + r.IntN(3)}, src...)
 		if err != nil || !fits {
-			if fits || err == nil {
+			empty := slices.ContainsFunc(want, func(v tensor.View) bool { return v.NumElements() == 0 }) // the operators then know any dtype
+			if fits && !empty || err == nil {
 				t.Fatalf("round %d, %s %v, %q: refused %v, in memory fits %v", round, form, shape, chain, err, fits)
 			}
 			refused++

@@ -290,19 +290,38 @@ func costOf(n node) (c cost) {
 	seen := map[*source]bool{}
 	for p := range pieces(n) {
 		d, _ := p.form()
-		for r := range boxes(p) {
+		for r := range samples(p) {
 			c.each = max(c.each, add(need(p, r), size(d, counts(r))))
 			visit(p, r, func(s *source, _ []span) {
+				if seen[s] {
+					return
+				}
+				seen[s] = true
 				c.alone = c.alone || s.streamed()
-				if s.keep && !seen[s] {
-					seen[s] = true
+				if s.keep {
 					c.fixed = add(c.fixed, s.t.ByteSize())
 				}
 			})
-			break // the others are no larger
 		}
 	}
 	return c
+}
+
+// samples yields boxes of a piece until each source was asked for something: the
+// others are no larger.
+func samples(p node) iter.Seq[[]span] {
+	return func(yield func([]span) bool) {
+		_, s := p.form()
+		left := map[*source]bool{}
+		visit(p, whole(s), func(s *source, _ []span) { left[s] = true })
+		for r := range boxes(p) {
+			before := len(left)
+			visit(p, r, func(s *source, _ []span) { delete(left, s) })
+			if (len(left) < before || before == 0) && !yield(r) || len(left) == 0 {
+				return
+			}
+		}
+	}
 }
 
 func add(a, b int64) int64 {
@@ -316,13 +335,18 @@ func add(a, b int64) int64 {
 // computing it does not fit into so many bytes.
 func settle(n node, most int64, what string) (cost, error) {
 	c := costOf(n)
+	held := c.total()
 	for p := range pieces(n) {
-		for r := range boxes(p) {
+		for r := range samples(p) {
 			visit(p, r, func(s *source, r []span) {
-				again := s.streamed() && !inOrder(p, s) || !s.streamed() && s.waste(r) > 1.5
-				s.keep = s.keep || again && add(s.t.ByteSize(), c.each) <= most
+				must := s.streamed() && !inOrder(p, s)
+				if s.keep || !must && (s.streamed() || s.waste(r) <= 1.5) {
+					return
+				}
+				if more := add(held, s.t.ByteSize()); more <= most || must {
+					s.keep, held = true, more
+				}
 			})
-			break
 		}
 	}
 	if c = costOf(n); c.total() > most {
