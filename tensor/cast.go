@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
 // Cast writes the values of src, converted, to dst. Both have one shape and any
@@ -85,6 +86,9 @@ func (v View) cast(src View, stream bool) {
 		b.rows(v, src)
 	}
 	b.flush()
+	if stream {
+		kernel.Fence()
+	}
 }
 
 // elements converts views of which neither is packed, in rows along one axis,
@@ -191,8 +195,6 @@ const (
 	castF6E2M3
 	castF6E3M2
 	castCount
-
-	castOdd32 // float32 bits on their way to a smaller float, see odd32
 )
 
 // castElem is elemNone for dtypes that are not numeric.
@@ -217,43 +219,53 @@ func castElem(d DType) elem {
 	return elemNone
 }
 
-// castBlock is the number of elements that pass through the buffers at a time:
-// whole units of every packed dtype, and all buffers together well inside the
+// castBytes is the size of a block: all of them together stay inside the
 // first-level cache.
-const castBlock = 512
+const castBytes = 8 << 10
 
-// castShort is the length from which a run is worth a kernel of its own; shorter
+// castBlock is the number of elements that fit into a block whatever their type:
+// whole units of every packed dtype.
+const castBlock = castBytes / 16
+
+// castShort is the length from which a run is worth kernels of its own; shorter
 // ones are collected until a block is full.
-const castShort = 64
+const castShort = 256
+
+// castStretch is how many elements a kernel converts in one call: a goroutine
+// can be stopped only between two.
+const castStretch = 1 << 18
 
 // A castBuffer is what one Cast works with: the steps from one type to the
 // other and blocks of memory between them.
 type castBuffer struct {
-	steps   [3]castStep
-	nsteps  int
+	steps   castSteps
+	room    int  // elements that a block holds, a multiple of 64
 	stream  bool // store past the cache
-	decode  *[256]float32
-	encode  *miniTable
 	src     castSide
 	dst     castSide
 	pending int // elements collected in src.block
 	nruns   int
-	runs    [castBlock / 4]castRun // where they go
-	middle  [2][castBlock]uint64
+	runs    [256]castRun // where they go
+	middle  [2][castBytes / 8]uint64
 }
 
 var castBuffers = sync.Pool{New: func() any { return new(castBuffer) }}
+
+// prepare chooses the steps from s to d.
+func (b *castBuffer) prepare(d, s elem) {
+	b.steps.set(d, s)
+	b.pending, b.nruns = 0, 0
+	size := max(blockSize(d), blockSize(s))
+	for _, step := range b.steps.list[:b.steps.n] {
+		size = max(size, step.size)
+	}
+	b.room = castBytes / size
+}
 
 // free gives the buffer back without what it points to.
 func (b *castBuffer) free() {
 	b.src.data, b.dst.data = nil, nil
 	castBuffers.Put(b)
-}
-
-// castStep is one kernel and the size of the elements that it writes.
-type castStep struct {
-	run  castKernel
-	size int
 }
 
 type castRun struct {
@@ -268,7 +280,7 @@ type castSide struct {
 	align  int  // of its Go type
 	packed elem // the dtype, if packed
 	swap   int  // bytes to reverse, 0 if none
-	block  [2 * castBlock]uint64
+	block  [castBytes / 8]uint64
 }
 
 func (c *castSide) of(v View, e elem) {
@@ -320,7 +332,7 @@ func (c *castSide) store(p []byte, off, n, step int64) {
 // convert converts a run. Short ones may wait for flush.
 func (b *castBuffer) convert(offD, offS, n, stepD, stepS int64) {
 	if n < castShort {
-		if b.pending+int(n) > castBlock || b.nruns == len(b.runs) {
+		if b.pending+int(n) > b.room || b.nruns == len(b.runs) {
 			b.flush()
 		}
 		b.src.load(b.src.at(b.pending, int(n)), offS, n, stepS)
@@ -331,23 +343,33 @@ func (b *castBuffer) convert(offD, offS, n, stepD, stepS int64) {
 	}
 	d, inPlaceD := b.dst.direct(offD, n, stepD)
 	s, inPlaceS := b.src.direct(offS, n, stepS)
-	if inPlaceD && inPlaceS && b.nsteps == 1 {
-		b.steps[0].run(b, d, s)
-		return
+	piece := int64(b.room)
+	if inPlaceD && inPlaceS && b.steps.n == 1 {
+		piece = castStretch
 	}
-	for n > 0 {
-		m := min(n, castBlock)
-		sp, dp := b.src.at(0, int(m)), b.dst.at(0, int(m))
+	first := piece
+	if inPlaceD && b.stream && b.src.packed == 0 {
+		// The others then begin with a line of the cache.
+		if skew := int64(cast.Skew(d, 64) / b.dst.size); skew > 0 {
+			first = skew
+		}
+	}
+	for m := min(first, n); n > 0; m = min(piece, n) {
+		var dp, sp []byte
 		if inPlaceS {
-			sp, s = s[:len(sp)], s[len(sp):]
+			size := m * int64(b.src.size)
+			sp, s = s[:size], s[size:]
 		} else {
+			sp = b.src.at(0, int(m))
 			b.src.load(sp, offS, m, stepS)
 			offS = b.src.skip(offS, m, stepS)
 		}
 		if inPlaceD {
-			dp, d = d[:len(dp)], d[len(dp):]
-			b.block(dp, sp, int(m))
+			size := m * int64(b.dst.size)
+			dp, d = d[:size], d[size:]
+			b.run(dp, sp, int(m), b.stream)
 		} else {
+			dp = b.dst.at(0, int(m))
 			b.block(dp, sp, int(m))
 			b.dst.store(dp, offD, m, stepD)
 			offD = b.dst.skip(offD, m, stepD)
@@ -364,15 +386,23 @@ func (c *castSide) skip(off, n, step int64) int64 {
 	return off + n*step
 }
 
-// block runs the steps on at most castBlock elements.
-func (b *castBuffer) block(dst, src []byte, n int) {
-	last := b.nsteps - 1
-	for i, s := range b.steps[:last] {
-		mid := cast.Bytes(b.middle[i][:])[:n*s.size]
-		s.run(b, mid, src)
+// block does the steps on at most b.room elements.
+func (b *castBuffer) block(dst, src []byte, n int) { b.run(dst, src, n, false) }
+
+// run does the steps on n elements, at most b.room if there are several steps.
+func (b *castBuffer) run(dst, src []byte, n int, stream bool) {
+	last := b.steps.n - 1
+	if last < 0 {
+		copy(dst, src)
+		return
+	}
+	for i := range last {
+		step := &b.steps.list[i]
+		mid := cast.Bytes(b.middle[i][:])[:n*step.size]
+		step.run(mid, src, false)
 		src = mid
 	}
-	b.steps[last].run(b, dst, src)
+	b.steps.list[last].run(dst, src, stream)
 }
 
 // flush converts the collected runs.

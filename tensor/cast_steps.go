@@ -1,207 +1,307 @@
 package tensor
 
 import (
-	"math/bits"
 	"sync"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
-// prepare chooses the steps from s to d.
-func (b *castBuffer) prepare(d, s elem) {
-	b.nsteps, b.pending, b.nruns = 0, 0, 0
-	add := func(k castKernel, size int) {
-		b.steps[b.nsteps] = castStep{k, size}
-		b.nsteps++
+// A castStep converts elements, aligned and in the machine's byte order, those
+// of packed dtypes one to the byte. dst and src do not overlap.
+type castStep struct {
+	op     castOp
+	size   int // of what it writes
+	d, s   kernel.Kind
+	table  *kernel.Table
+	narrow *kernel.Narrowing
+}
+
+type castOp uint8
+
+const (
+	opConvert castOp = iota // kind s to kind d
+	opLookup                // bytes, by table
+	opNarrow                // float32 bits rounded to odd, by narrow
+	opToF16                 // the same
+	opToBF16
+	opFromF16 // to float32
+	opFromBF16
+)
+
+const misaligned = "tensor: cast of a misaligned block"
+
+// typed returns two slices of one length. Their memory is aligned, because the
+// caller saw to it.
+func typed[D, S cast.Plain](dst, src []byte) ([]D, []S) {
+	d, ok1 := cast.Slice[D](dst)
+	s, ok2 := cast.Slice[S](src)
+	if !ok1 || !ok2 {
+		panic(misaligned)
 	}
-	if d == s && d != elemBool {
-		add(copyBlock, 0)
-		return
+	return d, s[:len(d)]
+}
+
+// run converts len(dst)/size elements. stream asks for stores past the cache.
+func (c *castStep) run(dst, src []byte, stream bool) {
+	switch c.op {
+	case opConvert:
+		kernel.Convert(dst, src, c.d, c.s, stream)
+	case opLookup:
+		kernel.Lookup(dst, src, c.table, stream)
+	case opNarrow:
+		kernel.Narrow(dst, src, c.narrow, stream)
+	case opToF16:
+		d, s := typed[uint16, float32](dst, src)
+		kernel.F32ToF16(d, s, stream)
+	case opToBF16:
+		d, s := typed[uint16, float32](dst, src)
+		kernel.F32ToBF16(d, s, stream)
+	case opFromF16:
+		d, s := typed[float32, uint16](dst, src)
+		kernel.F16ToF32(d, s, stream)
+	case opFromBF16:
+		d, s := typed[float32, uint16](dst, src)
+		kernel.BF16ToF32(d, s, stream)
 	}
-	toBool := d == elemBool || d == castBool1
-	// From what lies in src to one of the ten types that Go converts.
-	switch s {
-	case elemBool, castBool1:
-		add(nonzero[uint8], 1)
-		if toBool {
-			return
-		}
-		s = elemU8
+}
+
+// castSteps are what leads from one type to another.
+type castSteps struct {
+	list [3]castStep
+	n    int
+}
+
+func (c *castSteps) add(s castStep) {
+	c.list[c.n] = s
+	c.n++
+}
+
+func (c *castSteps) convert(d, s kernel.Kind) {
+	if d != s {
+		c.add(castStep{op: opConvert, size: d.Size(), d: d, s: s})
+	}
+}
+
+// set chooses the steps from s to d: none if elements stay as they are. Integers convert directly where they can;
+// what else lies in a byte is looked up.
+func (c *castSteps) set(d, s elem) {
+	c.n = 0
+	switch s { // what they are in a block
+	case castBool1:
+		s = elemBool
 	case castI4:
 		s = elemI8
 	case castU4:
 		s = elemU8
-	case elemF16:
-		add(decodeF16Block, 4)
-		s = elemF32
-	case elemBF16:
-		add(decodeBF16Block, 4)
-		s = elemF32
-	case elemF8E4M3FN, elemF8E5M2, elemF8E4M3FNUZ, elemF8E5M2FNUZ, elemF8E8M0, castF4E2M1, castF6E2M3, castF6E3M2:
-		b.decode = miniValues(s)
-		add(decodeMiniBlock, 4)
-		s = elemF32
-	case elemC64:
-		switch {
-		case d == elemC128:
-			add(toFloat[float64, float32], 16)
-			return
-		case toBool:
-			add(complexNonzero[float32], 1)
-			return
-		}
-		add(realPart[float32], 4)
-		s = elemF32
-	case elemC128:
-		switch {
-		case d == elemC64:
-			add(toFloat[float32, float64], 8)
-			return
-		case toBool:
-			add(complexNonzero[float64], 1)
-			return
-		}
-		add(realPart[float64], 8)
-		s = elemF64
 	}
-	// From there to what goes to dst.
-	convert := func(e elem, size int) {
-		if s != e && !(s == elemF32 && e == castOdd32) {
-			add(numberKernel(e, s), size)
-		}
-	}
-	switch d {
-	case elemBool, castBool1:
-		add(numberKernel(elemBool, s), 1)
-	case castI4:
-		convert(elemI8, 1)
-		add(clampI4, 1)
-	case castU4:
-		convert(elemU8, 1)
-		add(clampU4, 1)
-	case elemC64:
-		convert(elemF32, 4)
-		add(fromReal[float32], 8)
-	case elemC128:
-		convert(elemF64, 8)
-		add(fromReal[float64], 16)
-	case elemF16:
-		convert(castOdd32, 4)
-		add(encodeF16Block, 2)
-	case elemBF16:
-		convert(castOdd32, 4)
-		add(encodeBF16Block, 2)
-	case elemF8E4M3FN, elemF8E5M2, elemF8E4M3FNUZ, elemF8E5M2FNUZ, elemF8E8M0, castF4E2M1, castF6E2M3, castF6E3M2:
-		convert(castOdd32, 4)
-		b.encode = miniTableOf(d)
-		add(encodeMiniBlock, 1)
+	to, number := kindOf(d)
+	switch {
+	case d == s && d != elemBool:
+	case blockSize(s) > 1:
+		c.between(d, s)
+	case s == elemBool && number && to == kernel.Bool:
+		c.add(castStep{op: opConvert, size: 1, d: to, s: kernel.U8})
+	case (s == elemI8 || s == elemU8) && number && to < kernel.C64:
+		from, _ := kindOf(s)
+		c.add(castStep{op: opConvert, size: to.Size(), d: to, s: from})
+	case d == elemC128:
+		c.set(elemF64, s)
+		c.convert(to, kernel.F64)
 	default:
-		convert(d, int(d.dtype().UnitBytes))
-	}
-	if b.nsteps == 0 { // i4 to i8, u4 to u8: unpacking was all
-		add(copyBlock, 1)
+		c.add(castStep{op: opLookup, size: blockSize(d), table: castTable(d, s)})
 	}
 }
 
-// numberKernel converts from one of the ten types that Go converts to another,
-// to bool, or to float32 bits rounded to odd.
-func numberKernel(d, s elem) castKernel { return numberKernels()[s][d] }
+// between adds the steps from what does not lie in a byte, to anything.
+func (c *castSteps) between(d, s elem) {
+	from, _ := kindOf(s)
+	switch s {
+	case elemF16:
+		c.add(castStep{op: opFromF16, size: 4})
+		from = kernel.F32
+	case elemBF16:
+		c.add(castStep{op: opFromBF16, size: 4})
+		from = kernel.F32
+	}
+	to, number := kindOf(d)
+	switch {
+	case number && to == kernel.Bool:
+		c.convert(to, from)
+		return
+	case from == kernel.C64 && d == elemC128: // part by part
+		c.add(castStep{op: opConvert, size: 16, d: kernel.F64, s: kernel.F32})
+		return
+	case from == kernel.C128 && d == elemC64:
+		c.add(castStep{op: opConvert, size: 8, d: kernel.F32, s: kernel.F64})
+		return
+	case from == kernel.C64:
+		c.convert(kernel.F32, from)
+		from = kernel.F32
+	case from == kernel.C128:
+		c.convert(kernel.F64, from)
+		from = kernel.F64
+	}
+	switch {
+	case d == elemC64:
+		c.convert(kernel.F32, from)
+		c.convert(to, kernel.F32)
+	case d == elemC128:
+		c.convert(kernel.F64, from)
+		c.convert(to, kernel.F64)
+	case number:
+		c.convert(to, from)
+	default:
+		if from != kernel.F32 {
+			c.convert(kernel.Odd32, from)
+		}
+		c.round(d)
+	}
+}
 
-// numberKernels is a table because a generic function costs an allocation
-// whenever generic code names it.
-var numberKernels = sync.OnceValue(func() *[castCount][castOdd32 + 1]castKernel {
-	table := new([castCount][castOdd32 + 1]castKernel)
-	targets := []elem{elemBool, elemI8, elemI16, elemI32, elemI64, elemU8, elemU16, elemU32, elemU64, elemF32, elemF64, castOdd32}
-	for s, from := range map[elem]func(elem) castKernel{
-		elemI8: fromSigned[int8], elemI16: fromSigned[int16], elemI32: fromSigned[int32], elemI64: fromSigned[int64],
-		elemU8: fromUnsigned[uint8], elemU16: fromUnsigned[uint16], elemU32: fromUnsigned[uint32], elemU64: fromUnsigned[uint64],
-		elemF32: fromFloat[float32], elemF64: fromFloat[float64],
-	} {
-		for _, d := range targets {
-			table[s][d] = from(d)
+// round adds the step from float32 bits rounded to odd to a small float.
+func (c *castSteps) round(d elem) {
+	switch d {
+	case elemF16:
+		c.add(castStep{op: opToF16, size: 2})
+	case elemBF16:
+		c.add(castStep{op: opToBF16, size: 2})
+	default:
+		c.add(castStep{op: opNarrow, size: 1, narrow: narrowingOf(d)})
+	}
+}
+
+// blockSize is the number of bytes of an element in a block.
+func blockSize(e elem) int {
+	if e < elemCount {
+		return int(e.dtype().UnitBytes)
+	}
+	return 1
+}
+
+// kindOf is the kind of number that an element of e becomes in a block, if it is
+// one.
+func kindOf(e elem) (kernel.Kind, bool) {
+	switch e {
+	case elemBool, castBool1:
+		return kernel.Bool, true
+	case elemI8:
+		return kernel.I8, true
+	case elemI16:
+		return kernel.I16, true
+	case elemI32:
+		return kernel.I32, true
+	case elemI64:
+		return kernel.I64, true
+	case elemU8:
+		return kernel.U8, true
+	case elemU16:
+		return kernel.U16, true
+	case elemU32:
+		return kernel.U32, true
+	case elemU64:
+		return kernel.U64, true
+	case elemF32:
+		return kernel.F32, true
+	case elemF64:
+		return kernel.F64, true
+	case elemC64:
+		return kernel.C64, true
+	case elemC128:
+		return kernel.C128, true
+	case castI4:
+		return kernel.I4, true
+	case castU4:
+		return kernel.U4, true
+	}
+	return 0, false
+}
+
+// castTables and narrowings are made when first needed.
+var (
+	castTables [castCount][castCount]struct {
+		once  sync.Once
+		table *kernel.Table
+	}
+	narrowings [castCount]struct {
+		once  sync.Once
+		table *kernel.Narrowing
+	}
+)
+
+// castTable holds what the bytes of s become in d.
+func castTable(d, s elem) *kernel.Table {
+	t := &castTables[d][s]
+	t.once.Do(func() {
+		values := cast.Bytes(byteValues(s)[:])
+		var steps castSteps
+		steps.between(d, elemF32)
+		for i := range steps.n {
+			step := &steps.list[i]
+			out := cast.Bytes(make([]uint64, 256*step.size/8))
+			step.run(out, values, false)
+			values = out
+		}
+		t.table = kernel.NewTable(values, blockSize(d))
+	})
+	return t.table
+}
+
+// byteValues are the values of all bytes of a type: float32 holds them exactly.
+func byteValues(s elem) *[256]float32 {
+	switch s {
+	case elemF8E4M3FN:
+		return valuesE4M3FN
+	case elemF8E5M2:
+		return valuesE5M2
+	case elemF8E4M3FNUZ:
+		return valuesE4M3FNUZ
+	case elemF8E5M2FNUZ:
+		return valuesE5M2FNUZ
+	case elemF8E8M0:
+		return valuesE8M0
+	case castF4E2M1:
+		return valuesF4E2M1
+	case castF6E2M3:
+		return valuesF6E2M3
+	case castF6E3M2:
+		return valuesF6E3M2
+	}
+	t := new([256]float32)
+	for c := range t {
+		switch {
+		case s == elemI8:
+			t[c] = float32(int8(c))
+		case s == elemU8:
+			t[c] = float32(c)
+		case c != 0: // bool
+			t[c] = 1
 		}
 	}
-	for _, d := range []elem{elemF32, castOdd32} {
-		table[elemU8][d], table[elemI16][d] = u8ToFloat32, i16ToFloat32
-	}
-	table[elemF32][elemU8], table[elemF32][elemI16] = float32ToU8, float32ToI16
-	if bits.UintSize == 32 {
-		table[elemI64][elemF32] = signedToFloat32
-		table[elemU64][elemF32] = unsignedToFloat32
-	}
-	return table
-})
-
-func fromSigned[S signed](d elem) castKernel {
-	if d != castOdd32 {
-		return fromInteger[S](d)
-	}
-	if cast.SizeOf[S]() <= 2 {
-		return toFloat[float32, S]
-	}
-	return signedToOdd[S]
+	return t
 }
 
-func fromUnsigned[S unsigned](d elem) castKernel {
-	if d != castOdd32 {
-		return fromInteger[S](d)
-	}
-	if cast.SizeOf[S]() <= 2 {
-		return toFloat[float32, S]
-	}
-	return unsignedToOdd[S]
-}
-
-func fromInteger[S integer](d elem) castKernel {
-	switch d {
-	case elemBool:
-		return nonzero[S]
-	case elemI8:
-		return intToInt[int8, S]
-	case elemI16:
-		return intToInt[int16, S]
-	case elemI32:
-		return intToInt[int32, S]
-	case elemI64:
-		return intToInt[int64, S]
-	case elemU8:
-		return intToInt[uint8, S]
-	case elemU16:
-		return intToInt[uint16, S]
-	case elemU32:
-		return intToInt[uint32, S]
-	case elemU64:
-		return intToInt[uint64, S]
-	case elemF32:
-		return toFloat[float32, S]
-	}
-	return toFloat[float64, S]
-}
-
-func fromFloat[S float](d elem) castKernel {
-	switch d {
-	case elemBool:
-		return nonzero[S]
-	case elemI8:
-		return floatToInt[int8, S]
-	case elemI16:
-		return floatToInt[int16, S]
-	case elemI32:
-		return floatToInt[int32, S]
-	case elemI64:
-		return floatToInt[int64, S]
-	case elemU8:
-		return floatToInt[uint8, S]
-	case elemU16:
-		return floatToInt[uint16, S]
-	case elemU32:
-		return floatToInt[uint32, S]
-	case elemU64:
-		return floatToInt[uint64, S]
-	case elemF32:
-		return toFloat[float32, S]
-	case elemF64:
-		return toFloat[float64, S]
-	}
-	return floatToOdd
+func narrowingOf(d elem) *kernel.Narrowing {
+	t := &narrowings[d]
+	t.once.Do(func() {
+		encode := func(b uint32) uint8 { return uint8(encodeE8M0(b)) }
+		switch d {
+		case elemF8E4M3FN:
+			encode = miniE4M3FN.encode
+		case elemF8E5M2:
+			encode = miniE5M2.encode
+		case elemF8E4M3FNUZ:
+			encode = miniE4M3FNUZ.encode
+		case elemF8E5M2FNUZ:
+			encode = miniE5M2FNUZ.encode
+		case castF4E2M1:
+			encode = miniF4E2M1.encode
+		case castF6E2M3:
+			encode = miniF6E2M3.encode
+		case castF6E3M2:
+			encode = miniF6E3M2.encode
+		}
+		t.table = kernel.NewNarrowing(encode)
+	})
+	return t.table
 }

@@ -122,3 +122,5 @@ func bySize(size uint32, e1, e2, e4, e8 elem) elem {
 	}
 	return elemNone
 }
+
+type float interface{ float32 | float64 }

@@ -1,6 +1,10 @@
 package tensor
 
-import "math"
+import (
+	"math"
+
+	"github.com/tensorfile/tensorfile/internal/kernel"
+)
 
 // Float is the set of Go types that the constructors of the small float types
 // round from.
@@ -12,41 +16,12 @@ type Float interface{ ~float32 | ~float64 }
 // cut off, and float32 has at least two bits more than any of these types, so
 // the second rounding decides as if it saw the exact value.
 
-// odd32 returns the bits of x rounded to odd as a float32: x itself if it fits,
-// else the one of its two neighbours whose last bit is set. Values past the
-// largest float32 become that one.
+// odd32 returns the bits of x rounded to odd as a float32.
 func odd32[F Float](x F) uint32 {
-	f := float32(x)
-	b := math.Float32bits(f)
-	g := F(f)
-	if g == x || x != x {
-		return b
+	if y, ok := any(x).(float32); ok {
+		return kernel.RoundToOdd32(y)
 	}
-	// f was rounded up in magnitude if it lies beyond x on x's side of zero.
-	if (g > x) == (x > 0) {
-		b--
-	}
-	return b | 1
-}
-
-// odd32FromInt and odd32FromUint are odd32 for integers: bits below those that a
-// float64 holds leave their trace in its last one.
-func odd32FromInt(x int64) uint32 {
-	if x < 0 {
-		return odd32FromUint(-uint64(x)) | 1<<31
-	}
-	return odd32FromUint(uint64(x))
-}
-
-func odd32FromUint(x uint64) uint32 { return odd32(float64(stick53(x))) }
-
-// stick53 makes x fit a float64 such that rounding that further is as rounding
-// x: bits cut off set the last one kept.
-func stick53(x uint64) uint64 {
-	if x>>53 != 0 && x&0x7ff != 0 {
-		x = x&^0x7ff | 0x800
-	}
-	return x
+	return kernel.RoundToOdd32(float64(x))
 }
 
 // minifloat describes a float type of at most 8 bits with a sign bit on top.

@@ -77,14 +77,13 @@ func BenchmarkNumbers(b *testing.B) {
 			wide[i] = float32(noise[i&0xffff]) * 0.003
 			bytes[i], ints[i] = noise[i&0xffff], int16(noise[i&0xffff])<<6
 		}
-		F32ToF16(narrow, wide)
-		values := new([256]float32)
+		F32ToF16(narrow, wide, false)
 		at := "/size=" + s.name
 		raw, from := make([]byte, s.n), random(s.n, 5)
 		eachBench(b, s.n, "op=copy"+at, func() { copy(raw, from) })
 		eachBench(b, s.n, "op=copystream"+at, func() { CopyStream(raw, from) })
-		benchLevels(b, s.n, "op=f32tof16"+at, func() { F32ToF16(narrow, wide) })
-		benchLevels(b, s.n, "op=f32tobf16"+at, func() { F32ToBF16(narrow, wide) })
+		benchLevels(b, s.n, "op=f32tof16"+at, func() { F32ToF16(narrow, wide, s.name == "stream") })
+		benchLevels(b, s.n, "op=f32tobf16"+at, func() { F32ToBF16(narrow, wide, s.name == "stream") })
 		benchLevels(b, s.n, "op=f32tou8"+at, func() { F32ToU8(bytes, wide) })
 		benchLevels(b, s.n, "op=f32toi16"+at, func() { F32ToI16(ints, wide) })
 		benchLevels(b, s.n, "op=sumf32"+at, func() { SumF32(wide) })
@@ -94,10 +93,9 @@ func BenchmarkNumbers(b *testing.B) {
 		benchLevels(b, s.n, "op=countnan"+at, func() { CountNaNF32(wide) })
 		benchLevels(b, s.n, "op=u8tof32"+at, func() { U8ToF32(wide, bytes) })
 		benchLevels(b, s.n, "op=i16tof32"+at, func() { I16ToF32(wide, ints) })
-		F32ToF16(narrow, wide)
-		benchLevels(b, s.n, "op=f16tof32"+at, func() { F16ToF32(wide, narrow) })
-		benchLevels(b, s.n, "op=bf16tof32"+at, func() { BF16ToF32(wide, narrow) })
-		benchLevels(b, s.n, "op=f8tof32"+at, func() { F8ToF32(wide, bytes, values) })
+		F32ToF16(narrow, wide, false)
+		benchLevels(b, s.n, "op=f16tof32"+at, func() { F16ToF32(wide, narrow, s.name == "stream") })
+		benchLevels(b, s.n, "op=bf16tof32"+at, func() { BF16ToF32(wide, narrow, s.name == "stream") })
 	}
 }
 

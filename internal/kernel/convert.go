@@ -2,12 +2,12 @@ package kernel
 
 import "math"
 
-// Conversions. dst and src have one length in elements.
+// Conversions. dst and src have one length in elements. stream is as in Convert.
 
 // U8ToF32 converts exactly.
 func U8ToF32(dst []float32, src []uint8) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst)
+	head, stream := lead32(dst, 4*len(dst) >= streamMin)
 	u8ToF32Go(dst[:head], src)
 	i := head + u8ToF32Fast(dst[head:], src[head:], stream)
 	u8ToF32Go(dst[i:], src[i:])
@@ -16,16 +16,16 @@ func U8ToF32(dst []float32, src []uint8) {
 // I16ToF32 converts exactly.
 func I16ToF32(dst []float32, src []int16) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst)
+	head, stream := lead32(dst, 4*len(dst) >= streamMin)
 	i16ToF32Go(dst[:head], src)
 	i := head + i16ToF32Fast(dst[head:], src[head:], stream)
 	i16ToF32Go(dst[i:], src[i:])
 }
 
 // BF16ToF32 converts bfloat16 bits exactly, NaN payloads included.
-func BF16ToF32(dst []float32, src []uint16) {
+func BF16ToF32(dst []float32, src []uint16, stream bool) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst)
+	head, stream := lead32(dst, stream)
 	bf16ToF32Go(dst[:head], src)
 	i := head + bf16ToF32Fast(dst[head:], src[head:], stream)
 	bf16ToF32Go(dst[i:], src[i:])
@@ -33,9 +33,9 @@ func BF16ToF32(dst []float32, src []uint16) {
 
 // F16ToF32 converts IEEE binary16 bits exactly. NaN keeps sign and payload, a
 // signaling one stays signaling.
-func F16ToF32(dst []float32, src []uint16) {
+func F16ToF32(dst []float32, src []uint16, stream bool) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst)
+	head, stream := lead32(dst, stream)
 	f16ToF32Go(dst[:head], src)
 	for i := head; i < len(src); {
 		// The fast loop stops before a signaling NaN, which hardware would
@@ -47,25 +47,17 @@ func F16ToF32(dst []float32, src []uint16) {
 	}
 }
 
-// F8ToF32 looks each byte up in the values of an 8-bit type.
-func F8ToF32(dst []float32, src []uint8, values *[256]float32) {
-	need(len(dst) == len(src), badLength)
-	i := f8ToF32Fast(dst, src, values)
-	dst, src = dst[i:], src[i:]
-	for i, c := range src[:len(dst)] {
-		dst[i] = values[c]
-	}
-}
-
 // F32ToF16 rounds to the nearest IEEE binary16, ties to even; from 65520 on to
 // infinity. NaN keeps its sign and the upper bits of its payload, which is 1 if
 // those are zero.
-func F32ToF16(dst []uint16, src []float32) {
+func F32ToF16(dst []uint16, src []float32, stream bool) {
 	need(len(dst) == len(src), badLength)
-	for i := 0; i < len(src); {
+	head, stream := lead16(dst, stream)
+	f32ToF16Go(dst[:head], src[:head])
+	for i := head; i < len(src); {
 		// The fast loop stops before a signaling NaN, which hardware would
 		// make quiet.
-		i += f32ToF16Fast(dst[i:], src[i:])
+		i += f32ToF16Fast(dst[i:], src[i:], stream)
 		n := min(i+lanes, len(src))
 		f32ToF16Go(dst[i:n], src[i:n])
 		i = n
@@ -74,9 +66,11 @@ func F32ToF16(dst []uint16, src []float32) {
 
 // F32ToBF16 rounds to the nearest bfloat16, ties to even, and every NaN to the
 // quiet one of its sign without payload.
-func F32ToBF16(dst []uint16, src []float32) {
+func F32ToBF16(dst []uint16, src []float32, stream bool) {
 	need(len(dst) == len(src), badLength)
-	i := f32ToBF16Fast(dst, src)
+	head, stream := lead16(dst, stream)
+	f32ToBF16Go(dst[:head], src[:head])
+	i := head + f32ToBF16Fast(dst[head:], src[head:], stream)
 	f32ToBF16Go(dst[i:], src[i:])
 }
 
@@ -121,17 +115,21 @@ func F32ToI16(dst []int16, src []float32) {
 // least as many as the loop looks at together.
 const lanes = 32
 
-// lead32 decides how a result is stored. If it is to be streamed, the elements
-// before the first line of the cache are converted by Go.
-func lead32(dst []float32) (head int, stream bool) {
-	if 4*len(dst) < streamMin {
+// lead32 and lead16 say how a result is stored. If it is to be streamed, the
+// elements before the first line of the cache are converted by Go.
+func lead32(dst []float32, wanted bool) (head int, stream bool) {
+	return lead(lineOffset32(dst), 4, len(dst), wanted)
+}
+
+func lead16(dst []uint16, wanted bool) (head int, stream bool) {
+	return lead(lineOffset16(dst), 2, len(dst), wanted)
+}
+
+func lead(skew, size, n int, wanted bool) (head int, stream bool) {
+	if !wanted || n < 256 || skew&(size-1) != 0 {
 		return 0, false
 	}
-	skew := lineOffset32(dst)
-	if skew&3 != 0 {
-		return 0, false
-	}
-	return -skew & 63 / 4, true
+	return -skew & 63 / size, true
 }
 
 func u8ToF32Go(dst []float32, src []uint8) {

@@ -148,12 +148,13 @@ f16sout:
 	VZEROUPPER
 	RET
 
-// func f32ToF16AVX2(dst *uint16, src *float32, n int) (done int)
+// func f32ToF16AVX2(dst *uint16, src *float32, n int, stream bool) (done int)
 // done is n, or less where a signaling NaN is among the 32 elements from done on.
-TEXT ·f32ToF16AVX2(SB), NOSPLIT, $0-32
+TEXT ·f32ToF16AVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
+	MOVBLZX stream+24(FP), R8
 	XORQ AX, AX
 tof16:
 	VMOVUPS (SI)(AX*4), Y0
@@ -166,10 +167,25 @@ tof16:
 	VPTEST Y5, Y5
 	JNE    tof16nan
 tof16store:
-	VCVTPS2PH $0, Y0, (DI)(AX*2)
-	VCVTPS2PH $0, Y1, 16(DI)(AX*2)
-	VCVTPS2PH $0, Y2, 32(DI)(AX*2)
-	VCVTPS2PH $0, Y3, 48(DI)(AX*2)
+	VCVTPS2PH $0, Y0, X0
+	VCVTPS2PH $0, Y1, X1
+	VCVTPS2PH $0, Y2, X2
+	VCVTPS2PH $0, Y3, X3
+	TESTL R8, R8
+	JNE tof16stream
+	VMOVDQU X0, (DI)(AX*2)
+	VMOVDQU X1, 16(DI)(AX*2)
+	VMOVDQU X2, 32(DI)(AX*2)
+	VMOVDQU X3, 48(DI)(AX*2)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   tof16
+	JMP  tof16out
+tof16stream:
+	VMOVNTDQ X0, (DI)(AX*2)
+	VMOVNTDQ X1, 16(DI)(AX*2)
+	VMOVNTDQ X2, 32(DI)(AX*2)
+	VMOVNTDQ X3, 48(DI)(AX*2)
 	ADDQ $32, AX
 	CMPQ AX, CX
 	JB   tof16
@@ -197,7 +213,7 @@ tof16nan:
 	TESTL DX, DX
 	JEQ  tof16store
 tof16out:
-	MOVQ AX, done+24(FP)
+	MOVQ AX, done+32(FP)
 	VZEROUPPER
 	RET
 
@@ -221,11 +237,12 @@ GLOBL round16<>(SB), RODATA|NOPTR, $16
 	VPSRLD $16, t, t \
 	VPBLENDVB m, q, t, x
 
-// func f32ToBF16AVX2(dst *uint16, src *float32, n int)
-TEXT ·f32ToBF16AVX2(SB), NOSPLIT, $0-24
+// func f32ToBF16AVX2(dst *uint16, src *float32, n int, stream bool)
+TEXT ·f32ToBF16AVX2(SB), NOSPLIT, $0-25
 	MOVQ dst+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
+	MOVBLZX stream+24(FP), R8
 	VPBROADCASTD round16<>+0(SB), Y12
 	VPBROADCASTD round16<>+4(SB), Y13
 	VPBROADCASTD round16<>+8(SB), Y14
@@ -244,8 +261,18 @@ tobf16:
 	VPACKUSDW Y3, Y2, Y2
 	VPERMQ $0xd8, Y0, Y0
 	VPERMQ $0xd8, Y2, Y2
+	TESTL R8, R8
+	JNE tobf16stream
 	VMOVDQU Y0, (DI)(AX*2)
 	VMOVDQU Y2, 32(DI)(AX*2)
+	ADDQ $32, AX
+	CMPQ AX, CX
+	JB   tobf16
+	VZEROUPPER
+	RET
+tobf16stream:
+	VMOVNTDQ Y0, (DI)(AX*2)
+	VMOVNTDQ Y2, 32(DI)(AX*2)
 	ADDQ $32, AX
 	CMPQ AX, CX
 	JB   tobf16
@@ -334,66 +361,5 @@ toi16:
 	ADDQ $32, AX
 	CMPQ AX, CX
 	JB   toi16
-	VZEROUPPER
-	RET
-
-// dword 4l+j comes from 4j+l, so that unpacking within 16 bytes yields the
-// elements in their order
-DATA spread<>+0(SB)/8, $0x0000000400000000
-DATA spread<>+8(SB)/8, $0x0000000c00000008
-DATA spread<>+16(SB)/8, $0x0000000500000001
-DATA spread<>+24(SB)/8, $0x0000000d00000009
-DATA spread<>+32(SB)/8, $0x0000000600000002
-DATA spread<>+40(SB)/8, $0x0000000e0000000a
-DATA spread<>+48(SB)/8, $0x0000000700000003
-DATA spread<>+56(SB)/8, $0x0000000f0000000b
-GLOBL spread<>(SB), RODATA|NOPTR, $64
-
-// func f8ToF32VBMI(dst *float32, src *uint8, n int, upper, lower *[256]byte)
-// n is a multiple of 64. The tables have the upper two bytes of each value; its
-// lower two are zero. Of a table of 256 bytes each half is looked up by itself,
-// and the top bit of the code says which one counts.
-TEXT ·f8ToF32VBMI(SB), NOSPLIT, $0-40
-	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ n+16(FP), CX
-	MOVQ upper+24(FP), R8
-	MOVQ lower+32(FP), R9
-	VMOVDQU64 (R8), Z16
-	VMOVDQU64 64(R8), Z17
-	VMOVDQU64 128(R8), Z18
-	VMOVDQU64 192(R8), Z19
-	VMOVDQU64 (R9), Z20
-	VMOVDQU64 64(R9), Z21
-	VMOVDQU64 128(R9), Z22
-	VMOVDQU64 192(R9), Z23
-	VMOVDQU64 spread<>(SB), Z24
-	VPXORQ Z25, Z25, Z25
-f8:
-	VPERMD (SI), Z24, Z0
-	VPMOVB2M Z0, K1
-	VMOVDQA64 Z0, Z1
-	VMOVDQA64 Z0, Z2
-	VMOVDQA64 Z0, Z3
-	VPERMI2B Z17, Z16, Z0
-	VPERMI2B Z19, Z18, Z1
-	VPERMI2B Z21, Z20, Z2
-	VPERMI2B Z23, Z22, Z3
-	VPBLENDMB Z1, Z0, K1, Z0
-	VPBLENDMB Z3, Z2, K1, Z2
-	VPUNPCKLBW Z0, Z2, Z4
-	VPUNPCKHBW Z0, Z2, Z5
-	VPUNPCKLWD Z4, Z25, Z0
-	VPUNPCKHWD Z4, Z25, Z1
-	VPUNPCKLWD Z5, Z25, Z2
-	VPUNPCKHWD Z5, Z25, Z3
-	VMOVDQU64 Z0, (DI)
-	VMOVDQU64 Z1, 64(DI)
-	VMOVDQU64 Z2, 128(DI)
-	VMOVDQU64 Z3, 192(DI)
-	ADDQ $64, SI
-	ADDQ $256, DI
-	SUBQ $64, CX
-	JNE  f8
 	VZEROUPPER
 	RET

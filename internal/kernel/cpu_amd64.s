@@ -26,6 +26,13 @@ TEXT ·lineOffset32(SB), NOSPLIT, $0-32
 	MOVQ AX, ret+24(FP)
 	RET
 
+// func lineOffset16(b []uint16) int
+TEXT ·lineOffset16(SB), NOSPLIT, $0-32
+	MOVQ b_base+0(FP), AX
+	ANDQ $63, AX
+	MOVQ AX, ret+24(FP)
+	RET
+
 // func fence()
 // Puts streaming stores in order with those that follow.
 TEXT ·fence(SB), NOSPLIT, $0-0

@@ -36,6 +36,9 @@ func lineOffset(b []byte) int
 //go:noescape
 func lineOffset32(b []float32) int
 
+//go:noescape
+func lineOffset16(b []uint16) int
+
 // The functions below do as much as their loops can and return how much that
 // is; Go does the rest.
 

@@ -273,7 +273,7 @@ func f16ToF32Fast(dst []float32, src []uint16, _ bool) int {
 	return f16ToF32NEON(&dst[0], &src[0], n)
 }
 
-func f32ToBF16Fast(dst []uint16, src []float32) int {
+func f32ToBF16Fast(dst []uint16, src []float32, _ bool) int {
 	n := len(src) &^ 15
 	if active < levelNEON || n == 0 {
 		return 0

@@ -18,4 +18,4 @@ func u8ToF32Fast([]float32, []uint8, bool) int      { return 0 }
 func i16ToF32Fast([]float32, []int16, bool) int     { return 0 }
 func bf16ToF32Fast([]float32, []uint16, bool) int   { return 0 }
 func f16ToF32Fast([]float32, []uint16, bool) int    { return 0 }
-func f32ToBF16Fast([]uint16, []float32) int         { return 0 }
+func f32ToBF16Fast([]uint16, []float32, bool) int   { return 0 }

@@ -2,8 +2,6 @@
 
 package kernel
 
-import "math"
-
 func u8ToF32Fast(dst []float32, src []uint8, stream bool) int {
 	n := len(src) &^ 31
 	if active < levelAVX2 || n == 0 {
@@ -39,42 +37,20 @@ func f16ToF32Fast(dst []float32, src []uint16, stream bool) int {
 	return f16ToF32AVX2(&dst[0], &src[0], n, stream)
 }
 
-// f8ToF32Fast works where the values fit into 16 bits, as those of all 8-bit
-// types do, and pays where the tables are used a few times.
-func f8ToF32Fast(dst []float32, src []uint8, values *[256]float32) int {
-	n := len(src) &^ 63
-	if active < levelGFNI || n < 1024 {
-		return 0
-	}
-	var upper, lower [256]byte
-	for c, v := range values {
-		b := math.Float32bits(v)
-		if b&0xffff != 0 {
-			return 0
-		}
-		upper[c], lower[c] = byte(b>>24), byte(b>>16)
-	}
-	f8ToF32VBMI(&dst[0], &src[0], n, &upper, &lower)
-	return n
-}
-
-//go:noescape
-func f8ToF32VBMI(dst *float32, src *uint8, n int, upper, lower *[256]byte)
-
-func f32ToF16Fast(dst []uint16, src []float32) int {
+func f32ToF16Fast(dst []uint16, src []float32, stream bool) int {
 	n := len(src) &^ 31
 	if active < levelAVX2 || n == 0 {
 		return 0
 	}
-	return f32ToF16AVX2(&dst[0], &src[0], n)
+	return f32ToF16AVX2(&dst[0], &src[0], n, stream)
 }
 
-func f32ToBF16Fast(dst []uint16, src []float32) int {
+func f32ToBF16Fast(dst []uint16, src []float32, stream bool) int {
 	n := len(src) &^ 31
 	if active < levelAVX2 || n == 0 {
 		return 0
 	}
-	f32ToBF16AVX2(&dst[0], &src[0], n)
+	f32ToBF16AVX2(&dst[0], &src[0], n, stream)
 	return n
 }
 
@@ -109,10 +85,10 @@ func bf16ToF32AVX2(dst *float32, src *uint16, n int, stream bool)
 func f16ToF32AVX2(dst *float32, src *uint16, n int, stream bool) (done int)
 
 //go:noescape
-func f32ToF16AVX2(dst *uint16, src *float32, n int) (done int)
+func f32ToF16AVX2(dst *uint16, src *float32, n int, stream bool) (done int)
 
 //go:noescape
-func f32ToBF16AVX2(dst *uint16, src *float32, n int)
+func f32ToBF16AVX2(dst *uint16, src *float32, n int, stream bool)
 
 //go:noescape
 func f32ToU8AVX2(dst *uint8, src *float32, n int)

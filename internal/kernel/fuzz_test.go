@@ -46,11 +46,11 @@ func FuzzNumbers(f *testing.F) {
 			}
 			U8ToF32(r.wide[0], data)
 			I16ToF32(r.wide[1], i16)
-			F16ToF32(r.wide[2], x16)
-			BF16ToF32(r.wide[3], x16)
+			F16ToF32(r.wide[2], x16, false)
+			BF16ToF32(r.wide[3], x16, false)
 			r.narrow[0], r.narrow[1] = make([]uint16, len(x32)), make([]uint16, len(x32))
-			F32ToF16(r.narrow[0], x32)
-			F32ToBF16(r.narrow[1], x32)
+			F32ToF16(r.narrow[0], x32, false)
+			F32ToBF16(r.narrow[1], x32, false)
 			r.sums = [2]float64{float64(SumF32(x32)), SumF64(x64)}
 			lo, hi, nan := MinMaxF32(x32)
 			r.lo[0], r.hi[0], r.nan[0] = float64(lo), float64(hi), nan
