@@ -1,0 +1,116 @@
+//go:build !noasm
+
+#include "textflag.h"
+
+// the order of dwords in which two packs leave those of four registers
+DATA mixOrder<>+0(SB)/8, $0x0000000400000000
+DATA mixOrder<>+8(SB)/8, $0x0000000500000001
+DATA mixOrder<>+16(SB)/8, $0x0000000600000002
+DATA mixOrder<>+24(SB)/8, $0x0000000700000003
+GLOBL mixOrder<>(SB), RODATA|NOPTR, $32
+
+// func mixU8AVX2(dst, src *byte, step int, weights *int32, rows, n int)
+// Four registers hold the sums of 32 bytes while all rows are added.
+TEXT ·mixU8AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ step+16(FP), DX
+	MOVQ weights+24(FP), R8
+	MOVQ rows+32(FP), R9
+	MOVQ n+40(FP), CX
+	MOVL $(1<<21), AX // half
+	MOVQ AX, X15
+	VPBROADCASTD X15, Y15
+	VMOVDQU mixOrder<>(SB), Y14
+columns:
+	VMOVDQA Y15, Y0
+	VMOVDQA Y15, Y1
+	VMOVDQA Y15, Y2
+	VMOVDQA Y15, Y3
+	MOVQ SI, R10
+	MOVQ R8, R11
+	MOVQ R9, R12
+rows:
+	VPBROADCASTD (R11), Y4
+	VPMOVZXBD (R10), Y5
+	VPMOVZXBD 8(R10), Y6
+	VPMOVZXBD 16(R10), Y7
+	VPMOVZXBD 24(R10), Y8
+	VPMULLD Y4, Y5, Y5
+	VPMULLD Y4, Y6, Y6
+	VPMULLD Y4, Y7, Y7
+	VPMULLD Y4, Y8, Y8
+	VPADDD Y5, Y0, Y0
+	VPADDD Y6, Y1, Y1
+	VPADDD Y7, Y2, Y2
+	VPADDD Y8, Y3, Y3
+	ADDQ $4, R11
+	ADDQ DX, R10
+	DECQ R12
+	JNE  rows
+	VPSRAD $22, Y0, Y0
+	VPSRAD $22, Y1, Y1
+	VPSRAD $22, Y2, Y2
+	VPSRAD $22, Y3, Y3
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKUSWB Y2, Y0, Y0
+	VPERMD Y0, Y14, Y0
+	VMOVDQU Y0, (DI)
+	ADDQ $32, SI
+	ADDQ $32, DI
+	SUBQ $32, CX
+	JNE  columns
+	VZEROUPPER
+	RET
+
+// func mixF32AVX2(dst, src *float32, step int, weights *float64, rows, n int)
+// Four registers hold the sums of 16 floats while all rows are added.
+TEXT ·mixF32AVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ step+16(FP), DX
+	MOVQ weights+24(FP), R8
+	MOVQ rows+32(FP), R9
+	MOVQ n+40(FP), CX
+	SHLQ $2, DX
+columns:
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	MOVQ SI, R10
+	MOVQ R8, R11
+	MOVQ R9, R12
+rows:
+	VBROADCASTSD (R11), Y4
+	VCVTPS2PD (R10), Y5
+	VCVTPS2PD 16(R10), Y6
+	VCVTPS2PD 32(R10), Y7
+	VCVTPS2PD 48(R10), Y8
+	VMULPD Y4, Y5, Y5
+	VMULPD Y4, Y6, Y6
+	VMULPD Y4, Y7, Y7
+	VMULPD Y4, Y8, Y8
+	VADDPD Y5, Y0, Y0
+	VADDPD Y6, Y1, Y1
+	VADDPD Y7, Y2, Y2
+	VADDPD Y8, Y3, Y3
+	ADDQ $8, R11
+	ADDQ DX, R10
+	DECQ R12
+	JNE  rows
+	VCVTPD2PSY Y0, X0
+	VCVTPD2PSY Y1, X1
+	VCVTPD2PSY Y2, X2
+	VCVTPD2PSY Y3, X3
+	VMOVUPS X0, (DI)
+	VMOVUPS X1, 16(DI)
+	VMOVUPS X2, 32(DI)
+	VMOVUPS X3, 48(DI)
+	ADDQ $64, SI
+	ADDQ $64, DI
+	SUBQ $16, CX
+	JNE  columns
+	VZEROUPPER
+	RET
