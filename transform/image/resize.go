@@ -156,9 +156,9 @@ func ResizeInto(dst, src tensor.View, l Layout, o *ResizeOptions) error {
 	case tensor.U16:
 		return resize(&p, dst, src, l, tensor.U16, mixWords)
 	case tensor.F32, tensor.F16, tensor.BF16:
-		return resize(&p, dst, src, l, tensor.F32, mixFloats[float32])
+		return resize(&p, dst, src, l, tensor.F32, mixFloats)
 	case tensor.F64:
-		return resize(&p, dst, src, l, tensor.F64, mixFloats[float64])
+		return resize(&p, dst, src, l, tensor.F64, mixDoubles)
 	}
 	return fail(tensor.ErrDType, "resize", src.DType().String(), "u8, u16, f16, bf16, f32 or f64")
 }
@@ -288,7 +288,7 @@ type resizing[T element] struct {
 	mix      mixer[T]
 	block    int64 // rows of the result in a task
 	blocks   int64 // in an image
-	bandRows int
+	band     int64 // rows that go along x together
 }
 
 func resize[T element](p *plan, dst, src tensor.View, l Layout, d tensor.DType, mix mixer[T]) error {
@@ -321,24 +321,30 @@ func resize[T element](p *plan, dst, src tensor.View, l Layout, d tensor.DType, 
 	// is the one of Pillow 13.
 	less := from.height - to.height
 	r.down = less > 0 && less > 2*(from.width-to.width)
-	// The rows at the ends of a block are filtered along x again for its
-	// neighbours: blocks of sixteen times as many keep that below a tenth.
-	r.block = 32
-	scale := float64(p.y.hi-p.y.lo) / float64(to.height)
-	if r.y != nil && !r.down {
-		r.block = int64(math.Ceil(16 * p.filter.support() * max(scale, 1) / scale))
-	}
-	r.block = max(1, min(r.block, to.height))
-	r.blocks = (to.height + r.block - 1) / r.block
 	wide, err := tensor.ByteSize(d, tensor.Shape{max(from.width, to.width), to.c})
 	if err != nil {
 		return err
 	}
+	// Lines of the cache are turned whole: 64 bytes down at least, more for
+	// short rows.
+	line := 64 / int64(d.UnitBytes)
 	const bandBytes = 256 << 10
-	r.bandRows = int(min(max(bandBytes/wide&^7, 8), 64))
-	need := int64(r.bandRows)
+	r.band = max(line, min(64, bandBytes/max(wide, 1)&^(line-1)))
+	r.block = r.band
+	scale := float64(p.y.hi-p.y.lo) / float64(to.height)
+	if r.y != nil && !r.down {
+		// Rows at the ends of a block are filtered along x again for its
+		// neighbours, 2*around in all: a block is as many whole bands as keep
+		// that below a tenth.
+		around := p.filter.support() * max(scale, 1)
+		bands := math.Ceil((16*around + 2*around) / float64(r.band))
+		r.block = int64((bands*float64(r.band) - 2*around - 1) / scale)
+	}
+	r.block = max(1, min(r.block, to.height))
+	r.blocks = (to.height + r.block - 1) / r.block
+	need := r.band
 	if r.y != nil {
-		need = max(need, int64(float64(r.block)*scale)+int64(r.y.most))
+		need += int64(float64(r.block)*scale) + int64(r.y.most)
 	}
 	if err := p.options.allow("rows of a block", wide, need); err != nil {
 		return err
@@ -370,6 +376,12 @@ func (r *resizing[T]) task(room *room[T], dst, src tensor.View, lo, hi int) erro
 	first, last := lo, hi
 	if r.y != nil {
 		first, last = r.y.reach(lo, hi)
+	}
+	if r.x != nil && r.y != nil && !r.down {
+		// Bands are turned fastest whole: filter rows nearby, too.
+		rows := (int64(last-first) + r.band - 1) / r.band * r.band
+		last = int(min(int64(first)+rows, r.src.height))
+		first = int(max(int64(last)-rows, 0))
 	}
 	if src, err = src.Slice(0, int64(first), int64(last), 1); err != nil {
 		return err
@@ -449,16 +461,16 @@ func (r *resizing[T]) across(room *room[T], dst, src tensor.View) error {
 	if err != nil {
 		return err
 	}
-	if err := room.band.grow((last - first) * chans * r.bandRows); err != nil {
+	if err := room.band.grow((last - first) * chans * int(r.band)); err != nil {
 		return err
 	}
-	if err := room.narrow.grow(width * chans * r.bandRows); err != nil {
+	if err := room.narrow.grow(width * chans * int(r.band)); err != nil {
 		return err
 	}
 	size := int64(r.d.UnitBytes)
 	rows := src.Shape()[0]
-	for y := int64(0); y < rows; y += int64(r.bandRows) {
-		n := min(int64(r.bandRows), rows-y)
+	for y := int64(0); y < rows; y += r.band {
+		n := min(r.band, rows-y)
 		from, err := src.Slice(0, y, y+n, 1)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package image
 import (
 	"math"
 
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -79,17 +80,13 @@ func (f Filter) at(t float64) float64 {
 // has the precision that Pillow gives to a box.
 type span struct{ lo, hi float32 }
 
-// fixedBits is the precision of the weights for bytes: what leaves 10 bits of
-// an uint32 for the sum, which overshoots 8 bits.
-const fixedBits = 22
-
 // taps are the source pixels that each new pixel along an axis is the weighted
 // sum of.
 type taps struct {
 	first, n []int // of each new pixel
 	most     int   // weights of a pixel lie this far apart
 	weights  []float64
-	fixed    []uint64 // weights times 1<<fixedBits, as two's complement
+	fixed    []int32 // weights with kernel.MixBits fractional bits
 }
 
 // maxTaps bounds a table of weights: 2 GiB.
@@ -127,9 +124,9 @@ func makeTaps(f Filter, in, out int64, s span) (*taps, error) {
 
 // fix makes the weights for bytes.
 func (t *taps) fix() {
-	t.fixed = make([]uint64, len(t.weights))
+	t.fixed = make([]int32, len(t.weights))
 	for i, w := range t.weights {
-		t.fixed[i] = uint64(int64(math.Round(w * (1 << fixedBits))))
+		t.fixed[i] = int32(math.Round(w * (1 << kernel.MixBits)))
 	}
 }
 
