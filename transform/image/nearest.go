@@ -61,87 +61,96 @@ func (p *plan) nearest(dst, src tensor.View, l Layout) error {
 		if err != nil {
 			return err
 		}
+		lo := i % blocks * block
 		dst, err := to.image(i / blocks)
+		if err == nil {
+			dst, err = dst.Slice(0, lo, min(lo+block, to.height), 1)
+		}
 		if err != nil {
 			return err
 		}
-		lo := i % blocks * block
-		last, line := int64(-1), []byte(nil)
-		for y := lo; y < min(lo+block, to.height); y++ {
-			row, err := dst.Index(0, y)
+		line := pixel * len(columns)
+		out, err := dst.Bytes()
+		direct := err == nil && dst.Order() == src.Order()
+		if !direct {
+			if err := room.grow(line); err != nil {
+				return err
+			}
+		}
+		b, first := raw(src)
+		stride := src.Strides()[0]
+		last, picked := int64(-1), []byte(nil)
+		for k := range int(dst.Shape()[0]) {
+			y := rows[lo+int64(k)]
+			to := room.data
+			if direct {
+				to = out[k*line:]
+			}
+			to = to[:line]
+			switch {
+			case y != last:
+				gather(to, b, first+y*stride, columns, pixel)
+			case direct:
+				copy(to, picked)
+			}
+			last, picked = y, to
+			if direct {
+				continue
+			}
+			row, err := dst.Index(0, int64(k))
 			if err != nil {
 				return err
 			}
-			out, err := row.Bytes()
-			direct := err == nil && row.Order() == src.Order()
-			switch {
-			case rows[y] == last && direct:
-				copy(out, line)
-				continue
-			case rows[y] != last && !direct:
-				if err := room.grow(pixel * len(columns)); err != nil {
-					return err
-				}
-				out = room.data[:pixel*len(columns)]
+			v, err := tensor.NewView(to, d, row.Shape(), nil, 0, src.Order())
+			if err == nil {
+				err = tensor.Copy(row, v)
 			}
-			if rows[y] != last {
-				from, err := src.Index(0, rows[y])
-				if err != nil {
-					return err
-				}
-				gather(out, from, columns, pixel)
-				last, line = rows[y], out
-			}
-			if !direct {
-				picked, err := tensor.NewView(line, d, row.Shape(), nil, 0, src.Order())
-				if err == nil {
-					err = tensor.Copy(row, picked)
-				}
-				if err != nil {
-					return err
-				}
+			if err != nil {
+				return err
 			}
 		}
 		return nil
 	})
 }
 
-// gather takes the pixels of a row of the source at the given distances, in
-// bytes, from its first.
-func gather(out []byte, row tensor.View, at []int64, pixel int) {
-	b := row.Span()
-	if stride := row.Strides()[0]; stride < 0 { // the first pixel is the last in memory
-		first := -stride * (row.Shape()[0] - 1)
-		for i, a := range at {
-			copy(out[i*pixel:(i+1)*pixel], b[first+a:])
+// raw is the memory of v and where in it its first element is.
+func raw(v tensor.View) (b []byte, first int64) {
+	for axis, stride := range v.Strides() {
+		if stride < 0 {
+			first -= stride * (v.Shape()[axis] - 1)
 		}
-		return
 	}
+	return v.Span(), first
+}
+
+// gather takes the pixels of a row that begins at first, at the given
+// distances from there in bytes.
+func gather(out, b []byte, first int64, at []int64, pixel int) {
 	switch pixel {
 	case 1:
 		for i, a := range at {
-			out[i] = b[a]
+			out[i] = b[first+a]
 		}
 	case 2:
 		for i, a := range at {
-			binary.NativeEndian.PutUint16(out[2*i:], binary.NativeEndian.Uint16(b[a:]))
+			binary.NativeEndian.PutUint16(out[2*i:], binary.NativeEndian.Uint16(b[first+a:]))
 		}
 	case 3:
 		for i, a := range at {
-			s, d := b[a:a+3:a+3], out[3*i:3*i+3:3*i+3]
+			s, d := b[first+a:first+a+3], out[3*i:3*i+3]
 			d[0], d[1], d[2] = s[0], s[1], s[2]
 		}
 	case 4:
 		for i, a := range at {
-			binary.NativeEndian.PutUint32(out[4*i:], binary.NativeEndian.Uint32(b[a:]))
+			binary.NativeEndian.PutUint32(out[4*i:], binary.NativeEndian.Uint32(b[first+a:]))
 		}
 	case 8:
 		for i, a := range at {
-			binary.NativeEndian.PutUint64(out[8*i:], binary.NativeEndian.Uint64(b[a:]))
+			binary.NativeEndian.PutUint64(out[8*i:], binary.NativeEndian.Uint64(b[first+a:]))
 		}
 	default:
 		for i, a := range at {
-			copy(out[i*pixel:(i+1)*pixel], b[a:a+int64(pixel)])
+			copy(out[i*pixel:(i+1)*pixel], b[first+a:first+a+int64(pixel)])
 		}
 	}
 }
