@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -12,7 +13,8 @@ import (
 // Recode says how a repack stores the tensor of that name, dtype and shape: by
 // Chunk, Codec and Fill of the options, Codec "none" for plain bytes. nil
 // leaves its bytes as they are stored. Of tensors that share their bytes the
-// one that comes first is asked for all.
+// one that comes first is asked for all. For the parts of a composite it is
+// asked by the name, dtype and shape of that, and Chunk is as in AddComposite.
 type Recode func(name string, d tensor.DType, shape tensor.Shape) *TensorOptions
 
 // recoded writes a storage anew as r.recode says and gives the records on it
@@ -23,9 +25,9 @@ func (r *replica) recoded(ctx context.Context, c *content, s *format.StorageReco
 		return id, false, nil
 	}
 	first := recs[0]
-	o := r.recode(first.Name, first.DType, first.Shape)
-	if o == nil {
-		return id, false, nil
+	o, err := r.recodeOf(first)
+	if o == nil || err != nil {
+		return id, false, err
 	}
 	var t *Tensor
 	whole := s.Kind == format.StorageGrid
@@ -77,6 +79,21 @@ func (r *replica) recoded(ctx context.Context, c *content, s *format.StorageReco
 		r.bytes += rec.Stored
 	}
 	return id, true, nil
+}
+
+// recodeOf is how the storage of a tensor or part is written anew; nil: not.
+func (r *replica) recodeOf(rec *format.TensorRecord) (*TensorOptions, error) {
+	name, _, part := strings.Cut(rec.Name, "\x00")
+	if !part {
+		return r.recode(rec.Name, rec.DType, rec.Shape), nil
+	}
+	whole := r.now[name]
+	o := r.recode(name, whole.DType, whole.Shape)
+	if err := o.forComposite(); err != nil {
+		return nil, located(err, r.f.Path(), name)
+	}
+	role := rec.Name[strings.LastIndexByte(rec.Name, 0)+1:]
+	return o.ofPart(format.Part{Role: role, DType: rec.DType, Shape: rec.Shape}, false), nil
 }
 
 // gridImage is a tensor that shows all of a grid.

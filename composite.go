@@ -168,11 +168,8 @@ func planParts(key string, c *Composite, o *TensorOptions, nest bool) ([]placeme
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	if o != nil && o.Fill != nil {
-		return nil, &Error{Kind: ErrUnsupported, Offset: -1, Field: "fill of chunks", Got: "one of a composite", Want: "one in the options of a part"}
-	}
-	if o != nil && o.Chunk != nil && (len(o.Chunk) != 1 || o.Chunk[0] < 1) {
-		return nil, &Error{Kind: ErrShape, Offset: -1, Field: "chunk shape", Got: o.Chunk.String(), Want: "one extent of 1 or more: the entries in a chunk of each part", Rule: format.RuleGridChunk}
+	if err := o.forComposite(); err != nil {
+		return nil, err
 	}
 	rec := format.TensorRecord{Name: key, Kind: format.KindComposite, DType: c.DType, Shape: c.Shape.Clone(), Strides: make(tensor.Strides, len(c.Shape)), Layout: c.Layout, LayoutFlags: c.Flags, Generation: 1}
 	var err error
@@ -182,7 +179,10 @@ func planParts(key string, c *Composite, o *TensorOptions, nest bool) ([]placeme
 	list := []placement{{rec: rec}}
 	for i := range c.Parts {
 		p := &c.Parts[i]
-		own := o.ofPart(p)
+		own := p.Options
+		if own == nil {
+			own = o.ofPart(p.describe(), p.Composite != nil)
+		}
 		if p.Composite != nil {
 			if !nest {
 				return nil, &Error{Kind: ErrFormat, Offset: -1, Field: "part " + p.Role, Got: "a composite in a part of a part", Want: "a dense tensor", Rule: format.RuleNameRole}
@@ -216,20 +216,29 @@ func planParts(key string, c *Composite, o *TensorOptions, nest bool) ([]placeme
 	return list, nil
 }
 
+// forComposite reports an error if options do not suit a composite.
+func (o *TensorOptions) forComposite() error {
+	if o != nil && o.Fill != nil {
+		return &Error{Kind: ErrUnsupported, Offset: -1, Field: "fill of chunks", Got: "one of a composite", Want: "one in the options of a part"}
+	}
+	if o != nil && o.Chunk != nil && (len(o.Chunk) != 1 || o.Chunk[0] < 1) {
+		return &Error{Kind: ErrShape, Offset: -1, Field: "chunk shape", Got: o.Chunk.String(), Want: "one extent of 1 or more: the entries in a chunk of each part", Rule: format.RuleGridChunk}
+	}
+	return nil
+}
+
 // ofPart is how a part is stored where nothing but the options of its composite
 // say so.
-func (o *TensorOptions) ofPart(p *CompositePart) *TensorOptions {
-	small := p.Role == format.RoleFill || p.Role == format.RoleOrder || p.Role == format.RoleGroup
+func (o *TensorOptions) ofPart(d format.Part, composite bool) *TensorOptions {
+	small := d.Role == format.RoleFill || d.Role == format.RoleOrder || d.Role == format.RoleGroup
 	switch {
-	case p.Options != nil:
-		return p.Options
 	case o == nil || small || o.Chunk == nil && o.Codec == "":
 		return nil
-	case p.Composite != nil:
+	case composite:
 		return &TensorOptions{Chunk: o.Chunk, Codec: o.Codec}
 	}
 	own := &TensorOptions{Codec: o.Codec}
-	if d := p.describe(); o.Chunk != nil && len(d.Shape) > 0 {
+	if o.Chunk != nil && len(d.Shape) > 0 {
 		own.Chunk = d.Shape.Clone()
 		own.Chunk[0] = o.Chunk[0]
 		for axis := range own.Chunk {

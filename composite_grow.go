@@ -198,7 +198,7 @@ func (a *appending) grow(role string, rows tensor.View) error {
 	}
 	var o *GrowOptions
 	if a.o != nil {
-		t := (&TensorOptions{Chunk: a.o.Chunk, Codec: a.o.Codec}).ofPart(&CompositePart{Role: role, View: rows})
+		t := (&TensorOptions{Chunk: a.o.Chunk, Codec: a.o.Codec}).ofPart(format.Part{Role: role, DType: rows.DType(), Shape: rows.Shape()}, false)
 		o = &GrowOptions{Shared: a.o.Shared}
 		if t != nil {
 			o.Chunk, o.Codec = t.Chunk, t.Codec

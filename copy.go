@@ -26,6 +26,9 @@ type Item struct {
 // (big-endian elements, misaligned fields) or most of a storage would be dead
 // bytes, a tensor is copied on its own as Add does. The checksums of native
 // sources are compared on the way.
+//
+// Composites are copied with all their parts. Chunks of the item are options as
+// AddComposite takes them. Those of foreign files are checked as there.
 func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 	type plan struct {
 		reached int64
@@ -33,20 +36,24 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 	}
 	plans := map[copyKey]*plan{}
 	key := func(t *Tensor) copyKey { return copyKey{t.f, t.st.ID} }
-	chunks := make([]*TensorOptions, len(items)) // of what is encoded anew
-	for i, it := range items {
-		t := it.Tensor
+	list, err := w.toCopy(ctx, items)
+	if err != nil {
+		return err
+	}
+	chunks := make([]*TensorOptions, len(list)) // of what is encoded anew
+	for i, it := range list {
+		t := it.t
 		if t.kind != format.KindDense {
-			return &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "storage", Got: t.st.Kind.String(), Want: "a dense tensor"}
+			continue
 		}
 		p := plans[key(t)]
 		if p == nil {
 			p = &plan{share: true}
 			plans[key(t)] = p
 		}
-		if chunks[i] = it.Chunks; t.st.Kind != StorageEncoded { // of a stream recode looks at the beginning
+		if chunks[i] = it.chunks; t.st.Kind != StorageEncoded { // of a stream recode looks at the beginning
 			var err error
-			if chunks[i], err = it.Chunks.chosen(t.dtype, t.shape, t.sampler(ctx)); err != nil {
+			if chunks[i], err = it.chunks.chosen(t.dtype, t.shape, t.sampler(ctx)); err != nil {
 				return located(err, t.f.Path(), t.name)
 			}
 		}
@@ -70,45 +77,40 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		what string
 	}
 	made := map[view]format.TensorRecord{}
-	for i, it := range items {
-		t := it.Tensor
-		name := it.Name
-		if name == "" {
-			name = t.name
-		}
-		attrs := it.Attrs
-		if attrs == nil {
-			var err error
-			if attrs, err = t.Attrs(); err != nil {
+	var recs []format.TensorRecord // of one item, with all its parts
+	for i, it := range list {
+		t := it.t
+		if !it.part {
+			if err := w.mayAdd(it.rec.Name, nil); err != nil {
 				return err
 			}
 		}
-		rec, err := w.record(name, t.dtype, t.shape, &TensorOptions{Attrs: attrs})
-		if err != nil {
-			return err
-		}
+		rec := it.rec
 		p := plans[key(t)]
 		same := view{key(t), ""}
-		if it.Chunks != nil {
-			same.what = fmt.Sprint(t.offset, t.dtype, t.shape, t.strides, t.order, *it.Chunks)
+		if it.chunks != nil {
+			same.what = fmt.Sprint(t.offset, t.dtype, t.shape, t.strides, t.order, *it.chunks)
 		}
 		twin, again := made[same]
 		switch {
+		case t.kind == format.KindComposite:
 		case again:
 			rec.Storage, rec.Offset, rec.Strides = twin.Storage, twin.Offset, twin.Strides.Clone()
 		case t.NumElements() == 0:
 			err = placeEmpty(&rec)
 		case chunks[i] != nil:
 			err = w.recode(ctx, &rec, t, chunks[i])
-		case t.st.Kind == StorageGrid && it.Chunks == nil:
+		case t.st.Kind == StorageGrid && it.chunks == nil:
 			err = w.share(ctx, &rec, t, key(t))
 		case p.share && p.reached >= t.st.Size/2 && t.st.Kind != StorageGrid:
 			err = w.share(ctx, &rec, t, key(t))
 		default:
 			err = w.copyOne(ctx, &rec, t)
 		}
-		if err == nil {
-			err = w.add(rec)
+		recs = append(recs, rec)
+		if err == nil && (i == len(list)-1 || !list[i+1].part) {
+			err = w.addAll(recs)
+			recs = nil
 		}
 		if err != nil {
 			return located(err, t.f.Path(), t.name)
