@@ -23,24 +23,7 @@ const (
 	opConvert castOp = iota // kind s to kind d
 	opLookup                // bytes, by table
 	opNarrow                // float32 bits rounded to odd, by narrow
-	opToF16                 // the same
-	opToBF16
-	opFromF16 // to float32
-	opFromBF16
 )
-
-const misaligned = "tensor: cast of a misaligned block"
-
-// typed returns two slices of one length. Their memory is aligned, because the
-// caller saw to it.
-func typed[D, S cast.Plain](dst, src []byte) ([]D, []S) {
-	d, ok1 := cast.Slice[D](dst)
-	s, ok2 := cast.Slice[S](src)
-	if !ok1 || !ok2 {
-		panic(misaligned)
-	}
-	return d, s[:len(d)]
-}
 
 // run converts len(dst)/size elements. stream asks for stores past the cache.
 func (c *castStep) run(dst, src []byte, stream bool) {
@@ -51,18 +34,6 @@ func (c *castStep) run(dst, src []byte, stream bool) {
 		kernel.Lookup(dst, src, c.table, stream)
 	case opNarrow:
 		kernel.Narrow(dst, src, c.narrow, stream)
-	case opToF16:
-		d, s := typed[uint16, float32](dst, src)
-		kernel.F32ToF16(d, s, stream)
-	case opToBF16:
-		d, s := typed[uint16, float32](dst, src)
-		kernel.F32ToBF16(d, s, stream)
-	case opFromF16:
-		d, s := typed[float32, uint16](dst, src)
-		kernel.F16ToF32(d, s, stream)
-	case opFromBF16:
-		d, s := typed[float32, uint16](dst, src)
-		kernel.BF16ToF32(d, s, stream)
 	}
 }
 
@@ -102,7 +73,7 @@ func (c *castSteps) set(d, s elem) {
 		c.between(d, s)
 	case s == elemBool && number && to == kernel.Bool:
 		c.add(castStep{op: opConvert, size: 1, d: to, s: kernel.U8})
-	case (s == elemI8 || s == elemU8) && number && to < kernel.C64:
+	case (s == elemI8 || s == elemU8) && number && to <= kernel.U4:
 		from, _ := kindOf(s)
 		c.add(castStep{op: opConvert, size: to.Size(), d: to, s: from})
 	case d == elemC128:
@@ -116,12 +87,8 @@ func (c *castSteps) set(d, s elem) {
 // between adds the steps from what does not lie in a byte, to anything.
 func (c *castSteps) between(d, s elem) {
 	from, _ := kindOf(s)
-	switch s {
-	case elemF16:
-		c.add(castStep{op: opFromF16, size: 4})
-		from = kernel.F32
-	case elemBF16:
-		c.add(castStep{op: opFromBF16, size: 4})
+	if from == kernel.F16 || from == kernel.BF16 {
+		c.convert(kernel.F32, from)
 		from = kernel.F32
 	}
 	to, number := kindOf(d)
@@ -149,25 +116,18 @@ func (c *castSteps) between(d, s elem) {
 	case d == elemC128:
 		c.convert(kernel.F64, from)
 		c.convert(to, kernel.F64)
-	case number:
+	case number && to != kernel.F16 && to != kernel.BF16:
 		c.convert(to, from)
 	default:
 		if from != kernel.F32 {
 			c.convert(kernel.Odd32, from)
+			from = kernel.Odd32
 		}
-		c.round(d)
-	}
-}
-
-// round adds the step from float32 bits rounded to odd to a small float.
-func (c *castSteps) round(d elem) {
-	switch d {
-	case elemF16:
-		c.add(castStep{op: opToF16, size: 2})
-	case elemBF16:
-		c.add(castStep{op: opToBF16, size: 2})
-	default:
-		c.add(castStep{op: opNarrow, size: 1, narrow: narrowingOf(d)})
+		if number {
+			c.convert(to, from)
+		} else {
+			c.add(castStep{op: opNarrow, size: 1, narrow: narrowingOf(d)})
+		}
 	}
 }
 
@@ -205,6 +165,10 @@ func kindOf(e elem) (kernel.Kind, bool) {
 		return kernel.F32, true
 	case elemF64:
 		return kernel.F64, true
+	case elemF16:
+		return kernel.F16, true
+	case elemBF16:
+		return kernel.BF16, true
 	case elemC64:
 		return kernel.C64, true
 	case elemC128:

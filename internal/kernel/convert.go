@@ -5,18 +5,18 @@ import "math"
 // Conversions. dst and src have one length in elements. stream is as in Convert.
 
 // U8ToF32 converts exactly.
-func U8ToF32(dst []float32, src []uint8) {
+func U8ToF32(dst []float32, src []uint8, stream bool) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst, 4*len(dst) >= streamMin)
+	head, stream := lead32(dst, stream)
 	u8ToF32Go(dst[:head], src)
 	i := head + u8ToF32Fast(dst[head:], src[head:], stream)
 	u8ToF32Go(dst[i:], src[i:])
 }
 
 // I16ToF32 converts exactly.
-func I16ToF32(dst []float32, src []int16) {
+func I16ToF32(dst []float32, src []int16, stream bool) {
 	need(len(dst) == len(src), badLength)
-	head, stream := lead32(dst, 4*len(dst) >= streamMin)
+	head, stream := lead32(dst, stream)
 	i16ToF32Go(dst[:head], src)
 	i := head + i16ToF32Fast(dst[head:], src[head:], stream)
 	i16ToF32Go(dst[i:], src[i:])

@@ -58,6 +58,12 @@ var numberLoops = func() (t [kinds][kinds]struct {
 	for s, run := range map[Kind]numberLoop{I32: oddI32, U32: oddU32, I64: oddI64, U64: oddU64, F64: oddF64} {
 		add(s, Odd32, run, 0, repeated(1, 4))
 	}
+	add(F16, F32, halfToF32, repeated(0xf802, 2), repeated(0x3fe, 2))
+	add(BF16, F32, brainToF32, 0, 0)
+	for _, s := range []Kind{F32, Odd32} {
+		add(s, F16, f32ToHalf, repeated(1, 2), repeated(0x3ff, 2))
+		add(s, BF16, f32ToBrain, repeated(0x7fff, 4), repeated(0x8000, 4))
+	}
 	add(F32, C64, cutU32To8, 0, math.MaxUint64)
 	add(C64, F32, cutU64To4, 0, math.MaxUint64)
 	add(C64, Bool, truth8, repeated(math.MaxInt32, 4), ones)
@@ -335,6 +341,18 @@ func truth4(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
 func truth8(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func halfToF32(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func f32ToHalf(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func brainToF32(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func f32ToBrain(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
 func firsts8(dst, src *byte, groups int, limits *limits, stream bool)

@@ -198,6 +198,55 @@ stream: \
 	VCVTTPD2UQQ z, z \
 	STORE z, dst
 
+// The floats of 16 bits. The instructions make a signaling NaN quiet: its bit
+// is taken back, where k says so. From float32 to binary16 the upper bits of
+// a payload stay, of which one is set if none was: Z30 holds that one, Z31 all of
+// them. To bfloat16 half of the last bit kept is added, Z30, or just less if that
+// bit is 0; every NaN becomes the quiet one of its sign, Z31.
+
+// all but the bit that says quiet: in float32, in two binary16
+DATA quiet<>+0(SB)/4, $0xffbfffff
+DATA quiet<>+4(SB)/4, $0xfdfffdff
+// the last bit and the quiet NaN of a bfloat16
+DATA quiet<>+8(SB)/4, $1
+DATA quiet<>+12(SB)/4, $0x7fc0
+GLOBL quiet<>(SB), RODATA|NOPTR, $16
+
+// Without its sign, a signaling binary16 lies less than Z31 above Z30.
+#define G_F16_F32(src, dst, z, y, x, w, v, k, STORE) \
+	VMOVDQU64 src, v \
+	VPADDW v, v, Y16 \
+	VPSUBW Y30, Y16, Y16 \
+	VPCMPUW $1, Y31, Y16, k \
+	VCVTPH2PS v, z \
+	VPANDD.BCST quiet<>+0(SB), z, k, z \
+	STORE z, dst
+#define G_F32_F16(src, dst, z, y, x, w, v, k, STORE) \
+	VMOVUPS src, z \
+	VCVTPS2PH $0, z, v \
+	VFPCLASSPSZ $0x80, z, k \
+	VPANDD.BCST quiet<>+4(SB), v, Y16 \
+	VPTESTNMW Y31, Y16, k, K3 \
+	VPADDW Y30, Y16, K3, Y16 \
+	VMOVDQU16 Y16, k, v \
+	STORE v, dst
+#define G_BF16_F32(src, dst, z, y, x, w, v, k, STORE) \
+	VPMOVZXWD src, z \
+	VPSLLD $16, z, z \
+	STORE z, dst
+#define G_F32_BF16(src, dst, z, y, x, w, v, k, STORE) \
+	VMOVUPS src, z \
+	VPSRLD $16, z, w \
+	VCMPPS $3, z, z, k \
+	VPANDD.BCST quiet<>+8(SB), w, Z16 \
+	VPADDD Z30, Z16, Z16 \
+	VPADDD z, Z16, Z16 \
+	VPSRLD $16, Z16, Z16 \
+	VPANDD Z31, w, w \
+	VPORD.BCST quiet<>+12(SB), w, k, Z16 \
+	VPMOVDW Z16, v \
+	STORE v, dst
+
 // To float32 rounded to odd: cut toward zero, and the last bit set, from Z31,
 // where turning back shows that something was lost. A NaN lost nothing.
 
@@ -536,3 +585,19 @@ TEXT ·firsts8(SB), NOSPLIT, $0-33
 // func spread8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·spread8(SB), NOSPLIT, $0-33
 	LOOP(G_SPREAD, 32, 64)
+
+// func halfToF32(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·halfToF32(SB), NOSPLIT, $0-33
+	LOOP(G_F16_F32, 32, 64)
+
+// func f32ToHalf(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·f32ToHalf(SB), NOSPLIT, $0-33
+	LOOP(G_F32_F16, 64, 32)
+
+// func brainToF32(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·brainToF32(SB), NOSPLIT, $0-33
+	LOOP(G_BF16_F32, 32, 64)
+
+// func f32ToBrain(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·f32ToBrain(SB), NOSPLIT, $0-33
+	LOOP(G_F32_BF16, 64, 32)

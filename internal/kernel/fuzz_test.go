@@ -44,8 +44,8 @@ func FuzzNumbers(f *testing.F) {
 			for i, n := range []int{len(data), len(i16), len(x16), len(x16)} {
 				r.wide[i] = make([]float32, n+64)[int(at)%16 : int(at)%16+n]
 			}
-			U8ToF32(r.wide[0], data)
-			I16ToF32(r.wide[1], i16)
+			U8ToF32(r.wide[0], data, false)
+			I16ToF32(r.wide[1], i16, false)
 			F16ToF32(r.wide[2], x16, false)
 			BF16ToF32(r.wide[3], x16, false)
 			r.narrow[0], r.narrow[1] = make([]uint16, len(x32)), make([]uint16, len(x32))

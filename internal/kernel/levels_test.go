@@ -343,7 +343,7 @@ func TestMisusePanics(t *testing.T) {
 		"distance":    func() { DeltaBy(b[:32], b[32:], 4, 0) },
 		"swap size":   func() { ByteSwap(b[:32], b[32:], 16) },
 		"stream":      func() { CopyStream(b[:32], b[32:33]) },
-		"conversion":  func() { U8ToF32(make([]float32, 3), b[:4]) },
+		"conversion":  func() { U8ToF32(make([]float32, 3), b[:4], false) },
 		"no extremes": func() { MinMax[int8](nil) },
 		"transpose":   func() { Transpose(b[:32], 8, b[32:], 8, 4, 2, 4) },
 	} {

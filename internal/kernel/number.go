@@ -10,8 +10,8 @@ import (
 // Kind names a type of numbers.
 type Kind uint8
 
-// The kinds that Convert converts from and to, those to only, and complex ones,
-// which become their real part, or true if a part is not zero.
+// The kinds that Convert converts from and to; those to only; and those that it
+// knows beside one other kind.
 const (
 	I8 Kind = iota
 	I16
@@ -27,15 +27,17 @@ const (
 	Bool  // a byte, 0 or 1
 	I4    // a byte, -8 to 7
 	U4    // a byte, 0 to 15
-	Odd32 // float32 bits rounded to odd, from which smaller floats are rounded
+	Odd32 // float32 bits rounded to odd: to F16 and BF16, as F32
 
+	F16  // to and from F32
+	BF16 // to and from F32
 	C64  // to and from F32, to Bool
 	C128 // to and from F64, to Bool
 
 	kinds = iota
 )
 
-var kindSizes = [kinds]int{1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1, 1, 1, 4, 8, 16}
+var kindSizes = [kinds]int{1, 2, 4, 8, 1, 2, 4, 8, 4, 8, 1, 1, 1, 4, 2, 2, 8, 16}
 
 // Size is the number of bytes of one number.
 func (k Kind) Size() int { return kindSizes[k] }
@@ -43,7 +45,8 @@ func (k Kind) Size() int { return kindSizes[k] }
 // Convert converts numbers, in the order of the machine, at addresses that suit
 // their types. dst and src hold as many. Integers become the nearest limit where
 // they do not fit; floats lose their fraction before that, NaN becomes 0; what
-// becomes a float is rounded to nearest even, once; Bool is what is not zero.
+// becomes a float is rounded to nearest even, once; Bool is what is not zero. The
+// real part of a complex number stays; it is true if any part is not zero.
 //
 // stream asks for stores past the cache: Fence has to follow the last of them.
 func Convert(dst, src []byte, d, s Kind, stream bool) {
@@ -56,7 +59,7 @@ func Convert(dst, src []byte, d, s Kind, stream bool) {
 	if stream {
 		// Up to the first line of the cache by hand.
 		if i = -lineOffset(dst) & 63 / sizeD; i > 0 && i < n {
-			loop(dst[:i*sizeD], src[:i*sizeS])
+			loop(dst[:i*sizeD], src[:i*sizeS], false)
 		} else {
 			i = 0
 		}
@@ -64,7 +67,7 @@ func Convert(dst, src []byte, d, s Kind, stream bool) {
 	}
 	i += convertFast(dst[i*sizeD:], src[i*sizeS:], d, s, n-i, stream)
 	if i < n {
-		loop(dst[i*sizeD:], src[i*sizeS:])
+		loop(dst[i*sizeD:], src[i*sizeS:], stream)
 	}
 }
 
@@ -124,8 +127,9 @@ func typed[D, S cast.Plain](dst, src []byte) ([]D, []S) {
 	return d, s[:len(d)]
 }
 
-// A loop converts len(dst) bytes worth of numbers.
-type loop = func(dst, src []byte)
+// A loop converts len(dst) bytes worth of numbers. Those in Go alone store as they
+// are.
+type loop = func(dst, src []byte, stream bool)
 
 // goLoops are the loops in Go, by source and target.
 var goLoops = func() (t [kinds][kinds]loop) {
@@ -143,10 +147,33 @@ var goLoops = func() (t [kinds][kinds]loop) {
 	t[F32][C64], t[F64][C128] = fromReal[float32], fromReal[float64]
 	t[C64][F32], t[C128][F64] = realPart[float32], realPart[float64]
 	t[C64][Bool], t[C128][Bool] = eitherNonzero[float32], eitherNonzero[float64]
-	t[U8][F32] = func(dst, src []byte) { U8ToF32(typed[float32, uint8](dst, src)) }
-	t[I16][F32] = func(dst, src []byte) { I16ToF32(typed[float32, int16](dst, src)) }
-	t[F32][U8] = func(dst, src []byte) { F32ToU8(typed[uint8, float32](dst, src)) }
-	t[F32][I16] = func(dst, src []byte) { F32ToI16(typed[int16, float32](dst, src)) }
+	t[U8][F32] = func(dst, src []byte, stream bool) {
+		d, s := typed[float32, uint8](dst, src)
+		U8ToF32(d, s, stream)
+	}
+	t[I16][F32] = func(dst, src []byte, stream bool) {
+		d, s := typed[float32, int16](dst, src)
+		I16ToF32(d, s, stream)
+	}
+	t[F32][U8] = func(dst, src []byte, _ bool) { F32ToU8(typed[uint8, float32](dst, src)) }
+	t[F32][I16] = func(dst, src []byte, _ bool) { F32ToI16(typed[int16, float32](dst, src)) }
+	t[F16][F32] = func(dst, src []byte, stream bool) {
+		d, s := typed[float32, uint16](dst, src)
+		F16ToF32(d, s, stream)
+	}
+	t[BF16][F32] = func(dst, src []byte, stream bool) {
+		d, s := typed[float32, uint16](dst, src)
+		BF16ToF32(d, s, stream)
+	}
+	t[F32][F16] = func(dst, src []byte, stream bool) {
+		d, s := typed[uint16, float32](dst, src)
+		F32ToF16(d, s, stream)
+	}
+	t[F32][BF16] = func(dst, src []byte, stream bool) {
+		d, s := typed[uint16, float32](dst, src)
+		F32ToBF16(d, s, stream)
+	}
+	t[Odd32][F16], t[Odd32][BF16] = t[F32][F16], t[F32][BF16]
 	if bits.UintSize == 32 {
 		t[I64][F32], t[U64][F32] = signedToFloat32, unsignedToFloat32
 	}
@@ -155,7 +182,7 @@ var goLoops = func() (t [kinds][kinds]loop) {
 
 func fromSigned[S signed](t *[kinds]loop) {
 	fromInteger[S](t)
-	t[Odd32] = func(dst, src []byte) {
+	t[Odd32] = func(dst, src []byte, _ bool) {
 		d, s := typed[uint32, S](dst, src)
 		for i, v := range s {
 			if x := int64(v); uint64(x+1<<53) <= 1<<54 {
@@ -169,7 +196,7 @@ func fromSigned[S signed](t *[kinds]loop) {
 
 func fromUnsigned[S unsigned](t *[kinds]loop) {
 	fromInteger[S](t)
-	t[Odd32] = func(dst, src []byte) {
+	t[Odd32] = func(dst, src []byte, _ bool) {
 		d, s := typed[uint32, S](dst, src)
 		for i, v := range s {
 			d[i] = oddUnsigned(uint64(v))
@@ -180,16 +207,16 @@ func fromUnsigned[S unsigned](t *[kinds]loop) {
 func fromInteger[S integer](t *[kinds]loop) {
 	t[I8], t[I16], t[I32], t[I64] = clamp[int8, S], clamp[int16, S], clamp[int32, S], clamp[int64, S]
 	t[U8], t[U16], t[U32], t[U64] = clamp[uint8, S], clamp[uint16, S], clamp[uint32, S], clamp[uint64, S]
-	t[I4] = func(dst, src []byte) { clampTo[int8, S](dst, src, -8, 7) }
-	t[U4] = func(dst, src []byte) { clampTo[uint8, S](dst, src, 0, 15) }
+	t[I4] = func(dst, src []byte, _ bool) { clampTo[int8, S](dst, src, -8, 7) }
+	t[U4] = func(dst, src []byte, _ bool) { clampTo[uint8, S](dst, src, 0, 15) }
 	t[F32], t[F64], t[Bool] = toFloat[float32, S], toFloat[float64, S], nonzero[S]
 }
 
 func fromFloat[S float](t *[kinds]loop) {
 	t[I8], t[I16], t[I32], t[I64] = truncate[int8, S], truncate[int16, S], truncate[int32, S], truncate[int64, S]
 	t[U8], t[U16], t[U32], t[U64] = truncate[uint8, S], truncate[uint16, S], truncate[uint32, S], truncate[uint64, S]
-	t[I4] = func(dst, src []byte) { truncateTo[int8, S](dst, src, -8, 7) }
-	t[U4] = func(dst, src []byte) { truncateTo[uint8, S](dst, src, 0, 15) }
+	t[I4] = func(dst, src []byte, _ bool) { truncateTo[int8, S](dst, src, -8, 7) }
+	t[U4] = func(dst, src []byte, _ bool) { truncateTo[uint8, S](dst, src, 0, 15) }
 	t[F32], t[F64], t[Bool] = toFloat[float32, S], toFloat[float64, S], nonzero[S]
 }
 
@@ -203,7 +230,7 @@ func limitsOf[T integer]() (lo int64, hi uint64) {
 	return 0, 1<<(size-1)<<1 - 1
 }
 
-func clamp[D, S integer](dst, src []byte) {
+func clamp[D, S integer](dst, src []byte, _ bool) {
 	lo, hi := limitsOf[D]()
 	clampTo[D, S](dst, src, lo, hi)
 }
@@ -229,7 +256,7 @@ func clampTo[D, S integer](dst, src []byte, lo int64, hi uint64) {
 	}
 }
 
-func truncate[D integer, S float](dst, src []byte) {
+func truncate[D integer, S float](dst, src []byte, _ bool) {
 	lo, hi := limitsOf[D]()
 	truncateTo[D, S](dst, src, lo, hi)
 }
@@ -272,7 +299,7 @@ func saturate[D integer, S float](v S, least int64, most uint64) D {
 	return 0
 }
 
-func toFloat[D float, S integer | float](dst, src []byte) {
+func toFloat[D float, S integer | float](dst, src []byte, _ bool) {
 	d, s := typed[D, S](dst, src)
 	for i, v := range s {
 		d[i] = D(v)
@@ -282,7 +309,7 @@ func toFloat[D float, S integer | float](dst, src []byte) {
 // signedToFloat32 and unsignedToFloat32 are for processors without 64-bit
 // integers, where Go's own conversion to float32 does not always round to
 // nearest (seen with GOARCH=386).
-func signedToFloat32(dst, src []byte) {
+func signedToFloat32(dst, src []byte, _ bool) {
 	d, s := typed[float32, int64](dst, src)
 	for i, v := range s {
 		if v < 0 {
@@ -293,14 +320,14 @@ func signedToFloat32(dst, src []byte) {
 	}
 }
 
-func unsignedToFloat32(dst, src []byte) {
+func unsignedToFloat32(dst, src []byte, _ bool) {
 	d, s := typed[float32, uint64](dst, src)
 	for i, v := range s {
 		d[i] = float32(float64(stick53(v)))
 	}
 }
 
-func nonzero[S integer | float](dst, src []byte) {
+func nonzero[S integer | float](dst, src []byte, _ bool) {
 	d, s := typed[uint8, S](dst, src)
 	for i, v := range s {
 		var b uint8
@@ -311,7 +338,7 @@ func nonzero[S integer | float](dst, src []byte) {
 	}
 }
 
-func floatToOdd(dst, src []byte) {
+func floatToOdd(dst, src []byte, _ bool) {
 	const low, rebias = 1<<29 - 1, (1023 - 127) << 23
 	d, s := typed[uint32, uint64](dst, src)
 	for i, b := range s {
@@ -324,7 +351,7 @@ func floatToOdd(dst, src []byte) {
 }
 
 // Complex numbers are pairs.
-func fromReal[T float](dst, src []byte) {
+func fromReal[T float](dst, src []byte, _ bool) {
 	s, _ := typed[T, T](src, src)
 	d, _ := typed[T, T](dst, dst)
 	for i, v := range s {
@@ -332,7 +359,7 @@ func fromReal[T float](dst, src []byte) {
 	}
 }
 
-func realPart[T float](dst, src []byte) {
+func realPart[T float](dst, src []byte, _ bool) {
 	d, _ := typed[T, T](dst, dst)
 	s, _ := typed[T, T](src, src)
 	for i := range d {
@@ -340,7 +367,7 @@ func realPart[T float](dst, src []byte) {
 	}
 }
 
-func eitherNonzero[T float](dst, src []byte) {
+func eitherNonzero[T float](dst, src []byte, _ bool) {
 	s, _ := typed[T, T](src, src)
 	for i := range dst {
 		dst[i] = 0

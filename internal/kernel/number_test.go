@@ -20,7 +20,7 @@ func number(r *rand.Rand, k Kind) uint64 {
 		v = -v
 	}
 	switch k {
-	case F32:
+	case F32, Odd32:
 		switch r.IntN(5) {
 		case 0:
 			return uint64(math.Float32bits(float32(v)))
@@ -30,6 +30,8 @@ func number(r *rand.Rand, k Kind) uint64 {
 			return uint64(math.Float32bits(float32(r.IntN(1<<18)-1<<17) / 2))
 		}
 		return uint64(floatBits(r))
+	case F16, BF16:
+		return uint64(r.Uint32())
 	case F64:
 		switch r.IntN(8) {
 		case 0:
@@ -139,13 +141,13 @@ func TestConvert(t *testing.T) {
 		}
 	}
 	t.Logf("%d pairs of kinds, %d runs", pairs, runs)
-	if pairs != 8*14+14+15+2+2 || runs < pairs*19*(int(best)+1) {
+	if pairs != 8*14+16+15+2+2+2+2 || runs < pairs*19*(int(best)+1) {
 		t.Error("too few")
 	}
 }
 
 func (k Kind) String() string {
-	return [kinds]string{"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "i4", "u4", "odd", "c64", "c128"}[k]
+	return [kinds]string{"i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "i4", "u4", "odd", "f16", "bf16", "c64", "c128"}[k]
 }
 
 func FuzzConvert(f *testing.F) {

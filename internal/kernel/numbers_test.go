@@ -114,8 +114,8 @@ func TestConversions(t *testing.T) {
 		return math.Float32frombits(sign | uint32(exp+127-15)<<23 | uint32(frac)<<13)
 	}
 	const canary = -77
-	runs += converter[float32, uint8]{"U8ToF32", U8ToF32, func(v uint8) float32 { return float32(v) }, func(r *rand.Rand) uint8 { return uint8(r.Uint32()) }}.check(t, canary)
-	runs += converter[float32, int16]{"I16ToF32", I16ToF32, func(v int16) float32 { return float32(v) }, func(r *rand.Rand) int16 { return int16(r.Uint32()) }}.check(t, canary)
+	runs += converter[float32, uint8]{"U8ToF32", func(d []float32, s []uint8) { U8ToF32(d, s, len(s)%2 == 0) }, func(v uint8) float32 { return float32(v) }, func(r *rand.Rand) uint8 { return uint8(r.Uint32()) }}.check(t, canary)
+	runs += converter[float32, int16]{"I16ToF32", func(d []float32, s []int16) { I16ToF32(d, s, len(s)%2 == 0) }, func(v int16) float32 { return float32(v) }, func(r *rand.Rand) int16 { return int16(r.Uint32()) }}.check(t, canary)
 	runs += converter[float32, uint16]{"BF16ToF32", func(d []float32, s []uint16) { BF16ToF32(d, s, len(s)%2 == 0) }, func(v uint16) float32 { return math.Float32frombits(uint32(v) << 16) }, u16}.check(t, canary)
 	runs += converter[float32, uint16]{"F16ToF32", func(d []float32, s []uint16) { F16ToF32(d, s, len(s)%2 == 0) }, half, u16}.check(t, canary)
 	runs += converter[float32, uint16]{"F16ToF32", func(d []float32, s []uint16) { F16ToF32(d, s, len(s)%2 == 0) }, half, finite16}.check(t, canary)
