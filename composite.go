@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -450,6 +451,40 @@ type compositeState struct {
 	check
 	array *sparse.Array          // on the mapping
 	parts atomic.Pointer[[]Part] // that are what the layout needs
+	sizes atomic.Pointer[partSizes]
+}
+
+// partSizes are sums over the parts of a composite.
+type partSizes struct {
+	bytes  int64 // of elements
+	stored int64 // in the file, of each storage once
+}
+
+// sizes adds up the parts of a composite. Those that cannot be opened count for
+// nothing.
+func (t *Tensor) sizes() partSizes {
+	s := t.state()
+	if x := s.sizes.Load(); x != nil {
+		return *x
+	}
+	var sum partSizes
+	parts, err := t.Parts()
+	seen := map[uint64]struct{}{}
+	for _, p := range parts {
+		st := p.Storage()
+		if sum.bytes += p.ByteSize(); sum.bytes < 0 {
+			sum.bytes = math.MaxInt64
+		}
+		if _, again := seen[st.ID]; again && st.ID != 0 {
+			continue
+		}
+		seen[st.ID] = struct{}{}
+		sum.stored += st.Stored
+	}
+	if err == nil {
+		s.sizes.Store(&sum)
+	}
+	return sum
 }
 
 func (t *Tensor) state() *compositeState {

@@ -124,4 +124,3 @@ func (f *File) tensorOf(key string) (t *Tensor, err error) {
 	})
 	return t, err
 }
-

@@ -394,17 +394,23 @@ func (t *Tensor) NumElements() int64 {
 }
 
 // ByteSize is the number of bytes of all elements in C order, however few of
-// them are stored.
+// them are stored. Of a composite it is that of its parts, which are opened for
+// it once.
 func (t *Tensor) ByteSize() int64 {
-	n, err := tensor.ByteSize(t.dtype, t.shape)
-	if err != nil {
-		return 0 // a composite of no dtype
+	if t.kind == format.KindComposite {
+		return t.sizes().bytes
 	}
+	n, _ := tensor.ByteSize(t.dtype, t.shape) // was checked when the tensor was opened
 	return n
 }
 
-// Storage says where the bytes are.
+// Storage says where the bytes are. Of a composite it tells the sums of its
+// parts, Size and Stored, of which each says where it is.
 func (t *Tensor) Storage() StorageInfo {
+	if t.kind == format.KindComposite {
+		x := t.sizes()
+		return StorageInfo{Size: x.bytes, Stored: x.stored}
+	}
 	s := StorageInfo{Stored: t.st.Size}
 	if t.st.more != nil {
 		s = *t.st.more

@@ -77,6 +77,9 @@ func AppendRows(ctx context.Context, w *tensorfile.Writer, to *tensorfile.File, 
 	if err := j.choose(); err != nil {
 		return nil, err
 	}
+	if _, _, ok := t.Composite(); ok {
+		return j.compositeRows(ctx, w, t, o)
+	}
 	r, err := j.rows(t)
 	if err != nil {
 		return nil, err
@@ -119,9 +122,6 @@ func (j *job) rows(t *tensorfile.Tensor) (*Rows, error) {
 		return nil, &Error{Kind: kind, Path: in.File().Path(), Tensor: in.Name(), Offset: -1, Field: field, Got: got, Want: want}
 	}
 	d, shape := t.DType(), t.Shape()
-	if layout, _, ok := t.Composite(); ok {
-		return bad(tensorfile.ErrUnsupported, t, "append", fmt.Sprintf("rows onto composite layout %d", layout), "a dense tensor")
-	}
 	if len(shape) == 0 {
 		return bad(tensorfile.ErrShape, t, "append", "rows onto a tensor of rank 0", "one with an axis 0")
 	}
@@ -138,7 +138,10 @@ func (j *job) rows(t *tensorfile.Tensor) (*Rows, error) {
 	for i, it := range j.items {
 		x := it.t
 		want := "(n" + strings.TrimPrefix(shape.String(), fmt.Sprintf("(%d", shape[0]))
+		_, _, composite := x.Composite()
 		switch xs := x.Shape(); {
+		case composite:
+			return bad(tensorfile.ErrShape, x, "rows", "a composite tensor", "a dense one, as "+tensor.Quote(t.Name())+" is")
 		case x.DType() != d:
 			return bad(tensorfile.ErrDType, x, "rows", x.DType().String(), fmt.Sprintf("%v, as %s has", d, tensor.Quote(t.Name())))
 		case len(xs) != len(shape) || !xs[1:].Equal(shape[1:]):

@@ -37,7 +37,7 @@ func (j *job) choose() error {
 			if err != nil {
 				add(nil, failedName(err), err)
 			} else {
-				add(t, t.Name(), plain(t))
+				add(t, t.Name(), j.holds(t))
 			}
 		}
 		if l := f.Layout(); l != nil {
@@ -95,10 +95,11 @@ func (j *job) skip(err error) error {
 	return nil
 }
 
-// plain reports an error if t is more than one dense tensor.
-func plain(t *tensorfile.Tensor) error {
+// holds reports an error if t is more than one dense tensor and the output
+// cannot hold that.
+func (j *job) holds(t *tensorfile.Tensor) error {
 	layout, _, ok := t.Composite()
-	if !ok {
+	if !ok || j.native {
 		return nil
 	}
 	return &Error{Kind: tensorfile.ErrUnsupported, Path: t.File().Path(), Tensor: t.Name(), Offset: -1, Field: "storage", Got: fmt.Sprintf("composite layout %d", layout), Want: "a dense tensor"}
@@ -246,7 +247,7 @@ func (j *job) limit() error {
 			st := it.t.Storage()
 			k := key{it.t.File(), st.ID}
 			if it.chunks == nil { // else it gets bytes of its own
-				if _, ok := seen[k]; ok || n == 0 {
+				if _, ok := seen[k]; ok && st.ID != 0 || n == 0 {
 					continue
 				}
 				seen[k] = struct{}{}

@@ -58,6 +58,10 @@ func (s Store) String() string {
 // told which rules count.
 func Rules(rules []Store, name string, x *tensorfile.Tensor, shared bool, used []bool) (*tensorfile.TensorOptions, error) {
 	shape := x.Shape()
+	_, _, composite := x.Composite()
+	if composite {
+		shape = tensor.Shape{0} // chunks of a composite have one extent: of entries
+	}
 	codecBy, chunkBy := -1, -1
 	for k, rule := range rules {
 		if rule.Names == "" {
@@ -100,6 +104,9 @@ func Rules(rules []Store, name string, x *tensorfile.Tensor, shared bool, used [
 		default:
 			return nil, &Error{Kind: tensorfile.ErrShape, Offset: -1, Field: "chunk shape", Got: o.Chunk.String(), Want: "no chunks, as the codec is none"}
 		}
+	}
+	if composite {
+		return o, nil // the parts are looked at when they are written
 	}
 	keepStored(o, x)
 	return o, checkStore(o, x)
