@@ -25,6 +25,7 @@ func newConvertCmd(t *tool) *cobra.Command {
 	var void2 string
 	var align, limit size
 	var store storeFlags
+	var operators operatorFlags
 	cmd := &cobra.Command{
 		Use:   "convert IN... OUT",
 		Short: "Convert files of any format to a file of any format",
@@ -40,12 +41,21 @@ Tensors of a .tensor file are stored as plain bytes, which programs map, unless
 smallest and is still decoded at a fifth of the speed of memory or more, "fast"
 at half of it, "best" at any; "none" is plain bytes. Of the rules that match a
 tensor the last one counts. Tensors that share bytes go on sharing them unless a
-rule has their names. docs/codecs.md says more.`,
+rule has their names. docs/codecs.md says more.
+
+Operators change tensors on the way, in the order in which they are given:
+--flip h --crop 99x99+0+0 is not --crop 99x99+0+0 --flip h. GLOB= in front of a
+value makes it count for tensors of these names only. Images have the axes HW,
+HWC or CHW with 1 to 4 channels, alone or behind a batch axis, or axes called
+h, w and c. --mem bounds the memory. docs/convert.md has each operator with an
+example; -n shows what comes out without reading an element.`,
 		Example: `  tensorfile convert weights.npz weights.tensor
   tensorfile convert weights.tensor weights.npz --only 'layers.*.weight'
   tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right
   tensorfile convert weights.npz small.tensor --codec auto --codec '*.bias=none'
-  tensorfile convert photos.npy photos.tensor --chunk 1,227,227,3 --codec 'predict:a1,2|planes'`,
+  tensorfile convert photos.npy photos.tensor --chunk 1,227,227,3 --codec 'predict:a1,2|planes'
+  tensorfile convert photos.npy batch.npy --resize 256x256 --fit crop --crop 227x227 --dtype f32 --scale 1/255
+  tensorfile convert frame*.npy video.tensor --stack --rearrange 't h w c -> t c h w'`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches --only, or --exclude leaves none", "2  something could not be read or written; the output is as it was", "3  done but for what --skip-bad left out")},
 		Args:        nArgs(2, -1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,6 +65,9 @@ rule has their names. docs/codecs.md says more.`,
 				return err
 			}
 			o.Align, o.Limit, o.Store = int(align), int64(limit), store.rules
+			if err := operators.operators(t, cmd, &o, out); err != nil {
+				return err
+			}
 			if n := count(in, convert.Stream); n > 1 {
 				return usage(cmd, "standard input can be read only once")
 			}
@@ -106,6 +119,7 @@ rule has their names. docs/codecs.md says more.`,
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
+	operators.add(cmd)
 	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -178,6 +192,8 @@ func sourceDate(cmd *cobra.Command) (when time.Time, set bool, err error) {
 func (t *tool) convertError(cmd *cobra.Command, err error) error {
 	var e *tensorfile.Error
 	switch {
+	case errors.As(err, &e) && operatorAdvice(e) != "":
+		return &hinted{err, operatorAdvice(e)}
 	case errors.Is(err, convert.ErrNoMatch):
 		t.report(err)
 		t.raise(exitNo)
@@ -235,6 +251,9 @@ func source(w convert.Written) string {
 	if w.Old != w.Name {
 		from += ": " + clean(w.Old)
 	}
+	if w.Parts > 1 {
+		from += " and " + itoa(w.Parts-1) + " more"
+	}
 	return from
 }
 
@@ -274,6 +293,7 @@ type writtenJSON struct {
 	Old    string   `json:"source_name"`
 	Codec  *string  `json:"codec"` // what rules ask for; null: as it is
 	Chunk  []int64  `json:"chunk"`
+	Parts  int      `json:"parts"` // how many tensors it is made of; source is the first
 }
 
 func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
@@ -289,7 +309,7 @@ func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
 }
 
 func newWrittenJSON(w convert.Written) writtenJSON {
-	j := writtenJSON{Name: w.Name, DType: w.DType.String(), Shape: append([]int64{}, w.Shape...), Bytes: w.Bytes, Source: pathJSON(w.From), Old: w.Old, Chunk: w.Chunk}
+	j := writtenJSON{Name: w.Name, DType: w.DType.String(), Shape: append([]int64{}, w.Shape...), Bytes: w.Bytes, Source: pathJSON(w.From), Old: w.Old, Parts: max(w.Parts, 1), Chunk: w.Chunk}
 	if codec, _ := ruleCells(w); codec != "-" {
 		j.Codec = &codec
 	}

@@ -158,6 +158,8 @@ func eager(t testing.TB, v tensor.View, s operate.Step) (tensor.View, error) {
 	case operate.Rearrange:
 		out, _, err := tensor.Rearrange(v, o.Pattern.String(), o.Sizes)
 		return out, err
+	case operate.Reduce:
+		return tensor.Reduce(v, o.Pattern.String(), o.Reduction, o.Sizes)
 	case operate.Resize:
 		return image.Resize(v, image.HWC, o.Height, o.Width, &image.ResizeOptions{Filter: o.Filter, Fit: o.Fit})
 	case operate.Pad:
@@ -173,7 +175,7 @@ func eager(t testing.TB, v tensor.View, s operate.Step) (tensor.View, error) {
 func randomStep(r *rand.Rand, s tensor.Shape) string {
 	pick := func(list ...string) string { return list[r.IntN(len(list))] }
 	rank := len(s)
-	switch r.IntN(9) {
+	switch r.IntN(10) {
 	case 0:
 		items := make([]string, r.IntN(rank+1))
 		for i := range items {
@@ -224,6 +226,18 @@ func randomStep(r *rand.Rand, s tensor.Shape) string {
 			list[i] = pick("0", "0", "1", "2:0", "0:3")
 		}
 		return "pad " + strings.Join(list, ",") + pick("", "; edge", "; reflect")
+	case 8:
+		if rank < 4 || rank > 6 {
+			break
+		}
+		left := strings.Fields("a b c d e f")[:rank]
+		right := slices.Clone(left)
+		r.Shuffle(rank, func(i, j int) { right[i], right[j] = right[j], right[i] })
+		if k := r.IntN(rank); s[k]%2 == 0 {
+			left[k] = "(" + left[k] + " 2)"
+		}
+		// Of these the order in which elements are taken makes no difference.
+		return "reduce " + pick("max", "min", "any", "all") + " " + strings.Join(left, " ") + " -> " + strings.Join(right[:3], " ")
 	case 7:
 		if s[rank-1] > 4 || s[rank-1] < 1 || rank > 4 {
 			break
@@ -263,6 +277,10 @@ func TestChains(t *testing.T) {
 			text := randomStep(r, want[0].Shape())
 			if len(want) > 1 && (left <= 0 || r.IntN(3) == 0) {
 				text = []string{"stack", fmt.Sprint("concat ", r.IntN(want[0].Rank()))}[r.IntN(2)]
+			}
+			wide := slices.ContainsFunc(want, func(v tensor.View) bool { return v.Shape()[v.Rank()-1] > 4 })
+			if wide && (strings.HasPrefix(text, "resize") || strings.HasPrefix(text, "crop")) {
+				text = "flip 0" // it would be another layout to some
 			}
 			step := steps(t, text)[0]
 			list, chain = append(list, step), append(chain, text)

@@ -32,6 +32,7 @@ var parsers = map[string]func(text string) (Operator, error){
 		return Concat{Axis: text}, nil
 	},
 	"rearrange": parseRearrange,
+	"reduce":    parseReduce,
 	"resize":    parseResize,
 	"crop":      parseCrop,
 	"pad":       parsePad,

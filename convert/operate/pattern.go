@@ -38,6 +38,88 @@ func (r Rearrange) apply(in []*array) ([]*array, error) {
 	})
 }
 
+// Reduce moves and splits axes as Rearrange does and makes one element of all
+// that lie along the axes that the right side has not. The dtype is that of
+// tensor.Reduction.DType.
+type Reduce struct {
+	Reduction tensor.Reduction
+	Pattern   *tensor.Pattern
+	Sizes     tensor.Sizes
+}
+
+func (r Reduce) String() string {
+	return "reduce " + r.Reduction.String() + " " + patternText(r.Pattern, r.Sizes)
+}
+
+func (r Reduce) apply(in []*array) ([]*array, error) {
+	return each(in, func(a *array) error {
+		before := a.shape()
+		f, err := r.Pattern.ReduceFactors(before, r.Sizes)
+		if err != nil {
+			return err
+		}
+		d, err := r.Reduction.DType(a.dtype())
+		if err != nil {
+			return err
+		}
+		order, groups := merges(f)
+		kept := len(order)
+		n := align(a.n, splits(f), append(order, f.Reduced...))
+		if len(f.Reduced) > 0 {
+			n, err = r.fold(a, n, d, kept)
+		}
+		if err != nil {
+			return err
+		}
+		a.n = merge(n, groups)
+		a.follow(before, f)
+		return nil
+	})
+}
+
+// fold reduces the axes of n behind those kept.
+func (r Reduce) fold(a *array, n node, d tensor.DType, kept int) (node, error) {
+	_, s := n.form()
+	if (r.Reduction == tensor.Min || r.Reduction == tensor.Max) && slices.Contains(s[kept:], 0) {
+		return nil, a.fail(tensor.ErrShape, "reduce "+r.Reduction.String(), "no elements", "at least one")
+	}
+	var left, right []string
+	for i := range s {
+		left = append(left, "a"+strconv.Itoa(i))
+	}
+	right = left[:kept]
+	pattern := strings.Join(left, " ") + " -> " + strings.Join(right, " ")
+	_, from := all(s[:kept])
+	return &blockwise{
+		unary: unary{n, d, s[:kept:kept]}, from: from,
+		fn: func(dst, src tensor.View) error {
+			v, err := tensor.Reduce(src, pattern, r.Reduction, nil)
+			if err != nil {
+				return err
+			}
+			return tensor.Copy(dst, v)
+		},
+		extra: func(out, _ int64) int64 { return out },
+	}, nil
+}
+
+func parseReduce(text string) (Operator, error) {
+	name, pattern, _ := strings.Cut(strings.TrimSpace(text), " ")
+	op, err := tensor.ParseReduction(name)
+	if err != nil {
+		return nil, badValue("reduce", text, "min, max, sum, mean, prod, any or all and a pattern")
+	}
+	p, sizes, err := parsePattern(pattern)
+	if err != nil {
+		return nil, err
+	}
+	if p.Repeats() {
+		_, err := p.ReduceFactors(nil, sizes) // says which axes
+		return nil, err
+	}
+	return Reduce{op, p, sizes}, nil
+}
+
 // splits are the factors of each axis.
 func splits(f *tensor.Factors) [][]int64 {
 	out := make([][]int64, len(f.Split))

@@ -105,7 +105,7 @@ func (c *closing) Close() error {
 	return nil
 }
 
-// small reports whether a tensor is one box.
+// small reports whether a tensor is hardly worth more than one worker.
 func (x *plan) small() bool { return x.bytes <= blockBytes }
 
 // holds is what a tensor that is computed ahead holds.
@@ -150,5 +150,5 @@ func (p *pool) stream(ctx context.Context, x *plan) *run {
 	if x.small() {
 		held = 1
 	}
-	return newRun(ctx, x.a.n, min(workers, held), held, x.a)
+	return newRun(ctx, x.a.n, min(workers, held), held, blockOf(p.most), x.a)
 }

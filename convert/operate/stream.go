@@ -11,9 +11,12 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// blockBytes is about how much of a result is computed at a time. Tests make it
-// smaller.
+// blockBytes is about how much of a result is computed at a time, if there is
+// memory for some of that. Tests make it smaller.
 var blockBytes int64 = 2 << 20
+
+// blockOf is that for so much memory.
+func blockOf(most int64) int64 { return max(min(blockBytes, most/16), min(blockBytes, 4<<10)) }
 
 // cut is the box of a result that is computed at a time: runs of it follow each
 // other in C order. most bounds its bytes where the grain of the axes leaves a
@@ -79,11 +82,11 @@ func eachPiece(n node, yield func(node) bool) bool {
 	return yield(n)
 }
 
-// jobs cuts a node into boxes.
-func jobs(n node) iter.Seq[job] {
+// jobs cuts a node into boxes of about so many bytes.
+func jobs(n node, block int64) iter.Seq[job] {
 	return func(yield func(job) bool) {
 		for p := range pieces(n) {
-			for r := range boxes(p) {
+			for r := range boxes(p, block) {
 				if !yield(job{p, r}) {
 					return
 				}
@@ -93,10 +96,10 @@ func jobs(n node) iter.Seq[job] {
 }
 
 // boxes cuts a piece into boxes.
-func boxes(n node) iter.Seq[[]span] {
+func boxes(n node, block int64) iter.Seq[[]span] {
 	return func(yield func([]span) bool) {
 		_, s := n.form()
-		box := cut(n, blockBytes)
+		box := cut(n, block)
 		at := make([]int64, len(s))
 		for {
 			r := make([]span, len(s))
@@ -136,9 +139,9 @@ type run struct {
 	ctx     context.Context
 	cancel  context.CancelFunc
 	wg      sync.WaitGroup
-	order   chan *block
+	order   chan *task
 	free    chan *arena
-	cur     *block
+	cur     *task
 	rest    []byte
 	err     error
 	of      *array
@@ -146,8 +149,8 @@ type run struct {
 	sources map[*source]*reading
 }
 
-// block is a box that is or will be computed.
-type block struct {
+// task is a box that is or will be computed.
+type task struct {
 	job
 	arena *arena
 	bytes []byte
@@ -169,19 +172,19 @@ func (r *run) reading(s *source) *reading {
 
 // newRun begins to compute a tensor: workers take boxes, of which so many are
 // held at a time.
-func newRun(ctx context.Context, n node, workers, held int, of *array) *run {
+func newRun(ctx context.Context, n node, workers, held int, block int64, of *array) *run {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &run{ctx: ctx, cancel: cancel, of: of, sources: map[*source]*reading{}}
-	r.order, r.free = make(chan *block, held), make(chan *arena, held)
-	work := make(chan *block)
+	r.order, r.free = make(chan *task, held), make(chan *arena, held)
+	work := make(chan *task)
 	for range held {
 		r.free <- &arena{run: r}
 	}
 	r.wg.Go(func() {
 		defer close(r.order)
 		defer close(work)
-		for j := range jobs(n) {
-			b := &block{job: j, done: make(chan struct{})}
+		for j := range jobs(n, block) {
+			b := &task{job: j, done: make(chan struct{})}
 			select {
 			case b.arena = <-r.free:
 			case <-ctx.Done():
@@ -209,7 +212,7 @@ func newRun(ctx context.Context, n node, workers, held int, of *array) *run {
 }
 
 // compute takes the box and makes it bytes in C order, little-endian.
-func (b *block) compute(ctx context.Context) ([]byte, error) {
+func (b *task) compute(ctx context.Context) ([]byte, error) {
 	v, err := take(ctx, b.arena, b.n, b.r)
 	if err != nil {
 		return nil, err
@@ -286,11 +289,11 @@ type cost struct {
 // total is what one worker needs.
 func (c cost) total() int64 { return add(c.fixed, c.each) }
 
-func costOf(n node) (c cost) {
+func costOf(n node, block int64) (c cost) {
 	seen := map[*source]bool{}
 	for p := range pieces(n) {
 		d, _ := p.form()
-		for r := range samples(p) {
+		for r := range samples(p, block) {
 			c.each = max(c.each, add(need(p, r), size(d, counts(r))))
 			visit(p, r, func(s *source, _ []span) {
 				if seen[s] {
@@ -309,12 +312,12 @@ func costOf(n node) (c cost) {
 
 // samples yields boxes of a piece until each source was asked for something: the
 // others are no larger.
-func samples(p node) iter.Seq[[]span] {
+func samples(p node, block int64) iter.Seq[[]span] {
 	return func(yield func([]span) bool) {
 		_, s := p.form()
 		left := map[*source]bool{}
 		visit(p, whole(s), func(s *source, _ []span) { left[s] = true })
-		for r := range boxes(p) {
+		for r := range boxes(p, block) {
 			before := len(left)
 			visit(p, r, func(s *source, _ []span) { delete(left, s) })
 			if (len(left) < before || before == 0) && !yield(r) || len(left) == 0 {
@@ -334,12 +337,13 @@ func add(a, b int64) int64 {
 // settle decides which sources of a node are read as a whole, and fails if
 // computing it does not fit into so many bytes.
 func settle(n node, most int64, what string) (cost, error) {
-	c := costOf(n)
+	block := blockOf(most)
+	c := costOf(n, block)
 	held := c.total()
 	for p := range pieces(n) {
-		for r := range samples(p) {
+		for r := range samples(p, block) {
 			visit(p, r, func(s *source, r []span) {
-				must := s.streamed() && !inOrder(p, s)
+				must := s.streamed() && !inOrder(p, s, block)
 				if s.keep || !must && (s.streamed() || s.waste(r) <= 1.5) {
 					return
 				}
@@ -349,7 +353,7 @@ func settle(n node, most int64, what string) (cost, error) {
 			})
 		}
 	}
-	if c = costOf(n); c.total() > most {
+	if c = costOf(n, block); c.total() > most {
 		return c, &tensor.Error{Kind: tensor.ErrLimit, Offset: -1, Field: "memory for " + what, Got: fmt.Sprint(c.total()), Want: fmt.Sprintf("at most %d (MaxBytes)", most)}
 	}
 	return c, nil
@@ -357,15 +361,15 @@ func settle(n node, most int64, what string) (cost, error) {
 
 // inOrder reports whether the boxes of a piece take the bytes of a source in
 // their order, and not many more than they need.
-func inOrder(p node, s *source) bool {
+func inOrder(p node, s *source, block int64) bool {
 	end, ok := int64(0), true
-	for r := range boxes(p) {
+	for r := range boxes(p, block) {
 		visit(p, r, func(x *source, r []span) {
 			if x != s {
 				return
 			}
 			lo, hi := s.extent(r)
-			ok = ok && lo >= end && hi-lo <= 4*max(size(s.t.DType(), counts(r)), blockBytes)
+			ok = ok && lo >= end && hi-lo <= 4*max(size(s.t.DType(), counts(r)), block)
 			end = hi
 		})
 		if !ok {

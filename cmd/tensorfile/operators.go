@@ -1,0 +1,192 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/operate"
+	"github.com/tensorfile/tensorfile/tensor"
+	"github.com/tensorfile/tensorfile/transform/image"
+)
+
+// operatorFlags are the flags that change tensors, in the order in which they
+// were given.
+type operatorFlags struct {
+	steps  []operate.Step
+	fit    fitFlag
+	filter filterFlag
+}
+
+// operatorHelp is what the flags take, in the order of the help.
+var operatorHelp = []struct{ name, usage string }{
+	{"select", "take a part as NumPy does, `[GLOB=]SELECTION`: '0:10, ::2, -1'"},
+	{"dtype", "convert elements to `[GLOB=]DTYPE`: f16, u8, ..."},
+	{"rearrange", "move, split and merge axes by an einops `[GLOB=]PATTERN[; a=N, ...]`: 'b (h 2) w c -> b c h w'"},
+	{"reduce", "make one element of many, min, max, sum, mean, prod, any or all, by a pattern: `[GLOB=]OP PATTERN`"},
+	{"stack", "make one tensor of all, along a new axis in front"},
+	{"concat", "make one tensor of all, one behind the other along `[GLOB=]AXIS`"},
+	{"resize", "make images `[GLOB=]WxH` pixels large"},
+	{"crop", "cut images to `[GLOB=]WxH[+X+Y]`, without an offset the middle"},
+	{"flip", "reverse `[GLOB=]AXIS,...`: h is left and right of an image, v top and bottom"},
+	{"pad", "put `[GLOB=]N[; MODE]` pixels around images, or BEFORE:BEHIND,... by axis; edge, reflect, constant=V"},
+	{"scale", "compute y = A*x + B, limited to LO:HI, `[GLOB=]A[,B[,LO:HI]]`: '1/255'"},
+}
+
+func (o *operatorFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	for _, h := range operatorHelp {
+		v := &operatorFlag{o, h.name}
+		f.Var(v, h.name, h.usage)
+		if h.name == "stack" {
+			f.Lookup(h.name).NoOptDefVal = " "
+		}
+		cmd.RegisterFlagCompletionFunc(h.name, completeOperator(h.name))
+		switch h.name {
+		case "resize":
+			f.Var(&o.fit, "fit", "how --resize keeps proportions: `FIT` is stretch (not at all), crop or pad (default stretch)")
+			f.Var(&o.filter, "filter", "how --resize computes pixels: `FILTER` is nearest, bilinear or bicubic (default bilinear)")
+			cmd.RegisterFlagCompletionFunc("fit", cobra.FixedCompletions([]string{"stretch", "crop", "pad"}, cobra.ShellCompDirectiveNoFileComp))
+			cmd.RegisterFlagCompletionFunc("filter", cobra.FixedCompletions([]string{"nearest", "bilinear", "bicubic"}, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+}
+
+// completeOperator completes what the values of an operator can begin with,
+// behind a "GLOB=" too.
+func completeOperator(name string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	values := map[string][]string{
+		"dtype":  {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
+		"flip":   {"h", "v", "0", "1", "2"},
+		"concat": {"0", "1", "2", "-1"},
+		"resize": {"224x224", "227x227", "299x299"},
+		"crop":   {"224x224", "227x227", "299x299"},
+		"pad":    {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
+		"reduce": {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
+		"scale":  {"1/255", "2/255,-1", "1,0,0:1"},
+	}[name]
+	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		list := slices.Clone(values)
+		if i := strings.LastIndexByte(prefix, '='); i >= 0 {
+			for k := range list {
+				list[k] = prefix[:i+1] + list[k]
+			}
+		}
+		return list, cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// operatorFlag is one of the flags.
+type operatorFlag struct {
+	all  *operatorFlags
+	name string
+}
+
+func (f *operatorFlag) String() string { return "" }
+func (f *operatorFlag) Type() string   { return "" }
+
+func (f *operatorFlag) Set(text string) error {
+	s, err := operate.Parse(f.name, text)
+	if err == nil {
+		f.all.steps = append(f.all.steps, s)
+	}
+	return err
+}
+
+type fitFlag struct {
+	image.Fit
+	set bool
+}
+
+func (f *fitFlag) String() string { return "" }
+func (f *fitFlag) Type() string   { return "FIT" }
+
+func (f *fitFlag) Set(text string) (err error) {
+	f.Fit, err = image.ParseFit(text)
+	f.set = true
+	return err
+}
+
+type filterFlag struct {
+	image.Filter
+	set bool
+}
+
+func (f *filterFlag) String() string { return "" }
+func (f *filterFlag) Type() string   { return "FILTER" }
+
+func (f *filterFlag) Set(text string) (err error) {
+	f.Filter, err = image.ParseFilter(text)
+	f.set = true
+	return err
+}
+
+// operators puts the steps into the options of a conversion. A joined tensor is
+// called --name or, without it, like the output.
+func (o *operatorFlags) operators(t *tool, cmd *cobra.Command, c *convert.Options, out string) error {
+	resizes := 0
+	for i, s := range o.steps {
+		switch x := s.Operator.(type) {
+		case operate.Resize:
+			resizes++
+			if o.fit.set {
+				x.Fit = o.fit.Fit
+			}
+			if o.filter.set {
+				x.Filter = o.filter.Filter
+			}
+			o.steps[i].Operator = x
+		case operate.Stack:
+			x.Name = joinedName(c, out)
+			o.steps[i].Operator = x
+		case operate.Concat:
+			x.Name = joinedName(c, out)
+			o.steps[i].Operator = x
+		}
+	}
+	switch {
+	case resizes == 0 && o.fit.set:
+		return usage(cmd, "--fit says how --resize goes about it, and there is none")
+	case resizes == 0 && o.filter.set:
+		return usage(cmd, "--filter says how --resize goes about it, and there is none")
+	case len(o.steps) == 0:
+		return nil
+	}
+	if slices.ContainsFunc(o.steps, func(s operate.Step) bool { return joins(s.Operator) }) {
+		c.Name = "" // it is the result's, not the one input's
+	}
+	c.Operate = &operate.Pipeline{Steps: o.steps, MaxBytes: int64(t.mem), Workers: t.jobs}
+	return nil
+}
+
+func joins(op operate.Operator) bool {
+	switch op.(type) {
+	case operate.Stack, operate.Concat:
+		return true
+	}
+	return false
+}
+
+func joinedName(c *convert.Options, out string) string {
+	if c.Name != "" {
+		return c.Name
+	}
+	if out == convert.Stream {
+		return "stdout"
+	}
+	base := filepath.Base(out)
+	return strings.TrimSuffix(base, filepath.Ext(base))
+}
+
+// operatorAdvice is what to try after an error about an operator.
+func operatorAdvice(e *tensor.Error) string {
+	switch {
+	case strings.HasPrefix(e.Field, "memory for "), e.Field == "decoded bytes" && strings.Contains(e.Want, "MaxBytes"):
+		return "a larger --mem allows it; --select in front of it takes less"
+	case e.Field == "axes of an image":
+		return "--rearrange puts axes in order, for example --rearrange 'b c h w -> b h w c'; names in the attribute dims (h, w, c) do as well"
+	}
+	return ""
+}
