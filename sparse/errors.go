@@ -7,7 +7,10 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-const maxInt64 = math.MaxInt64
+const (
+	maxInt64 = math.MaxInt64
+	maxInt32 = math.MaxInt32
+)
 
 // maxEntries is more than any memory holds, so that a few times as many bytes
 // still fit an int.

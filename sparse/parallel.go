@@ -18,17 +18,21 @@ func workersFor(n int) int {
 const grain = 1 << 14
 
 // split cuts [0, n) into at most workers even ranges of at least grain items,
-// and calls fn for each, in parallel. It returns the number of ranges, which
-// parts gives beforehand.
+// as parts counts them, and calls fn for each, in parallel.
 func split(n, workers int, fn func(part, lo, hi int)) {
 	k := parts(n, workers)
+	run(k, func(p int) { fn(p, cut(n, k, p), cut(n, k, p+1)) })
+}
+
+// run calls fn for 0 to k-1, in parallel.
+func run(k int, fn func(p int)) {
 	if k == 1 {
-		fn(0, 0, n)
+		fn(0)
 		return
 	}
 	var wg sync.WaitGroup
 	for p := range k {
-		wg.Go(func() { fn(p, cut(n, k, p), cut(n, k, p+1)) })
+		wg.Go(func() { fn(p) })
 	}
 	wg.Wait()
 }
