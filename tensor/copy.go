@@ -66,7 +66,7 @@ func (v View) copy(src View, swap int, stream bool) {
 	default:
 		var w nest
 		w.units(v.dtype, v.shape, v.strides, src.strides, swap)
-		w.copy(v.data, src.data, v.offset, src.offset, swap)
+		w.copy(v.data, src.data, v.offset, src.offset, swap, stream)
 	}
 	v.clearTails()
 }
@@ -141,7 +141,7 @@ func moveUnit(d DType, swap int) int {
 }
 
 // copy moves what w spans from src to dst, offsets added.
-func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int) {
+func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int, stream bool) {
 	w.sort()
 	w.merge()
 	inner := w.rank - 1
@@ -172,15 +172,22 @@ func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int) {
 		w.swap(near, inner-1)
 	}
 	m := mover{
-		dst: dst, src: src, unit: w.unit, swap: swap,
+		dst: dst, src: src, unit: w.unit, swap: swap, stream: stream,
 		a1: int(w.a[inner-1]), b1: int(w.b[inner-1]), a0: int(w.a[inner]), b0: int(w.b[inner]),
 	}
+	m.choose(int(w.n[inner-1]), int(w.n[inner]))
 	var o odometer
 	for {
 		m.block(int(w.offA), int(w.offB), int(w.n[inner-1]), int(w.n[inner]))
 		if !o.next(w, inner-1) {
-			return
+			break
 		}
+	}
+	if m.regroup != nil {
+		regroupings.Put(m.regroup)
+	}
+	if stream {
+		kernel.Fence()
 	}
 }
 
@@ -189,6 +196,10 @@ type mover struct {
 	dst, src       []byte
 	unit, swap     int
 	a1, b1, a0, b0 int // steps in dst and src
+	stream         bool
+
+	regroup *kernel.Regrouping // of rows, or of whole pixels
+	form    regroupForm
 }
 
 // tile is the side of the squares by which a block is copied whose rows lie
@@ -198,6 +209,8 @@ const tile = 16
 
 func (m *mover) block(a, b, n1, n0 int) {
 	switch {
+	case m.regroup != nil:
+		m.regrouped(a, b, n1, n0)
 	case n0 < minRun && n1 > n0:
 		// Short rows cost more to start than to copy: run the other way.
 		t := *m
@@ -206,7 +219,7 @@ func (m *mover) block(a, b, n1, n0 int) {
 			t.rows(a+i*m.a1, b+i*m.b1, n0, min(runBlock, n1-i))
 		}
 	case n1 >= tile && m.turned(n1, n0):
-		kernel.Transpose(m.dst[a:], m.a1, m.src[b:], m.b0, n0, n1, m.unit)
+		kernel.Transpose(m.dst[a:], m.a1, m.src[b:], m.b0, n0, n1, m.unit, m.stream)
 	case n1 > tile && abs(int64(m.b1)) < abs(int64(m.b0)) && m.unit <= 64:
 		for i := 0; i < n1; i += tile {
 			rows := min(tile, n1-i)

@@ -135,7 +135,7 @@ func (c *cOrder) gather(axis int, off, k int64) error {
 		}
 		total *= n
 	}
-	w.copy(c.buf[c.fill:], c.src, 0, off, c.swap)
+	w.copy(c.buf[c.fill:], c.src, 0, off, c.swap, false)
 	c.fill += int(total)
 	return nil
 }

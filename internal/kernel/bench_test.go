@@ -107,10 +107,10 @@ func BenchmarkTranspose(b *testing.B) {
 		name := fmt.Sprintf("/elem=%d", size)
 		eachBench(b, n, "op=copystream"+name, func() { CopyStream(dst[:n], src[:n]) })
 		benchLevels(b, n, "op=transpose/shape=4096x4096"+name, func() {
-			Transpose(dst, rows*size, src, cols*size, rows, cols, size)
+			Transpose(dst, rows*size, src, cols*size, rows, cols, size, true)
 		})
 		benchLevels(b, n, "op=transpose/shape=4096x4160"+name, func() {
-			Transpose(dst, rows*size, src, (cols+64)*size, rows, cols+64, size)
+			Transpose(dst, rows*size, src, (cols+64)*size, rows, cols+64, size, true)
 		})
 	}
 }

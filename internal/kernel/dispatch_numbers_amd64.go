@@ -250,7 +250,7 @@ func copyStreamAVX2(dst, src *byte, n int)
 
 // transposeFast goes by squares of a line of the cache each way, in blocks of a
 // few pages: what is next to a square is done while its pages are at hand.
-func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int) (r, c int) {
+func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int, stream bool) (r, c int) {
 	if active < levelAVX2 || size > 8 {
 		return 0, 0
 	}
@@ -259,7 +259,7 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 	if r == 0 || c == 0 {
 		return 0, 0
 	}
-	stream := rows*cols*size >= streamMin && lineOffset(dst) == 0 && dstStride%64 == 0
+	stream = stream && lineOffset(dst) == 0 && dstStride%64 == 0
 	// Fewer pages than the first level of translations has room for, with those
 	// of the result beside them: from 80 rows on it goes at half the speed.
 	block := 48
@@ -280,9 +280,6 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 				storeLinesAVX2(&dst[j*dstStride+i*size], dstStride, &scratch, side, stream)
 			}
 		}
-	}
-	if stream {
-		fence()
 	}
 	return r, c
 }

@@ -101,7 +101,7 @@ func FuzzTranspose(f *testing.F) {
 		}
 		atEachLevel(t, func(l level) {
 			dst := slices.Clone(blank)
-			Transpose(dst[at%64:], sd, src, ss, n, m, size)
+			Transpose(dst[at%64:], sd, src, ss, n, m, size, at&64 != 0)
 			if !slices.Equal(dst, want) {
 				t.Errorf("%v: %d by %d elements of %d bytes, strides %d and %d", l, n, m, size, sd, ss)
 			}

@@ -345,7 +345,7 @@ func TestMisusePanics(t *testing.T) {
 		"stream":      func() { CopyStream(b[:32], b[32:33]) },
 		"conversion":  func() { U8ToF32(make([]float32, 3), b[:4], false) },
 		"no extremes": func() { MinMax[int8](nil) },
-		"transpose":   func() { Transpose(b[:32], 8, b[32:], 8, 4, 2, 4) },
+		"transpose":   func() { Transpose(b[:32], 8, b[32:], 8, 4, 2, 4, false) },
 	} {
 		func() {
 			defer func() {

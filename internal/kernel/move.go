@@ -27,15 +27,15 @@ func copyPlain(dst, src []byte, stream bool) {
 // Transpose writes the element in row r and column c of src, a matrix of rows
 // by cols elements of size bytes (1, 2, 4, 8 or 16), to row c and column r of
 // dst. Rows begin stride bytes after each other, srcStride in src and dstStride
-// in dst, both at least as long as a row of theirs.
-func Transpose(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int) {
+// in dst, both at least as long as a row of theirs. stream is as in Convert.
+func Transpose(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int, stream bool) {
 	if rows <= 0 || cols <= 0 {
 		return
 	}
 	need(size == 1 || size == 2 || size == 4 || size == 8 || size == 16, badSize)
 	need(dstStride >= rows*size && srcStride >= cols*size, "stride shorter than a row")
 	need(len(dst) >= (cols-1)*dstStride+rows*size && len(src) >= (rows-1)*srcStride+cols*size, "matrix longer than its memory")
-	r, c := transposeFast(dst, dstStride, src, srcStride, rows, cols, size)
+	r, c := transposeFast(dst, dstStride, src, srcStride, rows, cols, size, stream)
 	// r by c elements are done: what is to the right of them, then below.
 	if c < cols {
 		transposeGo(dst[c*dstStride:], dstStride, src[c*size:], srcStride, r, cols-c, size)

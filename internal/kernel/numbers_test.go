@@ -343,7 +343,7 @@ func TestTranspose(t *testing.T) {
 						copy(want[at+j*sd+i*size:][:size], src[i*ss+j*size:])
 					}
 				}
-				Transpose(frame[at:len(frame)-64], sd, src, ss, rows, cols, size)
+				Transpose(frame[at:len(frame)-64], sd, src, ss, rows, cols, size, r.IntN(2) == 0)
 				if !slices.Equal(frame, want) {
 					t.Fatalf("%v: %d x %d of %d bytes, strides %d and %d", l, rows, cols, size, sd, ss)
 				}
