@@ -1,25 +1,21 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"math"
 	"math/bits"
 	"strconv"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 )
-
-// compositeNames are the layouts of composites by their numbers in the format.
-var compositeNames = [...]string{1: "coo", 2: "csr", 3: "csc", 4: "bsr", 5: "csf", 6: "bitmap", 7: "ragged", 8: "string", 9: "quantised"}
 
 // layoutName is "dense", "chunked" or the layout of a composite.
 func layoutName(t *tensorfile.Tensor) string {
 	if n, _, ok := t.Composite(); ok {
-		if int(n) < len(compositeNames) && n > 0 {
-			return compositeNames[n]
-		}
-		return "layout" + itoa(n)
+		return cmp.Or(format.LayoutName(n), "layout"+itoa(n))
 	}
 	if t.Storage().Kind == tensorfile.StorageGrid {
 		return "chunked"
@@ -84,6 +80,9 @@ func layoutWord(t *tensorfile.Tensor) string {
 // counts for each.
 func storedBytes(t *tensorfile.Tensor) int64 {
 	st := t.Storage()
+	if _, _, composite := t.Composite(); composite {
+		return st.Stored
+	}
 	if st.Kind == tensorfile.StorageNone || st.Size == 0 {
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -163,7 +164,7 @@ func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) err
 		tree.write(t.out, t.colored())
 		return err
 	}
-	titles := []string{"NAME", "DTYPE", "SHAPE", "LAYOUT", "CODEC", ">SIZE", ">RATIO"}
+	titles := []string{"NAME", "DTYPE", "SHAPE", "LAYOUT", "?NNZ", "?DENSITY", "CODEC", ">SIZE", ">RATIO"}
 	if o.long {
 		titles = append(titles, "STRIDES", ">OFFSET", "CHUNK", "NOTES")
 	}
@@ -204,6 +205,14 @@ func lsRow(tab *table, name string, x *tensorfile.Tensor) {
 	tab.cells = appendTuple(tab.cells, x.Shape())
 	tab.end()
 	tab.cells = append(tab.cells, layout...)
+	tab.end()
+	if entries, ok := entriesOf(x); ok {
+		tab.cells = strconv.AppendInt(tab.cells, entries, 10)
+		tab.end()
+		tab.cells = strconv.AppendFloat(tab.cells, density(x, entries), 'g', 3, 64)
+	} else {
+		tab.end()
+	}
 	tab.end()
 	tab.cell(cmp.Or(codecOf(&st), "-"))
 	tab.cells = appendSize(tab.cells, n)
@@ -325,6 +334,8 @@ type tensorJSON struct {
 	ByteOrder  string       `json:"byte_order"`
 	Codec      *string      `json:"codec"`
 	Elements   int64        `json:"elements"`
+	NNZ        *int64       `json:"nnz,omitempty"` // of what is sparse
+	Density    *jsonFloat   `json:"density,omitempty"`
 	Bytes      int64        `json:"bytes"`
 	Stored     int64        `json:"stored"`
 	Ratio      *jsonFloat   `json:"ratio"`
@@ -359,6 +370,9 @@ func tensorDoc(x *tensorfile.Tensor, shared map[uint64]int) tensorJSON {
 	if _, _, composite := x.Composite(); !composite {
 		order := orderName(x)
 		j.Order = &order
+	} else if n, ok := entriesOf(x); ok {
+		d := jsonFloat(density(x, n))
+		j.NNZ, j.Density = &n, &d
 	}
 	if codec := codecOf(&st); codec != "" {
 		j.Codec = &codec

@@ -35,6 +35,7 @@ func TestMain(m *testing.M) {
 //	rc CODE COMMAND ARG...   the command ends with that exit status
 //	mkfile OUT TENSOR...     a native file, see mkfile
 //	mkopaque OUT             a file with a tensor of a codec that nobody knows
+//	mkcomposites OUT         a file with a composite of each layout
 //	hurtchunk FILE NAME N     change a byte of chunk N of a tensor
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
@@ -53,7 +54,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "same": scriptSame,
-			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk,
+			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "npy" {

@@ -39,7 +39,7 @@ func (t *tool) recoding(ctx context.Context, in *input, rules []convert.Store) (
 		case err != nil:
 			continue // the repack says more
 		}
-		if _, _, composite := x.Composite(); !composite && x.NumElements() > 0 {
+		if _, _, composite := x.Composite(); composite || x.NumElements() > 0 {
 			all = append(all, x)
 			on[x.Storage().ID] = append(on[x.Storage().ID], x)
 		}

@@ -158,11 +158,16 @@ func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) (err error)
 
 func (t *tool) showTo(ctx context.Context, w io.Writer, picks []pick, o *showFlags) error {
 	for i, p := range picks {
-		if _, _, composite := p.Composite(); composite {
-			_, err := p.View()
-			return err
-		}
 		var err error
+		if _, _, composite := p.Composite(); composite {
+			if i > 0 {
+				io.WriteString(w, "\n")
+			}
+			if err := t.showComposite(ctx, w, p, o); err != nil {
+				return located(err, p.Tensor)
+			}
+			continue
+		}
 		switch o.as {
 		case "csv":
 			err = t.showCSV(ctx, w, p)

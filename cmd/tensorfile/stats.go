@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/tensor/stats"
 )
@@ -100,7 +101,7 @@ type statsJSON struct {
 	DType     string         `json:"dtype"`
 	Shape     []int64        `json:"shape"`
 	Numeric   bool           `json:"numeric"`
-	Of        string         `json:"of"` // "values", or "magnitudes" of complex numbers
+	Of        string         `json:"of"` // "values", "stored values" of composites, "magnitudes" of complex numbers
 	Count     int64          `json:"count"`
 	NaN       *int64         `json:"nan"`
 	PosInf    *int64         `json:"positive_infinity"`
@@ -139,10 +140,21 @@ func (n jsonNumber) MarshalJSON() ([]byte, error) {
 // described is what is known of a tensor.
 type described struct {
 	pick
-	shape tensor.Shape
-	sum   stats.Summary
-	acc   *stats.Accumulator // nil: not numeric
-	hist  *stats.Histogram   // nil: not asked for, or nothing to count
+	shape  tensor.Shape
+	stored tensor.Shape // of a composite: of the values that are there, which are counted
+	sum    stats.Summary
+	acc    *stats.Accumulator // nil: not numeric
+	hist   *stats.Histogram   // nil: not asked for, or nothing to count
+}
+
+// count is the number of elements that were looked at.
+func (d *described) count() int64 {
+	shape := d.shape
+	if d.stored != nil {
+		shape = d.stored
+	}
+	n, _ := shape.NumElements() // was checked when the shape was made
+	return n
 }
 
 // stats prints the statistics of an open file.
@@ -308,9 +320,17 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 	if !stats.Numeric(p.DType()) {
 		return d, nil
 	}
-	if _, _, composite := p.Composite(); composite {
-		_, err := p.View()
-		return nil, err
+	if layout, _, composite := p.Composite(); composite {
+		// Of the elements that are stored; codes without their scales say nothing.
+		x, err := p.Part(format.RoleValues)
+		if err != nil || layout == format.LayoutQuantised || p.sel != nil {
+			return d, located(err, p.Tensor)
+		}
+		if _, _, inner := x.Composite(); inner {
+			return d, nil
+		}
+		p = pick{Tensor: x}
+		d.stored = x.Shape()
 	}
 	so := &stats.Options{NoQuantiles: len(o.quantiles) == 0}
 	if n, err := distinct(p); err != nil {
@@ -421,8 +441,7 @@ func numberText(n stats.Number) string {
 func statsRow(tab *table, d *described, o *statsFlags) {
 	tab.cell(clean(d.label()))
 	tab.cell(d.DType().String())
-	n, _ := d.shape.NumElements() // was checked when the shape was made
-	tab.cell(itoa(n))
+	tab.cell(itoa(d.count()))
 	if d.acc == nil {
 		for range 7 + len(o.quantiles) {
 			tab.cell("-")
@@ -447,8 +466,10 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 }
 
 func statsDoc(d *described, o *statsFlags) statsJSON {
-	n, _ := d.shape.NumElements()
-	j := statsJSON{Name: d.Name(), DType: d.DType().String(), Shape: list(d.shape), Of: "values", Count: n}
+	j := statsJSON{Name: d.Name(), DType: d.DType().String(), Shape: list(d.shape), Of: "values", Count: d.count()}
+	if d.stored != nil {
+		j.Of = "stored values"
+	}
 	if d.sel != nil {
 		text := d.sel.String()
 		j.Selection = &text

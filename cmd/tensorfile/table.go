@@ -23,6 +23,8 @@ type table struct {
 type column struct {
 	title string
 	right bool
+	spare bool // left out where all cells are empty
+	gone  bool
 	width int
 }
 
@@ -41,12 +43,13 @@ type cellEnd struct {
 }
 
 // newTable makes a table with the given titles; one that begins with ">" is
-// for a column that is set flush right.
+// for a column that is set flush right, "?" for one that is, too, and is left
+// out where all its cells are empty.
 func newTable(titles ...string) *table {
 	t := &table{}
 	for _, s := range titles {
-		right := strings.HasPrefix(s, ">")
-		t.cols = append(t.cols, column{title: strings.TrimPrefix(s, ">"), right: right})
+		title := strings.TrimLeft(s, ">?")
+		t.cols = append(t.cols, column{title: title, right: title != s, spare: strings.HasPrefix(s, "?")})
 	}
 	return t
 }
@@ -112,6 +115,9 @@ func (t *table) rows() int { return t.n / len(t.cols) }
 
 // write prints the table, with its titles if they are wanted.
 func (t *table) write(w *output, titles, color bool) {
+	for i := range t.cols {
+		t.cols[i].gone = t.cols[i].spare && t.cols[i].width == 0
+	}
 	if titles {
 		for i := range t.cols {
 			t.cols[i].width = max(t.cols[i].width, len(t.cols[i].title))
@@ -171,6 +177,9 @@ func (t *table) row(b []byte, row int) []byte {
 // it.
 func (t *table) pad(b []byte, col int, cell []byte, n int) []byte {
 	c := &t.cols[col]
+	if c.gone {
+		return b
+	}
 	gap := c.width - n
 	if c.right {
 		b = spaces(b, gap)

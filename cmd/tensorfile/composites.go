@@ -1,0 +1,445 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// entriesOf is the number of stored elements of a sparse tensor.
+func entriesOf(t *tensorfile.Tensor) (n int64, ok bool) {
+	if layout, _, composite := t.Composite(); !composite || !format.IsSparse(layout) {
+		return 0, false
+	}
+	v, err := t.Part(format.RoleValues)
+	if err != nil {
+		return 0, false
+	}
+	return v.NumElements(), true
+}
+
+// density is stored elements by all elements, 0 if there are none.
+func density(t *tensorfile.Tensor, entries int64) float64 {
+	n := t.NumElements()
+	if n == 0 {
+		return 0
+	}
+	return float64(entries) / float64(n)
+}
+
+// parted gives elements of the parts of a composite, stored or in memory.
+type parted struct {
+	layout uint16
+	dtype  tensor.DType
+	shape  tensor.Shape
+	rows   func(role string, a, b int64) (tensor.View, error) // [a, b) along axis 0
+	shapes map[string]tensor.Shape
+	near   map[string]window
+}
+
+// window is a piece of numbers that was read.
+type window struct {
+	at   int64
+	nums []int64
+}
+
+// partedOf shows a composite, of which a selection may take rows.
+func partedOf(ctx context.Context, p pick) (*parted, error) {
+	layout, _, _ := p.Composite()
+	d := &parted{layout: layout, dtype: p.DType(), shape: p.Shape(), shapes: map[string]tensor.Shape{}, near: map[string]window{}}
+	if p.sel != nil {
+		return d, d.selected(ctx, p)
+	}
+	parts, err := p.Parts()
+	if err != nil {
+		return nil, err
+	}
+	open := map[string]*tensorfile.Tensor{}
+	for _, x := range parts {
+		if _, _, inner := x.Composite(); !inner {
+			open[x.Role], d.shapes[x.Role] = x.Tensor, x.Shape()
+		}
+	}
+	d.rows = func(role string, a, b int64) (tensor.View, error) {
+		return open[role].Read(ctx, tensor.Selection{{Kind: tensor.SelectRange, Start: a, Stop: b, Step: 1}})
+	}
+	return d, nil
+}
+
+// selected reads the rows that a selection takes.
+func (d *parted) selected(ctx context.Context, p pick) error {
+	ranges, _, err := p.sel.Resolve(d.shape)
+	if err != nil {
+		return err
+	}
+	axis := format.CompressedAxis(d.layout)
+	for i, r := range ranges {
+		if r.Drop || r.Step != 1 || i != axis && r.Count != d.shape[i] {
+			return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: fmt.Sprintf("a range of axis %d, as the tensor is stored by these", axis)}
+		}
+	}
+	if len(ranges) == 0 {
+		return &tensorfile.Error{Kind: tensorfile.ErrShape, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: "one of a tensor of rank 0", Want: "an axis"}
+	}
+	c, err := p.ReadRows(ctx, ranges[axis].First, ranges[axis].First+ranges[axis].Count)
+	if err != nil {
+		return err
+	}
+	d.shape = c.Shape
+	for i := range c.Parts {
+		d.shapes[c.Parts[i].Role] = c.Parts[i].View.Shape()
+	}
+	d.rows = func(role string, a, b int64) (tensor.View, error) { return c.Part(role).View.Slice(0, a, b, 1) }
+	return nil
+}
+
+// length of a part along axis 0.
+func (d *parted) length(role string) int64 {
+	if s := d.shapes[role]; len(s) > 0 {
+		return s[0]
+	}
+	return 0
+}
+
+// numbers reads rows [a, b) of a part of numbers.
+func (d *parted) numbers(role string, a, b int64) ([]int64, error) {
+	v, err := d.rows(role, a, b)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]int64, v.NumElements())
+	if len(list) == 0 {
+		return list, nil
+	}
+	to, err := tensor.FromSlice(list, v.Shape()...)
+	if err == nil {
+		err = tensor.Cast(to, v)
+	}
+	return list, err
+}
+
+// number is element i of a part of numbers, read with those around it.
+func (d *parted) number(role string, i int64) (int64, error) {
+	const size = 4096
+	w, ok := d.near[role]
+	if !ok || i < w.at || i >= w.at+int64(len(w.nums)) {
+		at := i / size * size
+		nums, err := d.numbers(role, at, min(at+size, d.length(role)))
+		if err != nil {
+			return 0, err
+		}
+		w = window{at, nums}
+		d.near[role] = w
+	}
+	if i < w.at || i >= w.at+int64(len(w.nums)) {
+		return 0, &tensorfile.Error{Kind: tensorfile.ErrCorrupt, Offset: -1, Field: "part " + role, Got: fmt.Sprintf("%d elements", d.length(role)), Want: fmt.Sprintf("more than %d", i)}
+	}
+	return w.nums[i-w.at], nil
+}
+
+// runOf is the run of pointers that holds entry i.
+func (d *parted) runOf(role string, i int64) (int64, error) {
+	lo, hi := int64(0), d.length(role)-1
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		end, err := d.number(role, mid+1)
+		if err != nil {
+			return 0, err
+		}
+		if end <= i {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return lo, nil
+}
+
+// coordinates of stored element i.
+func (d *parted) coordinates(i int64) ([]int64, error) {
+	switch d.layout {
+	case format.LayoutCOO:
+		return d.numbers(format.RoleIndices, i, i+1)
+	case format.LayoutCSF:
+		return d.branch(i)
+	}
+	h, w := int64(1), int64(1)
+	if d.layout == format.LayoutBSR {
+		s := d.shapes[format.RoleValues]
+		h, w = s[1], s[2]
+	}
+	block, in := i/(h*w), i%(h*w)
+	row, err := d.runOf(format.RoleIndptr, block)
+	if err != nil {
+		return nil, err
+	}
+	column, err := d.number(format.RoleIndices, block)
+	if d.layout == format.LayoutCSC {
+		row, column = column, row
+	}
+	return []int64{row*h + in/w, column*w + in%w}, err
+}
+
+// branch is the coordinates of a leaf of csf.
+func (d *parted) branch(i int64) ([]int64, error) {
+	rank := len(d.shape)
+	order, err := d.numbers(format.RoleOrder, 0, int64(rank))
+	if err != nil {
+		return nil, err
+	}
+	at := make([]int64, rank)
+	for k := rank - 1; k >= 0; k-- {
+		_, idx := format.LevelRoles(k)
+		x, err := d.number(idx, i)
+		if err != nil {
+			return nil, err
+		}
+		if order[k] < 0 || order[k] >= int64(rank) {
+			return nil, &tensorfile.Error{Kind: tensorfile.ErrCorrupt, Offset: -1, Field: "part " + format.RoleOrder, Got: itoa(order[k]), Want: fmt.Sprintf("below %d", rank), Rule: format.RuleLayoutIndex}
+		}
+		at[order[k]] = x
+		if k > 0 {
+			ptr, _ := format.LevelRoles(k - 1)
+			if i, err = d.runOf(ptr, i); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return at, nil
+}
+
+// shownEntries is how many stored elements are printed, as by SciPy: half of
+// them from each end.
+const shownEntries = 50
+
+var sparseTitles = map[uint16]string{
+	format.LayoutCOO: "COOrdinate", format.LayoutCSR: "Compressed Sparse Row", format.LayoutCSC: "Compressed Sparse Column",
+	format.LayoutBSR: "Block Sparse Row", format.LayoutCSF: "Compressed Sparse Fibre", format.LayoutBitmap: "Bitmap",
+}
+
+// numpyName is the name that NumPy and its extensions have for a dtype.
+func numpyName(d tensor.DType) string {
+	s := d.String()
+	for short, long := range map[string]string{"bf": "bfloat", "i": "int", "u": "uint", "f": "float", "c": "complex"} {
+		if n := strings.TrimPrefix(s, short); n != s && len(n) > 0 && strings.Trim(n, "0123456789") == "" {
+			return long + n
+		}
+	}
+	return s
+}
+
+// showComposite prints a composite: what is sparse as SciPy does, ragged rows
+// and strings one a line, all others part by part.
+func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
+	if o.as != "text" || o.hex {
+		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "layout", Got: layoutName(p.Tensor), Want: "a dense tensor, or text"}
+	}
+	layout, _, _ := p.Composite()
+	if format.LayoutName(layout) == "" || layout == format.LayoutQuantised {
+		return t.showParts(ctx, w, p, o)
+	}
+	d, err := partedOf(ctx, p)
+	if err != nil {
+		return err
+	}
+	for _, role := range format.Roles(layout, len(d.shape)) {
+		if d.shapes[role] == nil && role != format.RoleFill {
+			return t.showParts(ctx, w, p, o) // something is missing, or composed itself
+		}
+	}
+	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
+	if o.precision <= 0 {
+		fo.Precision = -1
+	}
+	switch layout {
+	case format.LayoutRagged:
+		fmt.Fprintf(w, "<Ragged array of dtype '%s'\n\twith %d rows, %d values and shape %v>\n", numpyName(d.dtype), d.shape[0], d.length(format.RoleValues), d.shape)
+		return d.lines(w, d.shape[0], o.full, func(i int64) (string, error) {
+			v, err := d.run(format.RoleOffsets, format.RoleValues, i)
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("  (%d,)\t%s", i, strings.ReplaceAll(tensor.Format(v, fo), "\n", "\n  \t")), nil
+		})
+	case format.LayoutString:
+		n, err := d.shape.NumElements()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, "<String array\n\twith %d strings, %d bytes and shape %v>\n", n, d.length(format.RoleBytes), d.shape)
+		return d.lines(w, n, o.full, func(i int64) (string, error) {
+			v, err := d.run(format.RoleOffsets, format.RoleBytes, i)
+			if err != nil {
+				return "", err
+			}
+			own, err := v.Clone()
+			if err != nil {
+				return "", err
+			}
+			return fmt.Sprintf("  %s\t%s", appendTuple(nil, unravel(i, d.shape)), tensor.Quote(string(own.Span()))), nil
+		})
+	case format.LayoutBitmap:
+		return t.showParts(ctx, w, p, o)
+	}
+	n := tensor.Shape(d.shapes[format.RoleValues])
+	stored, err := n.NumElements()
+	if err != nil {
+		return err
+	}
+	kind, blocks := "matrix", ""
+	if len(d.shape) != 2 {
+		kind = "array"
+	}
+	if layout == format.LayoutBSR {
+		blocks = fmt.Sprintf(" (blocksize=%dx%d)", n[1], n[2])
+	}
+	fmt.Fprintf(w, "<%s sparse %s of dtype '%s'\n\twith %d stored elements%s and shape %v>\n", sparseTitles[layout], kind, numpyName(d.dtype), stored, blocks, d.shape)
+	if stored > 0 {
+		io.WriteString(w, "  Coords\tValues\n")
+	}
+	per := stored / max(n[0], 1)
+	return d.lines(w, stored, o.full, func(i int64) (string, error) {
+		at, err := d.coordinates(i)
+		if err != nil {
+			return "", err
+		}
+		v, err := d.rows(format.RoleValues, i/per, i/per+1)
+		if err == nil && layout == format.LayoutBSR {
+			v, err = v.Reshape(tensor.Shape{per})
+			if err == nil {
+				v, err = v.Slice(0, i%per, i%per+1, 1)
+			}
+		}
+		if err == nil && !d.dtype.Packed() {
+			v, err = v.Index(0, 0)
+		}
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("  %s\t%s", appendTuple(nil, at), scalarText(v, fo)), nil
+	})
+}
+
+// scalarText is one element as Python's str has it.
+func scalarText(v tensor.View, o *tensor.FormatOptions) string {
+	float := func(x float64, bits int, point string) string {
+		a := math.Abs(x)
+		switch {
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			return strings.ToLower(strings.TrimPrefix(strconv.FormatFloat(x, 'g', -1, bits), "+"))
+		case a != 0 && (a < 1e-4 || a >= 1e16):
+			return strconv.FormatFloat(x, 'e', -1, bits)
+		}
+		s := strconv.FormatFloat(x, 'f', -1, bits)
+		if !strings.Contains(s, ".") {
+			s += point
+		}
+		return s
+	}
+	switch d := v.DType(); {
+	case o.Precision > 0:
+	case d == tensor.F64 || d == tensor.F32:
+		if x, err := v.Float64At(); err == nil {
+			return float(x, int(d.Bits), ".0")
+		}
+	case d == tensor.C128 || d == tensor.C64:
+		if parts, err := v.SplitLast(map[tensor.DType]tensor.DType{tensor.C128: tensor.F64, tensor.C64: tensor.F32}[d]); err == nil {
+			re, e1 := parts.Float64At(0)
+			im, e2 := parts.Float64At(1)
+			if e1 == nil && e2 == nil {
+				sign := "+"
+				if math.Signbit(im) {
+					sign = ""
+				}
+				return "(" + float(re, int(d.Bits/2), "") + sign + float(im, int(d.Bits/2), "") + "j)"
+			}
+		}
+	}
+	s := tensor.Format(v, o)
+	if strings.HasSuffix(s, ".") {
+		s += "0"
+	}
+	return s
+}
+
+// run is what the pointers of run i point to.
+func (d *parted) run(ptr, role string, i int64) (tensor.View, error) {
+	a, err := d.number(ptr, i)
+	if err != nil {
+		return tensor.View{}, err
+	}
+	b, err := d.number(ptr, i+1)
+	if err == nil && (a < 0 || b < a || b > d.length(role)) {
+		err = &tensorfile.Error{Kind: tensorfile.ErrCorrupt, Offset: -1, Field: "part " + ptr, Got: fmt.Sprintf("%d, %d", a, b), Want: fmt.Sprintf("pointers up to %d that never fall", d.length(role)), Rule: format.RuleLayoutPointer}
+	}
+	if err != nil {
+		return tensor.View{}, err
+	}
+	return d.rows(role, a, b)
+}
+
+// lines prints lines of which there are n, or some of each end.
+func (d *parted) lines(w io.Writer, n int64, full bool, line func(i int64) (string, error)) error {
+	for i := int64(0); i < n; i++ {
+		if !full && n > shownEntries && i == shownEntries/2 {
+			io.WriteString(w, "  :\t:\n")
+			i = n - shownEntries/2
+		}
+		s, err := line(i)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(w, s+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unravel is the index of element i in C order.
+func unravel(i int64, shape tensor.Shape) []int64 {
+	at := make([]int64, len(shape))
+	for axis := range slices.Backward(shape) {
+		at[axis] = i % shape[axis]
+		i /= shape[axis]
+	}
+	return at
+}
+
+// showParts prints the parts of a composite one by one.
+func (t *tool) showParts(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
+	if p.sel != nil {
+		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: "none of a tensor of layout " + layoutName(p.Tensor)}
+	}
+	fmt.Fprintf(w, "%s  %s %v  %s  %s\n", clean(p.Name()), p.DType(), p.Shape(), sizeText(p.ByteSize()), layoutName(p.Tensor))
+	parts, err := p.Parts()
+	if err != nil {
+		return err
+	}
+	for _, x := range parts {
+		fmt.Fprintf(w, "%s  %s %v\n", x.Role, x.DType(), x.Shape())
+		if _, _, inner := x.Composite(); inner {
+			err = t.showParts(ctx, w, pick{Tensor: x.Tensor}, o)
+		} else {
+			fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
+			if o.precision <= 0 {
+				fo.Precision = -1
+			}
+			if err = t.format(ctx, w, pick{Tensor: x.Tensor}, x.Shape(), fo); err == nil {
+				_, err = io.WriteString(w, "\n")
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
