@@ -341,6 +341,7 @@ func (b *castBuffer) convert(offD, offS, n, stepD, stepS int64) {
 		b.pending += int(n)
 		return
 	}
+	b.flush() // the blocks are needed
 	d, inPlaceD := b.dst.direct(offD, n, stepD)
 	s, inPlaceS := b.src.direct(offS, n, stepS)
 	piece := int64(b.room)
