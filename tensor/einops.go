@@ -259,9 +259,10 @@ func ParseShape(s Shape, pattern string) (Sizes, error) {
 	if err != nil {
 		return nil, err
 	}
+	composed := p.malformed("can't parse shape with composite axes", "", "")
 	for _, axis := range side.axes {
-		if len(axis) > 1 || side.inside {
-			return nil, p.malformed("can't parse shape with composite axes", "", "")
+		if len(axis) > 1 {
+			return nil, composed
 		}
 	}
 	axes, skip := side.axes, len(s)-len(side.axes)
@@ -274,6 +275,9 @@ func ParseShape(s Shape, pattern string) (Sizes, error) {
 			want = ">=" + strconv.Itoa(len(axes)-1) + " dims"
 		}
 		return bad("can't parse shape with this number of dimensions", dims(s), want)
+	}
+	if side.inside {
+		return nil, composed
 	}
 	sizes := make(Sizes, len(axes))
 	i := 0

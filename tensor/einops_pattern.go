@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Pattern is a parsed pattern of the einops language: "b (h h2) w -> b h (w h2)".
@@ -156,7 +157,11 @@ func (p *Pattern) parseSide(s string, underscore bool) (side, error) {
 			if end < 0 {
 				end = len(s)
 			}
-			if err := add(s[:end]); err != nil {
+			err := p.checkRunes(s[:end])
+			if err == nil && (end < len(s) || !open) { // else there are worse faults
+				err = add(s[:end])
+			}
+			if err != nil {
 				return out, err
 			}
 			s = s[end:]
@@ -172,9 +177,6 @@ func (p *Pattern) parseSide(s string, underscore bool) (side, error) {
 func (p *Pattern) parseWord(s string, underscore bool) (term, error) {
 	if s == ellipsis {
 		return term{name: ellipsis}, nil
-	}
-	if at := strings.IndexFunc(s, func(c rune) bool { return c != '.' && !nameRune(c) }); at >= 0 {
-		return term{}, p.malformed("unknown character", Quote(string([]rune(s[at:])[:1])), "letters, digits, _, parentheses and spaces")
 	}
 	if strings.Trim(s, "0123456789") == "" {
 		n, err := strconv.ParseInt(s, 10, 64)
@@ -193,6 +195,17 @@ func (p *Pattern) parseWord(s string, underscore bool) (term, error) {
 		return term{}, p.malformed("invalid axis identifier", Quote(s), "a name that does not start or end with underscore")
 	}
 	return term{name: s}, nil
+}
+
+// checkRunes refuses what can be in no word.
+func (p *Pattern) checkRunes(s string) error {
+	for i, c := range s {
+		if c != '.' && !nameRune(c) {
+			_, size := utf8.DecodeRuneInString(s[i:])
+			return p.malformed("unknown character", Quote(s[i:i+size]), "letters, digits, _, parentheses and spaces")
+		}
+	}
+	return nil
 }
 
 // nameRune reports whether c may be part of a name.
