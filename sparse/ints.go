@@ -15,48 +15,65 @@ type index interface{ int32 | int64 }
 // ints is a row of indices of any dtype, byte order and stride, as int64s.
 type ints struct {
 	v      tensor.View
-	native []int64
+	wide   []int64 // the memory itself, if it is such
+	narrow []int32
 	n      int
 }
 
 func intsOf(v tensor.View) ints {
-	native, err := tensor.Data[int64](v)
-	if err != nil {
-		native = nil
+	x := ints{v: v, n: int(v.NumElements())}
+	// Asking is cheaper than an error that says what else it is.
+	switch v.DType() {
+	case tensor.I64:
+		if wide, err := tensor.Data[int64](v); err == nil {
+			x.wide = wide
+		}
+	case tensor.I32:
+		if narrow, err := tensor.Data[int32](v); err == nil {
+			x.narrow = narrow
+		}
 	}
-	return ints{v: v, native: native, n: int(v.NumElements())}
+	return x
 }
 
 // at returns element i, saturated to int64.
-func (x ints) at(i int) int64 {
-	if x.native != nil {
-		return x.native[i]
+func (x *ints) at(i int) int64 {
+	switch {
+	case x.wide != nil:
+		return x.wide[i]
+	case x.narrow != nil:
+		return int64(x.narrow[i])
 	}
 	var one [1]int64
-	x.read(one[:], i)
+	readAs(one[:], x.v, i)
 	return one[0]
 }
 
 // read copies the elements from i on to dst, saturated to int64.
-func (x ints) read(dst []int64, i int) {
-	if x.native != nil {
-		copy(dst, x.native[i:])
-		return
+func (x *ints) read(dst []int64, i int) {
+	switch {
+	case x.wide != nil:
+		copy(dst, x.wide[i:])
+	case x.narrow != nil:
+		for j, y := range x.narrow[i : i+len(dst)] {
+			dst[j] = int64(y)
+		}
+	default:
+		readAs(dst, x.v, i)
 	}
-	readAs(dst, x.v, i)
 }
 
 // window returns elements lo to hi: the memory itself, or a copy in buf.
-func (x ints) window(buf []int64, lo, hi int) []int64 {
-	if x.native != nil {
-		return x.native[lo:hi]
+func (x *ints) window(buf []int64, lo, hi int) []int64 {
+	if x.wide != nil {
+		return x.wide[lo:hi]
 	}
-	readAs(buf[:hi-lo], x.v, lo)
+	x.read(buf[:hi-lo], lo)
 	return buf[:hi-lo]
 }
 
 // text is element i as it is stored.
-func (x ints) text(i int) string {
+func (x *ints) text(i int) string {
 	v, err := x.v.Index(0, int64(i))
 	if err != nil {
 		return ""

@@ -156,7 +156,7 @@ func (a *Array) selectLines(ctx context.Context, picks []pick, shape tensor.Shap
 		return nil, err
 	}
 	var from []int64
-	buf := make([]int64, piece)
+	buf := make([]int64, min(piece, c.idx.n))
 	for i := range major.Count {
 		line := int(major.First + i*major.Step)
 		begin, end := int(c.ptr.at(line)), int(c.ptr.at(line+1))
@@ -207,7 +207,7 @@ func (a *Array) cutLines(c *compressed, r pick, shape tensor.Shape) (*Array, err
 	if r.Count > 0 {
 		begin, end = c.ptr.at(int(r.lo)), c.ptr.at(int(r.hi))
 	}
-	ptr, err := cutPointers(c.ptr, int(r.lo), int(r.Count), begin, end)
+	ptr, err := cutPointers(&c.ptr, int(r.lo), int(r.Count), begin, end)
 	if err != nil {
 		return nil, err
 	}
@@ -219,19 +219,31 @@ func (a *Array) cutLines(c *compressed, r pick, shape tensor.Shape) (*Array, err
 	if err != nil {
 		return nil, err
 	}
-	spec := Spec{Layout: a.layout, Shape: shape, DType: a.dtype, Properties: a.props}
-	if fill, ok := a.Fill(); ok {
-		spec.Parts = []Part{{RoleFill, fill}}
+	cut := &Array{layout: a.layout, shape: shape, dtype: a.dtype, props: a.props, nnz: val.NumElements(), parts: append(make([]Part, 0, 4), Part{RoleIndptr, ptr}, Part{RoleIndices, idx}, Part{RoleValues, val})}
+	if cut.size, err = shape.NumElements(); err != nil {
+		return nil, err
 	}
-	return finish(spec, []Part{{RoleIndptr, ptr}, {RoleIndices, idx}, {RoleValues, val}}, nil)
+	if fill, ok := a.Fill(); ok {
+		cut.parts = append(cut.parts, Part{RoleFill, fill})
+	}
+	cut.checked.Store(true) // lines of a valid array, or validated above
+	return cut, nil
 }
 
 // cutPointers are the pointers of n lines, less what they begin with.
-func cutPointers(ptr ints, lo, n int, begin, end int64) (tensor.View, error) {
-	x := make([]int64, n+1)
-	if n > 0 {
-		ptr.read(x, lo)
+func cutPointers(ptr *ints, lo, n int, begin, end int64) (tensor.View, error) {
+	if n == 0 {
+		return tensor.FromSlice([]int32{0})
 	}
+	if ptr.narrow != nil {
+		y := make([]int32, n+1)
+		for i, v := range ptr.narrow[lo : lo+n+1] {
+			y[i] = v - int32(begin)
+		}
+		return tensor.FromSlice(y)
+	}
+	x := make([]int64, n+1)
+	ptr.read(x, lo)
 	for i := range x {
 		x[i] -= begin
 	}

@@ -100,6 +100,9 @@ func (a *Array) compressed() *compressed {
 // validate checks lines [from, to), and of the pointers that they begin at 0
 // and end at the number of entries if these are the first and last.
 func (c *compressed) validate(ctx context.Context, from, to, workers int) error {
+	if c.fine(from, to) {
+		return nil
+	}
 	if err := c.checkPointers(ctx, from, to, workers); err != nil {
 		return err
 	}
@@ -109,6 +112,34 @@ func (c *compressed) validate(ctx context.Context, from, to, workers int) error 
 		return err
 	}
 	return c.checkDuplicates(ctx, from, to, workers)
+}
+
+// fine reports whether one line that is easily looked at is valid, without the
+// preparations of what goes through many. It may say no of valid lines.
+func (c *compressed) fine(from, to int) bool {
+	n := int64(c.idx.n)
+	if to != from+1 || c.labelled || c.noEmpty || c.ptr.at(0) != 0 || c.ptr.at(c.lines) != n {
+		return false
+	}
+	lo, hi := c.ptr.at(from), c.ptr.at(to)
+	if lo < 0 || hi < lo || hi > n || !c.sorted && c.unique && hi-lo > 1 {
+		return false
+	}
+	step := int64(-1)
+	if c.sorted {
+		step = 0
+		if c.unique {
+			step = 1
+		}
+	}
+	least, most := c.span.of(int64(from))
+	switch {
+	case c.idx.narrow != nil:
+		return scan(c.idx.narrow[lo:hi], least, most, step) < 0
+	case c.idx.wide != nil:
+		return scan(c.idx.wide[lo:hi], least, most, step) < 0
+	}
+	return false
 }
 
 func (c *compressed) checkPointers(ctx context.Context, from, to, workers int) error {
@@ -176,11 +207,11 @@ func (c *compressed) checkEntries(ctx context.Context, from, to, lo, hi int) err
 	if int64(lo) > w.begin {
 		prev, begun = c.idx.at(lo-1), true
 	}
-	buf := make([]int64, min(piece, hi-lo))
-	var narrow []int32
-	if x, err := tensor.Data[int32](asSigned(c.idx.v)); err == nil && c.idx.v.DType() == tensor.I32 {
-		narrow = x
+	var buf []int64
+	if c.idx.wide == nil && c.idx.narrow == nil {
+		buf = make([]int64, min(piece, hi-lo))
 	}
+	narrow := c.idx.narrow
 	for at := lo; at < hi; {
 		if err := ctx.Err(); err != nil {
 			return err
