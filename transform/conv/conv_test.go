@@ -226,7 +226,7 @@ func TestRefusals(t *testing.T) {
 		text string
 	}{
 		{try(word, filters, conv.Options{}), tensor.ErrDType, "input: got S3, want a real number"},
-		{try(in, random(t, r, 2, 5, 6), conv.Options{}), tensor.ErrShape, "input: got (2, 5, 6), want axes ([batch,] channels, spatial...), 1 of them spatial as in the filters"},
+		{try(random(t, r, 2, 5), filters, conv.Options{}), tensor.ErrShape, "input: got (2, 5), want axes ([batch,] channels, spatial...), 2 of them spatial as in the filters"},
 		{try(in, filters, conv.Options{Bias: complex64s}), tensor.ErrDType, "bias: got c64, want a real number"},
 		{try(in, filters, conv.Options{Bias: in}), tensor.ErrShape, "bias: got (2, 5, 6), want one number for each of 4 filters"},
 		{try(in, random(t, r, 4, 2), conv.Options{}), tensor.ErrShape, "filters: got (4, 2), want axes (filters, channels/groups, kernel...)"},
