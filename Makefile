@@ -39,7 +39,7 @@ $(VENV)/ok: testdata/requirements.txt
 	touch $@
 
 interop: $(VENV)/ok build
-	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u)
+	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u) ./sparse
 	$(VENV)/bin/python spec/reader/check.py
 	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
 
@@ -50,6 +50,7 @@ goldens: $(VENV)/ok
 	for script in views floats cast print parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/testdata/gen_transform.py
+	$(VENV)/bin/python sparse/testdata/gen_scipy.py
 	$(VENV)/bin/python transform/conv/testdata/gen_conv.py
 	$(VENV)/bin/python cmd/tensorfile/testdata/gen_operators.py
 
