@@ -3,6 +3,7 @@ package conv
 import (
 	"math"
 	"runtime"
+	"slices"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
 	"github.com/tensorfile/tensorfile/internal/kernel"
@@ -97,7 +98,7 @@ func (c *convolver[T]) run(workers int) error {
 		}
 		c.rows = (first.out-1)/parts + 1
 	}
-	c.near = c.columns
+	c.near = max(c.columns, nearSize/8)
 	if c.filters > c.groups {
 		c.near = max(nearSize/c.taps()/nearStep, 1) * nearStep
 	}
@@ -145,6 +146,7 @@ type block[T float] struct {
 	*convolver[T]
 	phases [][]int64 // of each axis
 	packed []T
+	line   []T
 	taps   kernel.Taps
 
 	// Of the results: where the block begins, and its extents.
@@ -331,38 +333,70 @@ func (a *axis) inside(at, extent int64) (r inside) {
 	return r
 }
 
-// compute adds up the results of all filters of a group.
+// compute adds up the results of all filters of a group, plane by plane of the
+// last two axes.
 func (b *block[T]) compute(member, group int64) {
-	last := len(b.axes) - 1
+	outer := max(len(b.axes)-2, 0)
 	filters := b.filters / b.groups
-	taps := b.geometry.taps()
 	size := int64(1) // of all results of a filter
 	for _, a := range b.axes {
 		size *= a.out
 	}
-	first := (member*b.filters + group*filters) * size
-	index := make([]int64, last)
+	index := make([]int64, outer)
 	for {
 		src, dst := int64(0), int64(0)
-		for k, i := range index {
-			src += i * b.step[k]
-			dst = dst*b.axes[k].out + b.from[k] + i
-		}
-		dst = first + dst*b.axes[last].out + b.from[last]
-		for x := int64(0); x < b.n[last]; x += b.near {
-			n := min(b.near, b.n[last]-x)
-			for f := range filters {
-				out := b.out[dst+f*size+x:][:n]
-				bias := b.bias[group*filters+f]
-				for i := range out {
-					out[i] = bias
-				}
-				w := b.weights[(group*filters+f)*taps:][:taps]
-				b.add(out, b.packed[src+x:], b.taps, w)
+		for k, a := range b.axes {
+			dst = dst*a.out + b.from[k]
+			if k < outer {
+				src += index[k] * b.step[k]
+				dst += index[k]
 			}
 		}
+		first := group * filters
+		b.computePlane(src, (member*b.filters+first)*size+dst, size, first)
 		if !next(index, func(k int) int64 { return b.n[k] }) {
 			return
+		}
+	}
+}
+
+// computePlane works in lines: parts of a row or, where rows are short beside the
+// pace of the kernels, several rows with what lies between them in the packed
+// input, whose sums nobody wants. src and dst are where the plane begins, size is
+// the distance of filters in the result, first the first of them.
+func (b *block[T]) computePlane(src, dst, size, first int64) {
+	last := len(b.axes) - 1
+	wide, rows, pitch, width := b.n[last], int64(1), b.n[last], b.axes[last].out
+	if last > 0 {
+		rows, pitch = b.n[last-1], b.step[last-1]
+	}
+	filters, taps := b.filters/b.groups, b.geometry.taps()
+	add := func(out []T, src, f int64) {
+		for i := range out {
+			out[i] = b.bias[f]
+		}
+		b.add(out, b.packed[src:], b.taps, b.weights[f*taps:][:taps])
+	}
+	if 5*pitch < 4*((wide-1)/nearStep+1)*nearStep {
+		lines := max(b.near/pitch, 1)
+		for y := int64(0); y < rows; y += lines {
+			n := min(lines, rows-y)
+			b.line = slices.Grow(b.line[:0], int((n-1)*pitch+wide))[:(n-1)*pitch+wide]
+			for f := range filters {
+				add(b.line, src+y*pitch, first+f)
+				for i := range n {
+					copy(b.out[dst+f*size+(y+i)*width:][:wide], b.line[i*pitch:])
+				}
+			}
+		}
+		return
+	}
+	for y := range rows {
+		for x := int64(0); x < wide; x += b.near {
+			n := min(b.near, wide-x)
+			for f := range filters {
+				add(b.out[dst+f*size+y*width+x:][:n], src+y*pitch+x, first+f)
+			}
 		}
 	}
 }
