@@ -121,6 +121,9 @@ var accepts = map[string]accept{
 	"chunks-optional": {fill: chunksOptional},
 	"chunks-missing":  {fill: chunksMissing},
 	"chunks-grown":    {fill: chunksGrown, after: grow},
+
+	"composites":        {fill: composites},
+	"composites-chunks": {fill: compositesInChunks},
 }
 
 func aliased(m *maker) {

@@ -2,13 +2,14 @@
 
 - every file of testdata/accept holds what the JSON beside it says: for each tensor dtype, shape, axis names,
   attributes, and the SHA-256 of its elements in C order, little-endian, rows of packed dtypes padded with
-  zero bits to whole units;
+  zero bits to whole units; for each composite layout, flags, content hash and elements;
 - every file of testdata/reject is refused, by the rule and with the kind that it names;
 - the codec vectors of the specification decode to their input.
 
     python check.py              # all of it
     python check.py --update     # writes the JSON of accept/ anew, from what this reader finds"""
 import glob, hashlib, json, os, re, struct, sys
+import composites
 from tensorfile import DType, Error, File, Stage, decode_chunk
 from verify import verify
 
@@ -32,8 +33,18 @@ def describe(path):
             except Error as e:
                 text = t.root.storages[t.storage].text.decode("ascii")
                 assert e.rule == "pipeline.stage" and any(s in text for s in OPTIONAL), e
+        if t.kind == 2:
+            x = composites.elements(t)
+            d.update(layout=composites.LAYOUTS[t.layout], flags=t.flags, hash=composites.content_hash(t).hex(),
+                     elements=[r.tolist() for r in x] if isinstance(x, list) else jsonable(x.tolist()))
         tensors.append(d)
     return {"generation": f.root.generation, "attributes": f.attributes(), "tensors": tensors}, verify(f)
+
+
+def jsonable(x):
+    """Complex numbers as pairs."""
+    if isinstance(x, list): return [jsonable(v) for v in x]
+    return [x.real, x.imag] if isinstance(x, complex) else x
 
 
 def lines(found):
@@ -49,7 +60,7 @@ def accept(path, update):
     # A slot that was torn is no damage, and verify tells of it.
     assert not errors or "torn-slot" in path, errors
     want = path[:-len("tensor")] + "json"
-    opaque = [t for t in found["tensors"] if t["dtype"] != "none" and "sha256" not in t and 0 not in t["shape"]]
+    opaque = [t for t in found["tensors"] if "layout" not in t and "sha256" not in t and 0 not in t["shape"]]
     if update:
         with open(want, "w") as f:
             f.write(lines(found))
@@ -78,6 +89,7 @@ def refused(path):
             t.attributes()
             if t.kind == 1:
                 t.array()
+            if t.kind == 2: composites.elements(t)
     except Error as e:
         return [("use", e)]
     return [("verify", e) for e in verify(f)]

@@ -2,6 +2,7 @@
 
     python verify.py x.tensor"""
 import struct, sys
+import composites
 from tensorfile import DATA, Error, File, crc32c, need, pad, zero
 
 def is_number(v):
@@ -92,6 +93,7 @@ def verify_generation(f, root, errors, owned, step):
         if key and b"\0" in key:
             parent = tensors.get(key[:key.rindex(b"\0")])
             step(need, parent is not None and parent.kind == 2, "composite.orphan", repr(key))
+        if key and t.kind == 2: step(composites.elements, t)
     for id in {t.storage for t in tensors.values() if t.kind == 1 and t.storage}:
         step(verify_storage, root.storages[id], mine)
     for (a, n, what), (b, _, other) in zip(sorted(mine), sorted(mine)[1:]):
