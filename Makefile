@@ -39,7 +39,7 @@ $(VENV)/ok: testdata/requirements.txt
 	touch $@
 
 interop: $(VENV)/ok build
-	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u) ./sparse
+	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u)
 	$(VENV)/bin/python spec/reader/check.py
 	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
 
