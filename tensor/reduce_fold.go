@@ -36,6 +36,7 @@ type folder[S, A cast.Plain] struct {
 	raw     bool // elements are S
 	in, out *castBuffer
 	acc     []A
+	part    []A // one, of a run
 	width   int // accumulators in use
 	errors  *carried
 	rows    int // added since the errors were carried
@@ -50,7 +51,7 @@ func (l loops[S, A]) fold(t *fold, work, made elem) {
 	f.in.prepare(work, t.src.elem)
 	f.in.src.of(t.src, t.src.elem)
 	f.in.dst.size = cast.Size[S]()
-	f.acc = make([]A, min(foldBlock, t.most()))
+	f.acc, f.part = make([]A, min(foldBlock, t.most())), make([]A, 1)
 	if l.carry {
 		f.errors = &carried{make([]float64, len(f.acc)), make([]float64, len(f.acc))}
 	}
@@ -74,10 +75,16 @@ func (t *fold) most() int64 {
 	return max(n, 1)
 }
 
-// axis is one axis of a nest; n is 1 where there is none.
+// axis is one axis of a nest.
 type axis struct{ n, a, b int64 }
 
-func (w *nest) axis(i int) axis { return axis{w.n[i], w.a[i], w.b[i]} }
+// axis is axis i, or if that is negative one of extent 1.
+func (w *nest) axis(i int) axis {
+	if i < 0 {
+		return axis{n: 1}
+	}
+	return axis{w.n[i], w.a[i], w.b[i]}
+}
 
 func (w *nest) push(x axis) {
 	w.n[w.rank], w.a[w.rank], w.b[w.rank] = x.n, x.a, x.b
@@ -123,23 +130,23 @@ func (f *folder[S, A]) walk(t *fold) {
 			}
 		}
 	}
+	also := -1 // stays beside a short axis that does
+	for i := w.rank - 1; gone < 0 && i >= 0 && also < 0; i-- {
+		if w.b[i] != 0 && i != stay {
+			also = i
+		}
+	}
 	var keep, rest nest
 	for i := range w.rank {
 		switch {
-		case i == stay || i == gone:
+		case i == stay || i == gone || i == also:
 		case w.b[i] != 0:
 			keep.push(w.axis(i))
 		default:
 			rest.push(w.axis(i))
 		}
 	}
-	k, r := axis{n: 1}, axis{n: 1}
-	if stay >= 0 {
-		k = w.axis(stay)
-	}
-	if gone >= 0 {
-		r = w.axis(gone)
-	}
+	k, k2, r := w.axis(stay), w.axis(also), w.axis(gone)
 	keep.offA, keep.offB = w.offA+t.src.offset, w.offB+t.dst.offset
 	var outer odometer
 	for {
@@ -151,9 +158,13 @@ func (f *folder[S, A]) walk(t *fold) {
 				f.periods(&rest, keep.offA+i*k.a, keep.offB+i*k.b, axis{n: 1}, r)
 			}
 		default:
-			for i := int64(0); i < k.n; i += int64(len(f.acc)) {
-				part := axis{min(int64(len(f.acc)), k.n-i), k.a, k.b}
-				f.block(&rest, keep.offA+i*k.a, keep.offB+i*k.b, part, r, gone >= 0)
+			all := int64(len(f.acc))
+			rows := max(all/k.n, 1)
+			for j := int64(0); j < k2.n; j += rows {
+				for i := int64(0); i < k.n; i += all {
+					m, m2 := min(all, k.n-i), min(rows, k2.n-j)
+					f.block(&rest, keep.offA+i*k.a+j*k2.a, keep.offB+i*k.b+j*k2.b, axis{m, k.a, k.b}, axis{m2, k2.a, k2.b}, r, gone >= 0)
+				}
 			}
 		}
 		if !outer.next(&keep, keep.rank) {
@@ -184,7 +195,7 @@ func (f *folder[S, A]) fill(t *fold) {
 	var o odometer
 	for {
 		f.begin(1)
-		f.store(w.offA, 0)
+		f.store(w.offA, axis{n: 1}, axis{n: 1})
 		if !o.next(&w, w.rank) {
 			return
 		}
@@ -222,19 +233,25 @@ func (f *folder[S, A]) floats() []float64 {
 	return acc
 }
 
-// store makes the accumulators in use results and writes them.
-func (f *folder[S, A]) store(off, step int64) {
+// store makes the accumulators in use, of k2 and k, results and writes them.
+func (f *folder[S, A]) store(off int64, k, k2 axis) {
 	f.settle()
 	if f.end != nil {
 		f.end(f.acc[:f.width])
 	}
-	f.out.convert(off, 0, int64(f.width), step, int64(f.out.src.size))
+	size := int64(f.out.src.size)
+	if k2.b == k.n*k.b {
+		k, k2 = axis{n: k.n * k2.n, b: k.b}, axis{n: 1}
+	}
+	for j := range k2.n {
+		f.out.convert(off+j*k2.b, j*k.n*size, k.n, k.b, size)
+	}
 }
 
-// block reduces the elements that meet the accumulators k, over the axes of
-// rest and r.
-func (f *folder[S, A]) block(rest *nest, offA, offB int64, k, r axis, runs bool) {
-	f.begin(k.n)
+// block reduces the elements that meet the accumulators of k2 and k, over the
+// axes of rest and r.
+func (f *folder[S, A]) block(rest *nest, offA, offB int64, k, k2, r axis, runs bool) {
+	f.begin(k2.n * k.n)
 	rest.offA = offA
 	var o odometer
 	for {
@@ -243,13 +260,16 @@ func (f *folder[S, A]) block(rest *nest, offA, offB int64, k, r axis, runs bool)
 				f.addRun(int(i), rest.offA+i*k.a, r)
 			}
 		} else {
-			f.addRow(int(k.n), rest.offA, k.a)
+			for j := range k2.n {
+				f.addRow(int(j*k.n), int(k.n), rest.offA+j*k2.a, k.a)
+			}
+			f.count()
 		}
 		if !o.next(rest, rest.rank) {
 			break
 		}
 	}
-	f.store(offB, k.b)
+	f.store(offB, k, k2)
 }
 
 // periods reduces evenly spaced elements x to the k.n accumulators that they
@@ -261,7 +281,8 @@ func (f *folder[S, A]) periods(rest *nest, offA, offB int64, k, x axis) {
 	var o odometer
 	for {
 		for i := int64(0); i < x.n; i += width {
-			f.addRow(int(min(width, x.n-i)), rest.offA+i*x.a, x.a)
+			f.addRow(0, int(min(width, x.n-i)), rest.offA+i*x.a, x.a)
+			f.count()
 		}
 		if !o.next(rest, rest.rank) {
 			break
@@ -273,19 +294,24 @@ func (f *folder[S, A]) periods(rest *nest, offA, offB int64, k, x axis) {
 		f.join(f.acc[:high-low], f.acc[low:high])
 	}
 	f.width = int(k.n)
-	f.store(offB, k.b)
+	f.store(offB, k, axis{n: 1})
 }
 
-// addRow meets the first n accumulators with as many elements.
-func (f *folder[S, A]) addRow(n int, off, step int64) {
+// addRow meets n accumulators from at on with as many elements.
+func (f *folder[S, A]) addRow(at, n int, off, step int64) {
+	acc := f.acc[at : at+n]
 	if x, ok := f.direct(off, int64(n), step); ok {
-		f.row(f.acc[:n], x)
-	} else {
-		for i := 0; i < n; i += castBlock {
-			x := f.load(off+int64(i)*step, min(castBlock, n-i), step)
-			f.row(f.acc[i:i+len(x)], x)
-		}
+		f.row(acc, x)
+		return
 	}
+	for i := 0; i < n; i += castBlock {
+		x := f.load(off+int64(i)*step, min(castBlock, n-i), step)
+		f.row(acc[i:i+len(x)], x)
+	}
+}
+
+// count counts rows, and carries the errors of many.
+func (f *folder[S, A]) count() {
 	if f.rows++; f.errors != nil && f.rows == foldRows {
 		f.carry()
 	}
@@ -302,8 +328,8 @@ func (f *folder[S, A]) addRun(i int, off int64, r axis) {
 			x = f.load(off+at*r.a, int(min(castBlock, r.n-at)), r.a)
 		}
 		at += int64(len(x))
-		part := [1]A{f.run(x)}
-		f.join(f.acc[i:i+1], part[:])
+		f.part[0] = f.run(x)
+		f.join(f.acc[i:i+1], f.part)
 		if f.errors != nil {
 			f.errors.at(i).carry(f.floats()[i : i+1])
 		}
@@ -324,8 +350,11 @@ func (f *folder[S, A]) direct(off, n, step int64) ([]S, bool) {
 
 // load brings at most castBlock elements together as S.
 func (f *folder[S, A]) load(off int64, n int, step int64) []S {
-	p := f.in.src.at(0, n)
-	f.in.src.load(p, off, int64(n), step)
+	p, ok := f.in.src.direct(off, int64(n), step)
+	if !ok {
+		p = f.in.src.at(0, n)
+		f.in.src.load(p, off, int64(n), step)
+	}
 	if !f.raw {
 		from := p
 		p = f.in.dst.at(0, n)
