@@ -56,6 +56,7 @@ type buffer struct {
 
 	pending atomic.Int64  // pieces under way, and one for the dealer
 	ready   chan struct{} // has room for one
+	rows    int64
 	after   position
 
 	mu  sync.Mutex
@@ -105,16 +106,16 @@ func (b *buffer) done() {
 	}
 }
 
-// finish makes the batch of the rows that were filled.
-func (b *buffer) finish(l *Loader, rows int64) error {
+// finish makes the batch of the rows, when all are filled.
+func (b *buffer) finish(l *Loader) error {
 	for i, c := range l.columns {
-		v, err := c.view(&b.targets[i], rows)
+		v, err := c.view(&b.targets[i], b.rows)
 		if err != nil {
 			return c.located(err)
 		}
 		b.views[i] = v
 	}
-	b.batch.Views, b.batch.Samples = b.views, b.samples[:rows]
+	b.batch.Views, b.batch.Samples = b.views, b.samples[:b.rows]
 	return nil
 }
 

@@ -233,14 +233,14 @@ func (l *Loader) setMemory() error {
 		case Held:
 			held += c.n * c.bytes
 		case Blocked:
-			// A decoder may need a chunk twice: as it is stored and, if it does not
-			// lie as its samples do, decoded.
+			// A decoder may need a chunk as it is stored, between two stages of its
+			// pipeline, and decoded if it does not lie as its samples do.
 			if s := c.t.ChunkShape(); s != nil {
 				n, err := tensor.ByteSize(c.t.DType(), s)
 				if err != nil {
 					return c.located(err)
 				}
-				own += 2 * n
+				own += 4 * n
 				for i, e := range s {
 					if i != c.axis && e < c.shape[i] {
 						inner = int64(runtime.GOMAXPROCS(0))

@@ -2,7 +2,10 @@
 
 package loader
 
-const checked = true
+const (
+	checked = true
+	faults  = false
+)
 
 func newMemory(n int64) []byte { return make([]byte, n) }
 

@@ -8,7 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const checked = true
+const (
+	checked = true
+	faults  = true
+)
 
 // newMemory is a mapping of its own, so that it can be taken away.
 func newMemory(n int64) []byte {

@@ -118,10 +118,7 @@ func (r *run) deal() {
 			if r.ctx.Err() != nil {
 				return
 			}
-			if err == nil {
-				err = b.finish(l, row)
-			}
-			if err != nil {
+			if b.rows = row; err != nil {
 				b.fail(err)
 			}
 			b.done()
@@ -246,6 +243,9 @@ func (p *piece) at(w *scratch, i int) (data []byte, off int64) {
 // Small ones that have to be converted are brought together first.
 func (p *piece) gather(w *scratch) error {
 	c := p.c
+	if c.outBytes == 0 {
+		return nil // an axis has no extent
+	}
 	step := c.from[c.at]
 	most := int64(0) // samples that are brought together
 	if !c.plain && c.close && c.inBytes > 0 && c.inBytes <= smallRow {
@@ -314,9 +314,11 @@ func (r *run) deliver(yield func(Batch, error) bool) {
 		begin := time.Now()
 		var b *buffer
 		var more bool
-		select {
-		case b, more = <-r.out:
-		case <-r.ctx.Done():
+		if r.ctx.Err() == nil {
+			select {
+			case b, more = <-r.out:
+			case <-r.ctx.Done():
+			}
 		}
 		if more {
 			select {
@@ -330,6 +332,9 @@ func (r *run) deliver(yield func(Batch, error) bool) {
 				yield(Batch{}, err)
 			}
 			return
+		}
+		if b.err == nil {
+			b.err = b.finish(l)
 		}
 		if b.err != nil {
 			yield(Batch{}, b.err)
