@@ -142,6 +142,29 @@ func moveUnit(d DType, swap int) int {
 
 // copy moves what w spans from src to dst, offsets added.
 func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int, stream bool) {
+	m := w.mover(swap)
+	m.dst, m.src, m.stream = dst, src, stream
+	w.offA += dstOff
+	w.offB += srcOff
+	inner := w.rank - 1
+	var o odometer
+	for {
+		m.block(int(w.offA), int(w.offB), int(w.n[inner-1]), int(w.n[inner]))
+		if !o.next(w, inner-1) {
+			break
+		}
+	}
+	if m.regroup != nil {
+		regroupings.Put(m.regroup)
+	}
+	if stream {
+		kernel.Fence()
+	}
+}
+
+// mover puts the axes in the order in which they are best copied, at least two
+// of them, and chooses how the last two are.
+func (w *nest) mover(swap int) mover {
 	w.sort()
 	w.merge()
 	inner := w.rank - 1
@@ -154,8 +177,6 @@ func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int, stream bool
 		}
 		inner = w.rank - 1
 	}
-	w.offA += dstOff
-	w.offB += srcOff
 	if inner == 0 {
 		w.n[1], w.a[1], w.b[1] = w.n[0], w.a[0], w.b[0]
 		w.n[0], w.a[0], w.b[0] = 1, 0, 0
@@ -171,24 +192,13 @@ func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int, stream bool
 	if near != inner-1 && abs(w.b[near]) < abs(w.b[inner]) {
 		w.swap(near, inner-1)
 	}
+	w.sortOuter(inner - 1)
 	m := mover{
-		dst: dst, src: src, unit: w.unit, swap: swap, stream: stream,
+		unit: w.unit, swap: swap,
 		a1: int(w.a[inner-1]), b1: int(w.b[inner-1]), a0: int(w.a[inner]), b0: int(w.b[inner]),
 	}
 	m.choose(int(w.n[inner-1]), int(w.n[inner]))
-	var o odometer
-	for {
-		m.block(int(w.offA), int(w.offB), int(w.n[inner-1]), int(w.n[inner]))
-		if !o.next(w, inner-1) {
-			break
-		}
-	}
-	if m.regroup != nil {
-		regroupings.Put(m.regroup)
-	}
-	if stream {
-		kernel.Fence()
-	}
+	return m
 }
 
 // mover copies two-dimensional pieces: n1 rows of n0 units.
@@ -209,7 +219,9 @@ const tile = 16
 
 func (m *mover) block(a, b, n1, n0 int) {
 	switch {
-	case m.regroup != nil:
+	case m.swap > 1 && m.a0 == m.swap && m.b0 != m.swap && n1*n0 >= minRun*minRun:
+		m.swapped(a, b, n1, n0)
+	case m.regroup != nil && m.swap == 1:
 		m.regrouped(a, b, n1, n0)
 	case n0 < minRun && n1 > n0:
 		// Short rows cost more to start than to copy: run the other way.
@@ -229,6 +241,35 @@ func (m *mover) block(a, b, n1, n0 int) {
 		}
 	default:
 		m.rows(a, b, n1, n0)
+	}
+}
+
+// swapBytes is how much of dst is brought into the other byte order while it is
+// in the cache.
+const swapBytes = 128 << 10
+
+// swapped copies as block does, block by block, and reverses the bytes of what
+// it wrote.
+func (m *mover) swapped(a, b, n1, n0 int) {
+	t := *m
+	t.swap, t.stream = 1, false
+	cols := min(n0, 256)
+	rows := max(swapBytes/(cols*m.unit), 1)
+	for i := 0; i < n1; i += rows {
+		r := min(rows, n1-i)
+		for j := 0; j < n0; j += cols {
+			c := min(cols, n0-j)
+			at := a + i*m.a1 + j*m.a0
+			t.block(at, b+i*m.b1+j*m.b0, r, c)
+			size, count := c*m.unit, r
+			if size == m.a1 {
+				size, count = size*r, 1
+			}
+			for k := range count {
+				p := m.dst[at+k*m.a1:][:size]
+				kernel.ByteSwap(p, p, m.swap)
+			}
+		}
 	}
 }
 
@@ -270,6 +311,14 @@ func (m *mover) rows(a, b, n1, n0 int) {
 		m.copy32(a, b, n1, n0)
 	case m.unit == 64:
 		m.copy64(a, b, n1, n0)
+	case m.unit < 4:
+		m.copyTo4(a, b, n1, n0)
+	case m.unit < 8:
+		m.copyTo8(a, b, n1, n0)
+	case m.unit < 16:
+		m.copyTo16(a, b, n1, n0)
+	case m.unit < 32:
+		m.copyTo32(a, b, n1, n0)
 	default:
 		m.copyLong(a, b, n1, n0)
 	}

@@ -119,6 +119,77 @@ func (m *mover) copy64(a, b, n1, n0 int) {
 	}
 }
 
+// copyTo4 to copyTo32 are for units of at least half as many bytes: two moves,
+// which may overlap.
+//
+//go:noinline
+func (m *mover) copyTo4(a, b, n1, n0 int) {
+	dst, src, a0, b0, size := m.dst, m.src, m.a0, m.b0, m.unit
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := dst[i:i+size], src[j:j+size]
+			head, tail := *(*[2]byte)(s), *(*[2]byte)(s[size-2:])
+			*(*[2]byte)(d), *(*[2]byte)(d[size-2:]) = head, tail
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+//go:noinline
+func (m *mover) copyTo8(a, b, n1, n0 int) {
+	dst, src, a0, b0, size := m.dst, m.src, m.a0, m.b0, m.unit
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := dst[i:i+size], src[j:j+size]
+			head, tail := *(*[4]byte)(s), *(*[4]byte)(s[size-4:])
+			*(*[4]byte)(d), *(*[4]byte)(d[size-4:]) = head, tail
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+//go:noinline
+func (m *mover) copyTo16(a, b, n1, n0 int) {
+	dst, src, a0, b0, size := m.dst, m.src, m.a0, m.b0, m.unit
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := dst[i:i+size], src[j:j+size]
+			head, tail := *(*[8]byte)(s), *(*[8]byte)(s[size-8:])
+			*(*[8]byte)(d), *(*[8]byte)(d[size-8:]) = head, tail
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
+//go:noinline
+func (m *mover) copyTo32(a, b, n1, n0 int) {
+	dst, src, a0, b0, size := m.dst, m.src, m.a0, m.b0, m.unit
+	for ; n1 > 0; n1-- {
+		i, j := a, b
+		for n := n0; n > 0; n-- {
+			d, s := dst[i:i+size], src[j:j+size]
+			head, tail := *(*[16]byte)(s), *(*[16]byte)(s[size-16:])
+			*(*[16]byte)(d), *(*[16]byte)(d[size-16:]) = head, tail
+			i += a0
+			j += b0
+		}
+		a += m.a1
+		b += m.b1
+	}
+}
+
 // copyLong is for units of other sizes, runs that lie without gaps in both
 // operands among them.
 //

@@ -23,7 +23,7 @@ var regroupings = sync.Pool{New: func() any { return new(kernel.Regrouping) }}
 // choose looks whether blocks of n1 rows of n0 units are to be regrouped.
 func (m *mover) choose(n1, n0 int) {
 	u := m.unit
-	if m.swap > 1 || m.a0 != u || u != 1 && u != 2 && u != 4 && u != 8 && u != 16 {
+	if m.a0 != u || u != 1 && u != 2 && u != 4 && u != 8 && u != 16 {
 		return
 	}
 	get := func(f regroupForm) *kernel.Regrouping {

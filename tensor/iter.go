@@ -66,6 +66,18 @@ func (w *nest) sort() {
 	}
 }
 
+// sortOuter puts the first axes such that those along which either operand lies
+// densest come last: what a line of the cache holds is then used before long,
+// whichever operand it belongs to.
+func (w *nest) sortOuter(axes int) {
+	dense := func(i int) int64 { return min(w.a[i], abs(w.b[i])) }
+	for axis := 1; axis < axes; axis++ {
+		for i := axis; i > 0 && dense(i) > dense(i-1); i-- {
+			w.swap(i, i-1)
+		}
+	}
+}
+
 func (w *nest) swap(i, j int) {
 	w.n[i], w.n[j] = w.n[j], w.n[i]
 	w.a[i], w.a[j] = w.a[j], w.a[i]

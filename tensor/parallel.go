@@ -10,9 +10,9 @@ import (
 // CopyParallel is Copy shared by up to workers goroutines, the caller's being
 // one; 0 or less means GOMAXPROCS. The result is that of Copy for any number.
 //
-// What is written is cut along the axes that lie farthest apart in dst, so that
-// workers write to pages of their own as far as the strides allow, into parts
-// of about 4 MiB; below two of these, one goroutine does all. A worker looks at
+// The work is cut into parts of about 4 MiB, along the axes that lie far apart in
+// both, so that workers write to pages of their own as far as the strides allow;
+// below two parts, one goroutine does all. A worker looks at
 // ctx between parts: an error of ctx, returned as it is, leaves dst written in
 // part. Errors of Copy come before anything is written.
 func CopyParallel(ctx context.Context, dst, src View, workers int) error {
@@ -90,17 +90,29 @@ func part(dst, src View, i int64, depth int) (View, View, bool) {
 	return dst, src, true
 }
 
-// halves returns where to halve: the axis of dst with the longest strides among
-// those that can be, and the extent of the lower half, 0 if none can.
+// halves returns where to halve, and the extent of the lower half, 0 if nothing
+// can be: along the axis that reaches farthest in the operand where it lies
+// denser, so that lines of neither are cut up among parts; of two alike along
+// the one that reaches farther in dst.
 func halves(dst, src View) (axis int, lower int64) {
 	units := int64(max(dst.dtype.UnitElems, src.dtype.UnitElems, 1))
+	var longest, widest int64
 	for i, e := range dst.shape {
 		step := int64(1)
 		if i == len(dst.shape)-1 {
 			step = units
 		}
-		if e > step && (lower == 0 || abs(dst.strides[i]) > abs(dst.strides[axis])) {
+		if e <= step {
+			continue
+		}
+		d, s := abs(dst.strides[i]), abs(src.strides[i])
+		if s == 0 {
+			s = d
+		}
+		reach := dst.dtype.extent(dst.shape, i) * min(d, s)
+		if lower == 0 || reach > longest || reach == longest && d > widest {
 			axis, lower = i, (e+2*step-1)/(2*step)*step
+			longest, widest = reach, d
 		}
 	}
 	return axis, lower

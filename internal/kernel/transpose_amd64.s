@@ -530,3 +530,113 @@ streamcolumns2:
 	JNE  stream2
 	VZEROUPPER
 	RET
+
+#define SQUARE16(STORE) \
+	VMOVDQU64 (SI), Z0 \
+	VMOVDQU64 (SI)(R10*1), Z1 \
+	VMOVDQU64 (SI)(R10*2), Z2 \
+	VMOVDQU64 (SI)(R11*1), Z3 \
+	LEAQ (SI)(R10*4), SI \
+	VSHUFI32X4 $0x44, Z1, Z0, Z4 \
+	VSHUFI32X4 $0xee, Z1, Z0, Z5 \
+	VSHUFI32X4 $0x44, Z3, Z2, Z6 \
+	VSHUFI32X4 $0xee, Z3, Z2, Z7 \
+	VSHUFI32X4 $0x88, Z6, Z4, Z0 \
+	VSHUFI32X4 $0xdd, Z6, Z4, Z1 \
+	VSHUFI32X4 $0x88, Z7, Z5, Z2 \
+	VSHUFI32X4 $0xdd, Z7, Z5, Z3 \
+	STORE Z0, (DI) \
+	STORE Z1, (DI)(R8*1) \
+	STORE Z2, (DI)(R8*2) \
+	STORE Z3, (DI)(R9*1)
+
+// func transpose16AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+TEXT ·transpose16AVX512(SB), NOSPLIT, $0-41
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R10
+	MOVQ squares+32(FP), CX
+	LEAQ (R10)(R10*2), R11
+	LEAQ (R8)(R8*2), R9
+	CMPB stream+40(FP), $0
+	JNE  stream16
+plain16:
+	SQUARE16(VMOVDQU64)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  plain16
+	VZEROUPPER
+	RET
+stream16:
+	SQUARE16(VMOVNTDQ)
+	ADDQ $64, DI
+	DECQ CX
+	JNE  stream16
+	VZEROUPPER
+	RET
+
+// func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n int, stream bool)
+// Copies rows of n bytes. If stream is set, whole lines of dst go past the cache;
+// parts of lines, and all else, by masks.
+TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-49
+	MOVQ dst+0(FP), DI
+	MOVQ dstStride+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ srcStride+24(FP), R9
+	MOVQ rows+32(FP), DX
+	MOVQ n+40(FP), R10
+	MOVBLZX stream+48(FP), R13
+	MOVQ $-1, R14
+row:
+	MOVQ DI, R11
+	MOVQ SI, R12
+	MOVQ R10, CX
+	TESTL R13, R13
+	JEQ plain
+	MOVQ R11, AX
+	NEGQ AX
+	ANDQ $63, AX
+	CMPQ AX, CX
+	CMOVQHI CX, AX
+	BZHIQ AX, R14, BX
+	KMOVQ BX, K1
+	VMOVDQU8.Z (R12), K1, Z0
+	VMOVDQU8 Z0, K1, (R11)
+	ADDQ AX, R11
+	ADDQ AX, R12
+	SUBQ AX, CX
+	JMP streamnext
+streamline:
+	VMOVDQU64 (R12), Z0
+	VMOVNTDQ Z0, (R11)
+	ADDQ $64, R11
+	ADDQ $64, R12
+	SUBQ $64, CX
+streamnext:
+	CMPQ CX, $64
+	JHS streamline
+	JMP tail
+line:
+	VMOVDQU64 (R12), Z0
+	VMOVDQU64 Z0, (R11)
+	ADDQ $64, R11
+	ADDQ $64, R12
+	SUBQ $64, CX
+plain:
+	CMPQ CX, $64
+	JHS line
+tail:
+	TESTQ CX, CX
+	JEQ next
+	BZHIQ CX, R14, BX
+	KMOVQ BX, K1
+	VMOVDQU8.Z (R12), K1, Z0
+	VMOVDQU8 Z0, K1, (R11)
+next:
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ DX
+	JNE row
+	VZEROUPPER
+	RET

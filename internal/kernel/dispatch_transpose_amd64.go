@@ -1,0 +1,177 @@
+//go:build !noasm
+
+package kernel
+
+import "sync"
+
+// transposeFast goes by squares of a line of the cache each way, in blocks of a
+// few pages: what is next to a square is done while its pages are at hand. It
+// returns the rows and columns that are done.
+func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int, stream bool) (r, c int) {
+	side := 64 / size
+	aligned := lineOffset(dst) == 0 && dstStride%64 == 0
+	switch {
+	case active >= levelAVX512:
+		if rows*cols < 2*side {
+			return 0, 0
+		}
+		if stream && !aligned {
+			transposeThrough(dst, dstStride, src, srcStride, rows, cols, size, true)
+			return rows, cols
+		}
+	case active < levelAVX2 || size > 8:
+		return 0, 0
+	}
+	r, c = rows&^(side-1), cols&^(side-1)
+	if r > 0 && c > 0 {
+		transposeBlocks(dst, dstStride, src, srcStride, r, c, size, stream && aligned)
+	}
+	if active < levelAVX512 {
+		return r, c
+	}
+	if c < cols {
+		transposeThrough(dst[c*dstStride:], dstStride, src[c*size:], srcStride, r, cols-c, size, false)
+	}
+	if r < rows {
+		transposeThrough(dst[r*size:], dstStride, src[r*srcStride:], srcStride, rows-r, cols, size, false)
+	}
+	return rows, cols
+}
+
+// transposeBlocks does whole squares.
+func transposeBlocks(dst []byte, dstStride int, src []byte, srcStride int, r, c, size int, stream bool) {
+	side := 64 / size
+	// Fewer pages than the first level of translations has room for, with those
+	// of the result beside them: from 80 rows on it goes at half the speed.
+	block := 48
+	if side > 16 {
+		block = 64
+	}
+	var b *transposeBuffer
+	if size <= 2 || active < levelAVX512 {
+		b = transposeBuffers.Get().(*transposeBuffer)
+		defer transposeBuffers.Put(b)
+	}
+	for top := 0; top < r; top += block {
+		n := min(block, r-top) / side
+		for j := 0; j < c; j += side {
+			d, s := &dst[j*dstStride+top*size], &src[top*srcStride+j*size]
+			if active >= levelAVX512 {
+				b.squares(d, dstStride, s, srcStride, n, size, stream)
+				continue
+			}
+			for i := top; i < top+n*side; i += side {
+				transposeParts(&b.square, src[i*srcStride+j*size:], srcStride, size)
+				storeLinesAVX2(&dst[j*dstStride+i*size], dstStride, &b.square, side, stream)
+			}
+		}
+	}
+}
+
+// transposeBuffer is memory between the parts of a transpose.
+type transposeBuffer struct {
+	rows   [32 << 10]byte // of the result
+	square [4096]byte     // what is done by halves, or has no full rows
+	groups [4096]byte     // see GROUP1 in the assembly
+}
+
+var transposeBuffers = sync.Pool{New: func() any { return new(transposeBuffer) }}
+
+// transposeThrough makes pieces of rows of the result in a buffer and copies
+// them, which does whole lines wherever rows begin. Squares at the edges are
+// filled with what is there.
+func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int, stream bool) {
+	if rows <= 0 || cols <= 0 {
+		return
+	}
+	side := 64 / size
+	width := min(len(transposeBuffer{}.rows)/side, 1024)
+	b := transposeBuffers.Get().(*transposeBuffer)
+	defer transposeBuffers.Put(b)
+	for top := 0; top < rows; top += width / size {
+		n := min(width/size, rows-top)
+		for j := 0; j < cols; j += side {
+			m := min(side, cols-j)
+			full := 0
+			if m == side && n >= side {
+				full = n / side
+				b.squares(&b.rows[0], width, &src[top*srcStride+j*size], srcStride, full, size, false)
+			}
+			for i := full * side; i < n; i += side {
+				copyRowsAVX512(&b.square[0], 64, &src[(top+i)*srcStride+j*size], srcStride, min(side, n-i), m*size, false)
+				b.squares(&b.rows[i*size], width, &b.square[0], 64, 1, size, false)
+			}
+			copyRowsAVX512(&dst[j*dstStride+top*size], dstStride, &b.rows[0], width, m, n*size, stream)
+		}
+	}
+}
+
+// squares does n squares of a line each way, one below the other.
+func (b *transposeBuffer) squares(dst *byte, dstStride int, src *byte, srcStride, n, size int, stream bool) {
+	switch size {
+	case 1:
+		transpose1AVX512(dst, dstStride, src, srcStride, n, stream, &b.groups)
+	case 2:
+		transpose2AVX512(dst, dstStride, src, srcStride, n, stream, &b.groups)
+	case 4:
+		transpose4AVX512(dst, dstStride, src, srcStride, n, stream)
+	case 8:
+		transpose8AVX512(dst, dstStride, src, srcStride, n, stream)
+	default:
+		transpose16AVX512(dst, dstStride, src, srcStride, n, stream)
+	}
+}
+
+// transposeParts does one square, in parts that become half a line of a few
+// rows, one after the other. Half lines are better not written to dst itself.
+func transposeParts(dst *[4096]byte, src []byte, srcStride, size int) {
+	switch size {
+	case 1:
+		for k := 0; k < 64; k += 8 {
+			transpose1AVX2(&dst[64*k], 64, &src[k], srcStride, 2)
+		}
+	case 2:
+		for k := 0; k < 32; k += 8 {
+			transpose2AVX2(&dst[64*k], 64, &src[2*k], srcStride, 2)
+		}
+	case 4:
+		transpose4AVX2(&dst[0], 64, &src[0], srcStride, 2)
+		transpose4AVX2(&dst[64*8], 64, &src[4*8], srcStride, 2)
+	default:
+		transpose8AVX2(&dst[0], 64, &src[0], srcStride, 2)
+		transpose8AVX2(&dst[64*4], 64, &src[8*4], srcStride, 2)
+	}
+}
+
+//go:noescape
+func storeLinesAVX2(dst *byte, dstStride int, lines *[4096]byte, n int, stream bool)
+
+//go:noescape
+func transpose1AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose2AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose4AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose8AVX2(dst *byte, dstStride int, src *byte, srcStride, squares int)
+
+//go:noescape
+func transpose1AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+
+//go:noescape
+func transpose2AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool, scratch *[4096]byte)
+
+//go:noescape
+func transpose4AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+
+//go:noescape
+func transpose8AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+
+//go:noescape
+func transpose16AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
+
+//go:noescape
+func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n int, stream bool)
