@@ -427,7 +427,22 @@ func (t *Tensor) openParts(ctx context.Context) ([]Part, error) {
 	if err == nil {
 		err = format.CheckComposite(d)
 	}
-	return parts, located(err, t.f.Path(), t.name)
+	return parts, t.placed(err)
+}
+
+// placed says where the record of t stands, if an error has no better place.
+func (t *Tensor) placed(err error) error {
+	var e *Error
+	if err != nil && errors.As(err, &e) && e.Offset < 0 && t.f.layout == nil {
+		var rec format.TensorRecord
+		t.f.m.Guard(func() error {
+			if ok, err := t.f.cat.Tensor(t.name, &rec); err == nil && ok {
+				e.Offset = rec.At
+			}
+			return nil
+		})
+	}
+	return located(err, t.f.Path(), t.name)
 }
 
 // memory is the elements of t without a copy where they are plain bytes in
@@ -508,7 +523,7 @@ func (t *Tensor) checkOnce(ctx context.Context, src *contentSource) error {
 	}
 	err := checkContent(ctx, src, t.f.workers(1<<40))
 	if err == nil || errors.Is(err, ErrCorrupt) {
-		s.set(located(err, t.f.Path(), t.name))
+		s.set(t.placed(err))
 	}
 	return err
 }
@@ -523,7 +538,7 @@ func (t *Tensor) ReadComposite(ctx context.Context) (Composite, error) {
 	if err == nil {
 		err = t.checkOnce(ctx, memorySource(&c))
 	}
-	return c, located(err, t.f.Path(), t.name)
+	return c, t.placed(err)
 }
 
 // loadComposite is ReadComposite without the checks of content. shared says that

@@ -91,7 +91,7 @@ func (v *verifier) composite(f *File, key string, seen map[string]struct{}) erro
 	}
 	seen[state.String()] = struct{}{}
 	if err := format.CheckComposite(d); err != nil {
-		v.find(named(err, key))
+		v.find(t.placed(err))
 		return nil
 	}
 	if v.o.Quick {
@@ -100,7 +100,7 @@ func (v *verifier) composite(f *File, key string, seen map[string]struct{}) erro
 	err = checkContent(v.ctx, storedSource(t, parts), v.o.Workers)
 	var e *Error
 	if errors.As(err, &e) && strings.HasPrefix(e.Rule, "composite.") {
-		v.find(named(err, key))
+		v.find(t.placed(err))
 		return nil
 	}
 	if errors.Is(err, ErrIO) {

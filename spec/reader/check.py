@@ -148,7 +148,7 @@ def main(args):
     codecs = vectors()
     print("accept: %d files, %d tensors (%d opaque); reject: %d files; codec vectors: %d; %d failed"
           % (len(accepts), tensors, opaque, len(rejects), codecs, failed))
-    assert len(accepts) >= 13 and len(rejects) >= 95 and codecs >= 23, "not all of it is there"
+    assert len(accepts) >= 19 and len(rejects) >= 150 and codecs >= 23, "not all of it is there"
     return failed > 0
 
 
