@@ -34,26 +34,27 @@ func group(b *testing.B, name string) {
 	}
 }
 
-func BenchmarkOpen(b *testing.B)    { group(b, "open") }
-func BenchmarkSlice(b *testing.B)   { group(b, "slice") }
-func BenchmarkScan(b *testing.B)    { group(b, "scan") }
-func BenchmarkSmall(b *testing.B)   { group(b, "small") }
-func BenchmarkSave(b *testing.B)    { group(b, "save") }
-func BenchmarkCommit(b *testing.B)  { group(b, "commit") }
-func BenchmarkRepack(b *testing.B)  { group(b, "repack") }
-func BenchmarkConvert(b *testing.B) { group(b, "convert") }
-func BenchmarkNpy(b *testing.B)     { group(b, "npy") }
-func BenchmarkRead(b *testing.B)    { group(b, "read") }
-func BenchmarkVerify(b *testing.B)  { group(b, "verify") }
-func BenchmarkSparse(b *testing.B)  { group(b, "sparse") }
-func BenchmarkTensor(b *testing.B)  { group(b, "tensor") }
-func BenchmarkTool(b *testing.B)    { group(b, "tool") }
-func BenchmarkKernel(b *testing.B)  { group(b, "kernel") }
-func BenchmarkCodec(b *testing.B)   { group(b, "codec") }
+func BenchmarkOpen(b *testing.B)      { group(b, "open") }
+func BenchmarkSlice(b *testing.B)     { group(b, "slice") }
+func BenchmarkScan(b *testing.B)      { group(b, "scan") }
+func BenchmarkSmall(b *testing.B)     { group(b, "small") }
+func BenchmarkSave(b *testing.B)      { group(b, "save") }
+func BenchmarkCommit(b *testing.B)    { group(b, "commit") }
+func BenchmarkRepack(b *testing.B)    { group(b, "repack") }
+func BenchmarkConvert(b *testing.B)   { group(b, "convert") }
+func BenchmarkNpy(b *testing.B)       { group(b, "npy") }
+func BenchmarkRead(b *testing.B)      { group(b, "read") }
+func BenchmarkVerify(b *testing.B)    { group(b, "verify") }
+func BenchmarkSparse(b *testing.B)    { group(b, "sparse") }
+func BenchmarkTensor(b *testing.B)    { group(b, "tensor") }
+func BenchmarkTool(b *testing.B)      { group(b, "tool") }
+func BenchmarkKernel(b *testing.B)    { group(b, "kernel") }
+func BenchmarkTransform(b *testing.B) { group(b, "transform") }
+func BenchmarkCodec(b *testing.B)     { group(b, "codec") }
 
 // Every case must belong to a benchmark, under a name of its own.
 func TestCases(t *testing.T) {
-	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "tool": true}
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true}
 	seen := map[string]bool{}
 	for _, c := range env.Cases() {
 		if !groups[c.Group] || seen[c.Key()] {

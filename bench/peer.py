@@ -130,6 +130,35 @@ def step(n, k, dtype):
     return lambda: np.copyto(out, a[::k])
 
 
+def pad(images, mode):
+    a = warm((images, 3, 224, 224), np.dtype("float32"), 2)
+    return lambda: np.pad(a, ((0, 0), (0, 0), (3, 3), (3, 3)), mode)
+
+
+def windows_sum(high, wide):
+    a = warm((high, wide), np.dtype("float32"), 2)
+    return lambda: np.lib.stride_tricks.sliding_window_view(a, (3, 3)).sum((2, 3))
+
+
+def conv2d(impl, shape, filters):
+    """The same size as the input, zeros around it."""
+    from scipy import ndimage, signal
+
+    a, w = warm(tuple(shape), np.dtype("float32"), 2), warm(tuple(filters), np.dtype("float32"), 7)
+    if impl == "ndimage":
+        out = warm(tuple(shape[1:]), np.dtype("float32"), 3)
+        return lambda: ndimage.correlate(a[0], w[0, 0], out, mode="constant")
+    if impl == "fftconvolve":
+        return lambda: signal.fftconvolve(a[0], w[0, 0], "same")
+
+    def run():
+        p = np.pad(a, ((0, 0), (1, 1), (1, 1)))
+        col = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2)).transpose(0, 3, 4, 1, 2)
+        return w.reshape(len(w), -1) @ col.reshape(w[0].size, -1)
+
+    return run
+
+
 # Codecs: data of a file, encoded and decoded in memory by two threads where the peer has them. What was
 # encoded stays for the decoder; its ratio goes with the answer.
 
@@ -227,6 +256,32 @@ def codec(op, impl, path, dtype, shape, *args):
     if not np.array_equal(out, a.reshape(-1).view(np.uint8)):
         raise ValueError(impl + " gave other bytes back")
     return lambda: decode(parts, out)
+
+
+def matrix(op, side, n):
+    """A matrix of SciPy, as sparse_matrix.go's: i32 and f64, entries spread
+    evenly, sorted."""
+    import scipy.sparse as sp
+
+    def make():
+        rng = np.random.default_rng(7)
+        indptr = (n * np.arange(side + 1, dtype=np.int64) // side).astype(np.int32)
+        per = np.diff(indptr)
+        share = np.arange(n) - np.repeat(indptr[:-1], per)
+        width = side / np.repeat(per, per)
+        indices = np.minimum((share + rng.random(n)) * width, side - 1).astype(np.int32)
+        return sp.csr_array((rng.standard_normal(n), indices, indptr), shape=(side, side))
+
+    a = keep(("matrix", side, n), make)
+    if op == "csr-to-csc":
+        return a.tocsc
+    if op == "csr-to-coo":
+        return a.tocoo
+    if op == "coo-to-csr":
+        c = keep(("coo", side, n), lambda: a.tocsc().tocoo())
+        return lambda: sp.coo_array((c.data, (c.row, c.col)), shape=c.shape).tocsr()
+    x = warm((side,), np.float64)
+    return lambda: a @ x
 
 
 def version():
