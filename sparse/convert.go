@@ -206,10 +206,11 @@ func convertTo[I index](a *Array, to Layout, p *plan) (*Array, error) {
 			if err != nil {
 				return nil, err
 			}
-			columns := make([][]I, 2)
-			columns[axis], columns[1-axis] = m.numbers(p.workers), m.idx
+			columns := columnsFor[I](2, len(m.idx))
+			m.numbers(columns[axis], p.workers)
+			split(len(m.idx), p.workers, func(_, lo, hi int) { copy(columns[1-axis][lo:hi], m.idx[lo:hi]) })
 			spec.Sorted, spec.Unique = m.sorted && axis == 0, m.unique
-			return cooOf(spec, columns, m.val, p.workers)
+			return cooOf(spec, columns, m.val)
 		}
 	case BSR:
 		if !a.props.Unique {
@@ -256,7 +257,7 @@ func packKeys[I index](k *keyed, spec Spec, order []int, p *plan) (*Array, error
 	switch spec.Layout {
 	case COO:
 		spec.Sorted, spec.Unique = k.sorted, k.unique
-		return cooOf(spec, columnsOf[I](k, p.workers), k.val, p.workers)
+		return cooOf(spec, columnsOf[I](k, p.workers), k.val)
 	case CSR, CSC:
 		if err := p.limit.pointers(k.shape[0]); err != nil {
 			return nil, err
@@ -328,16 +329,21 @@ func (m lines[I]) array(spec Spec) (*Array, error) {
 	return finish(spec, parts, err)
 }
 
-// cooOf makes an array of coordinates along each axis. In memory the axes lie
-// one behind the other.
-func cooOf[I index](spec Spec, columns [][]I, val words, workers int) (*Array, error) {
-	rank, n := len(columns), len(columns[0])
+// columnsFor is room for the coordinates of n entries along each axis, one axis
+// behind the other in memory.
+func columnsFor[I index](rank, n int) [][]I {
 	all := fresh[I](rank * n)
-	for axis, c := range columns {
-		to := all[axis*n:]
-		split(n, workers, func(_, lo, hi int) { copy(to[lo:hi], c[lo:hi]) })
+	columns := make([][]I, rank)
+	for axis := range columns {
+		columns[axis] = all[axis*n : (axis+1)*n]
 	}
-	idx, err := tensor.FromSlice(all, int64(rank), int64(n))
+	return columns
+}
+
+// cooOf makes an array of coordinates in columns that columnsFor made.
+func cooOf[I index](spec Spec, columns [][]I, val words) (*Array, error) {
+	rank, n := len(columns), len(columns[0])
+	idx, err := tensor.FromSlice(columns[0][:rank*n:rank*n], int64(rank), int64(n))
 	if err == nil {
 		idx, err = idx.Transpose()
 	}
@@ -351,10 +357,7 @@ func cooOf[I index](spec Spec, columns [][]I, val words, workers int) (*Array, e
 // columnsOf are the coordinates of keys along each axis.
 func columnsOf[I index](k *keyed, workers int) [][]I {
 	n, rank := len(k.keys), len(k.shape)
-	columns := make([][]I, rank)
-	for axis := range columns {
-		columns[axis] = fresh[I](n)
-	}
+	columns := columnsFor[I](rank, n)
 	if n == 0 {
 		return columns
 	}

@@ -251,9 +251,8 @@ func linesOfKeys[I index](k *keyed, workers int) lines[I] {
 	return m
 }
 
-// numbers are the numbers of the lines of all entries.
-func (m lines[I]) numbers(workers int) []I {
-	out := fresh[I](len(m.idx))
+// numbers sets out to the numbers of the lines of all entries.
+func (m lines[I]) numbers(out []I, workers int) {
 	eachLine(m.ptr, workers, func(lo, hi int) {
 		for line := lo; line < hi; line++ {
 			x := out[m.ptr[line]:m.ptr[line+1]]
@@ -262,7 +261,6 @@ func (m lines[I]) numbers(workers int) []I {
 			}
 		}
 	})
-	return out
 }
 
 // parts are the parts of a compressed matrix.
