@@ -258,7 +258,7 @@ def codec(op, impl, path, dtype, shape, *args):
     return lambda: decode(parts, out)
 
 
-def matrix(op, side, n):
+def scipy_matrix(side, n):
     """A matrix of SciPy, as sparse_matrix.go's: i32 and f64, entries spread
     evenly, sorted."""
     import scipy.sparse as sp
@@ -272,7 +272,31 @@ def matrix(op, side, n):
         indices = np.minimum((share + rng.random(n)) * width, side - 1).astype(np.int32)
         return sp.csr_array((rng.standard_normal(n), indices, indptr), shape=(side, side))
 
-    a = keep(("matrix", side, n), make)
+    return keep(("matrix", side, n), make)
+
+
+def matrix_npz(op, side, n):
+    """save_npz and load_npz, compressed, in memory."""
+    import io
+    import scipy.sparse as sp
+
+    a = scipy_matrix(side, n)
+    raw = a.data.nbytes + a.indices.nbytes + a.indptr.nbytes
+
+    def encode():
+        out = io.BytesIO()
+        sp.save_npz(out, a, compressed=True)
+        return out.getvalue()
+
+    packed = keep(("matrix_npz", side, n), encode)
+    extra["Ratio"] = raw / len(packed)
+    return encode if op == "encode" else lambda: sp.load_npz(io.BytesIO(packed))
+
+
+def matrix(op, side, n):
+    import scipy.sparse as sp
+
+    a = scipy_matrix(side, n)
     if op == "csr-to-csc":
         return a.tocsc
     if op == "csr-to-coo":
