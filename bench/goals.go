@@ -52,7 +52,7 @@ func (e *Env) Goals() []Goal {
 	}
 	g = append(g, e.kernelGoals()...)
 	g = append(g, codecGoals()...)
-	g = append(g, transformGoals()...)
+	g = append(g, e.transformGoals()...)
 	g = append(g, e.matrixGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
