@@ -132,14 +132,18 @@ func ByName(name string) (Format, bool) {
 }
 
 // ByExtension returns the format whose files are named like path.
-func ByExtension(path string) (Format, bool) {
-	ext := strings.ToLower(filepath.Ext(path))
+// Of extensions such as ".gz" and ".mtx.gz" the longest counts.
+func ByExtension(path string) (found Format, ok bool) {
+	name := strings.ToLower(filepath.Base(path))
+	longest := 0
 	for _, f := range Formats() {
-		if slices.Contains(f.Extensions, ext) {
-			return f, true
+		for _, ext := range f.Extensions {
+			if len(ext) > longest && len(name) > len(ext) && strings.HasSuffix(name, ext) {
+				found, longest = f, len(ext)
+			}
 		}
 	}
-	return Format{}, false
+	return found, longest > 0
 }
 
 // OpenOptions says how Open finds the format and how the file is then read.

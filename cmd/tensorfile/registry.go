@@ -2,5 +2,6 @@ package main
 
 // The formats that this program reads and writes beside its own.
 import (
+	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 )
