@@ -1,0 +1,184 @@
+// Command superres does what super-resolution networks do around their layers:
+// it loads an image, doubles it by repeating pixels, brings the values to the
+// range of a model, pads, convolves on a device, and saves the result.
+//
+//	go run ./examples/superres [-device host] IN.png OUT.png
+//
+// In place of learned layers there is one fixed filter of 15 by 15, which turns
+// the steps of doubled pixels into a smooth picture (an interpolation by
+// Lanczos). A model would bring its own, from a file.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"image"
+	"image/draw"
+	"image/png"
+	"math"
+	"os"
+
+	"github.com/tensorfile/tensorfile/tensor"
+	"github.com/tensorfile/tensorfile/transform"
+	"github.com/tensorfile/tensorfile/transform/conv"
+	pictures "github.com/tensorfile/tensorfile/transform/image"
+)
+
+func main() {
+	device := flag.String("device", "host", "where to convolve: host")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: superres [-device host] IN.png OUT.png")
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	if flag.NArg() != 2 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(flag.Arg(0), flag.Arg(1), *device); err != nil {
+		fmt.Fprintln(os.Stderr, "superres:", err)
+		os.Exit(1)
+	}
+}
+
+func run(in, out, device string) error {
+	v, err := load(in)
+	if err != nil {
+		return err
+	}
+	if v, err = superres(v, device); err != nil {
+		return err
+	}
+	return save(out, v)
+}
+
+const (
+	factor = 2
+	margin = 7 // of the filter around a pixel
+)
+
+// superres takes an image in HWC, u8, to one of twice the size.
+func superres(v tensor.View, device string) (tensor.View, error) {
+	v, err := pictures.Magnify(v, pictures.HWC, factor, factor, nil)
+	if err != nil {
+		return v, err
+	}
+	// Bytes become floats from -0.5 to 0.5.
+	if v, err = transform.ScaleBias(v, tensor.F32, &transform.Scaling{Scale: []float64{1. / 255}, Bias: []float64{-0.5}}); err != nil {
+		return v, err
+	}
+	// Models want planes. This is a view; the padding copies anyway.
+	if v, err = v.Permute(2, 0, 1); err != nil {
+		return v, err
+	}
+	if v, err = transform.Pad(v, [][2]int64{{0, 0}, {margin, margin}, {margin, margin}}, &transform.PadOptions{Mode: transform.Edge}); err != nil {
+		return v, err
+	}
+	filters, err := interpolation(v.Shape()[0])
+	if err != nil {
+		return v, err
+	}
+	if v, err = convolve(device, v, filters); err != nil {
+		return v, err
+	}
+	if v, err = transform.ScaleBias(v, tensor.U8, &transform.Scaling{Scale: []float64{255}, Bias: []float64{127.5}}); err != nil {
+		return v, err
+	}
+	return v.Permute(1, 2, 0)
+}
+
+// convolve filters each channel by itself.
+func convolve(device string, v, filters tensor.View) (tensor.View, error) {
+	switch device {
+	case "host":
+		return conv.Correlate(v, filters, &conv.Options{Groups: v.Shape()[0]})
+	}
+	return tensor.View{}, fmt.Errorf("device %q: this program knows host alone", device)
+}
+
+// interpolation is a filter for each channel, of shape (channels, 1, 15, 15): a
+// sinc of half the frequencies in a window, so that it passes through what the
+// original pixels say.
+func interpolation(channels int64) (tensor.View, error) {
+	const side = 2*margin + 1
+	var line [side]float64
+	sum := 0.0
+	for i := range line {
+		t := float64(i-margin) / factor
+		line[i] = sinc(t) * sinc(t/4)
+		sum += line[i]
+	}
+	weights := make([]float32, 0, channels*side*side)
+	for range channels {
+		for _, y := range line {
+			for _, x := range line {
+				weights = append(weights, float32(y/sum*x/sum))
+			}
+		}
+	}
+	return tensor.FromSlice(weights, channels, 1, side, side)
+}
+
+func sinc(x float64) float64 {
+	if x == 0 {
+		return 1
+	}
+	return math.Sin(math.Pi*x) / (math.Pi * x)
+}
+
+// load reads a PNG as HWC, u8, three channels. Opacity is dropped.
+func load(path string) (tensor.View, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return tensor.View{}, err
+	}
+	defer f.Close()
+	picture, err := png.Decode(f)
+	if err != nil {
+		return tensor.View{}, fmt.Errorf("%s: %w", path, err)
+	}
+	n, ok := picture.(*image.NRGBA)
+	if !ok {
+		n = image.NewNRGBA(picture.Bounds())
+		draw.Draw(n, n.Bounds(), picture, picture.Bounds().Min, draw.Src)
+	}
+	v, err := pixels(n)
+	if err != nil {
+		return v, err
+	}
+	v, _, err = pictures.ConvertChannels(v, pictures.HWC, pictures.RGBA, pictures.RGB, nil)
+	return v, err
+}
+
+// pixels looks at the memory of a picture: rows may be longer than the picture
+// is wide.
+func pixels(n *image.NRGBA) (tensor.View, error) {
+	size := n.Bounds().Size()
+	return tensor.NewView(n.Pix, tensor.U8, tensor.Shape{int64(size.Y), int64(size.X), 4}, tensor.Strides{int64(n.Stride), 4, 1}, 0, tensor.HostOrder)
+}
+
+// save writes an image in HWC, u8, three channels as PNG.
+func save(path string, v tensor.View) error {
+	height, width, _, err := pictures.Size(v, pictures.HWC)
+	if err != nil {
+		return err
+	}
+	opaque, _, err := pictures.ConvertChannels(v, pictures.HWC, pictures.RGB, pictures.RGBA, nil)
+	if err != nil {
+		return err
+	}
+	n := image.NewNRGBA(image.Rect(0, 0, int(width), int(height)))
+	to, err := pixels(n)
+	if err != nil {
+		return err
+	}
+	if err := tensor.Copy(to, opaque); err != nil {
+		return err
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(png.Encode(f, n), f.Close())
+}
