@@ -102,7 +102,7 @@ func sameSteps(a, b View) bool {
 // Clone returns a copy of its own memory in C order and the byte order of the
 // machine.
 func (v View) Clone() (View, error) {
-	c, err := Make(v.dtype, v.shape)
+	c, err := makeFresh(v.dtype, v.shape)
 	if err != nil {
 		return View{}, err
 	}

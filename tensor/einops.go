@@ -176,7 +176,7 @@ func RearrangeAll(vs []View, pattern string, sizes Sizes) (out View, copied bool
 	if like, err = w.align(like); err != nil {
 		return View{}, false, err
 	}
-	dst, err := Make(like.dtype, like.shape)
+	dst, err := makeFresh(like.dtype, like.shape)
 	if err != nil {
 		return View{}, false, err
 	}

@@ -113,7 +113,24 @@ func (v View) derive(d DType, s Shape, st Strides, offset int64) (View, error) {
 // Make returns a zeroed tensor of its own memory in C order and the byte order
 // of the machine, aligned to at least 8 bytes. It fails with ErrOverflow or,
 // beyond what the address space holds, ErrLimit.
-func Make(d DType, s Shape) (View, error) {
+func Make(d DType, s Shape) (View, error) { return makeIn(d, s, makeBytes) }
+
+// makeFresh is Make for a caller who writes every byte: large memory comes
+// without zeros.
+func makeFresh(d DType, s Shape) (View, error) {
+	return makeIn(d, s, func(n int) []byte {
+		if n < freshMin {
+			return makeBytes(n)
+		}
+		return cast.Fresh(n)
+	})
+}
+
+// freshMin is the size from which on memory that is not cleared is on a page of
+// its own, and worth it.
+const freshMin = 256 << 10
+
+func makeIn(d DType, s Shape, memory func(n int) []byte) (View, error) {
 	st, err := Contiguous(d, s)
 	if err != nil {
 		return View{}, err
@@ -125,7 +142,7 @@ func Make(d DType, s Shape) (View, error) {
 	if size > maxAlloc {
 		return View{}, fail(ErrLimit, "shape", s.String()+" of "+d.String(), "at most "+itoa(maxAlloc)+" bytes in memory", "")
 	}
-	return NewView(makeBytes(int(size)), d, s.Clone(), st, 0, HostOrder)
+	return NewView(memory(int(size)), d, s.Clone(), st, 0, HostOrder)
 }
 
 // maxAlloc stays below what makes the runtime panic instead of run out of
