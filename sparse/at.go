@@ -85,14 +85,11 @@ func (a *Array) find(at []int64) ([]tensor.View, error) {
 	}
 	switch a.layout {
 	case CSR, CSC, BSR:
-		axes := []int{0, 1}
+		major := a.layout.major()
+		line, x := at[major], at[1-major]
 		b := a.Block()
-		line, x := at[0], at[1]
 		if a.layout == BSR {
-			line, x = at[0]/b[0], at[1]/b[1]
-		} else {
-			axes = a.lineAxes()
-			line, x = at[axes[0]], at[axes[1]]
+			line, x = line/b[0], x/b[1]
 		}
 		c := a.compressed()
 		if !a.checked.Load() {

@@ -21,7 +21,7 @@ func matrices() int {
 		return n
 	}
 	if env != "full" && testing.Short() {
-		return 1500
+		return 800
 	}
 	return 10_000
 }

@@ -14,7 +14,7 @@ const (
 
 // maxEntries is more than any memory holds, so that a few times as many bytes
 // still fit an int.
-const maxEntries = math.MaxInt >> 8
+const maxEntries = math.MaxInt >> 9
 
 // fail makes an error without a place in a file.
 func fail(kind error, field, got, want, rule string) error {

@@ -31,22 +31,22 @@ func TestHostileParts(t *testing.T) {
 		}
 		return v
 	}
-	f := func(n int) tensor.View {
+	f := func(n int64) tensor.View {
 		if n > 1<<20 {
-			return repeated(of(t, []float32{1}), int64(n))
+			return repeated(of(t, []float32{1}), n)
 		}
 		return of(t, make([]float32, n))
 	}
 	both := Properties{Sorted: true, Unique: true}
 	lower := func(s Structure) Properties { return Properties{Structure: s} }
 	csr := func(p Properties, rows, columns int64, ptr, idx tensor.View) Spec {
-		return Spec{Layout: CSR, Shape: tensor.Shape{rows, columns}, Properties: p, Parts: []Part{{RoleIndptr, ptr}, {RoleIndices, idx}, {RoleValues, f(int(idx.Shape()[0]))}}}
+		return Spec{Layout: CSR, Shape: tensor.Shape{rows, columns}, Properties: p, Parts: []Part{{RoleIndptr, ptr}, {RoleIndices, idx}, {RoleValues, f(idx.Shape()[0])}}}
 	}
 	coo := func(p Properties, rows, columns int64, idx tensor.View) Spec {
-		return Spec{Layout: COO, Shape: tensor.Shape{rows, columns}, Properties: p, Parts: []Part{{RoleIndices, idx}, {RoleValues, f(int(idx.Shape()[0]))}}}
+		return Spec{Layout: COO, Shape: tensor.Shape{rows, columns}, Properties: p, Parts: []Part{{RoleIndices, idx}, {RoleValues, f(idx.Shape()[0])}}}
 	}
 	csf := func(order []uint8, idx0, ptr0, idx1 tensor.View) Spec {
-		return Spec{Layout: CSF, Shape: tensor.Shape{3, 4}, Properties: both, Parts: []Part{{RoleOrder, of(t, order)}, {RoleIdx(0), idx0}, {RolePtr(0), ptr0}, {RoleIdx(1), idx1}, {RoleValues, f(int(idx1.Shape()[0]))}}}
+		return Spec{Layout: CSF, Shape: tensor.Shape{3, 4}, Properties: both, Parts: []Part{{RoleOrder, of(t, order)}, {RoleIdx(0), idx0}, {RolePtr(0), ptr0}, {RoleIdx(1), idx1}, {RoleValues, f(idx1.Shape()[0])}}}
 	}
 	bsr := func(s tensor.Shape, ptr, idx, values tensor.View) Spec {
 		return Spec{Layout: BSR, Shape: s, Parts: []Part{{RoleIndptr, ptr}, {RoleIndices, idx}, {RoleValues, values}}}
