@@ -53,7 +53,7 @@ type Stats struct {
 	Samples int64
 	Bytes   int64         // of the batches
 	Lost    int64         // samples left out because of damage
-	Blocks  int64         // that were read or decoded
+	Blocks  int64         // that were begun to be read or decoded
 	Waited  time.Duration // that loops spent waiting for a batch
 }
 

@@ -60,7 +60,7 @@ func TestMemory(t *testing.T) {
 			if p.Memory > budget {
 				t.Errorf("%s: a plan of %d bytes", name, p.Memory)
 			}
-			if most > budget+256<<10 {
+			if most > budget+256<<10 && !raceEnabled { // the race detector makes pools forget
 				t.Errorf("%s: %d bytes live", name, most)
 			}
 			if pages >= 0 && !raceEnabled && mostPages > 2*budget+8<<20 {

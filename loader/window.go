@@ -148,6 +148,7 @@ func (r *run) feedBlock(w *window, i int, streams []*stream) bool {
 // load reads block t.u of a window.
 func (r *run) load(t task) {
 	defer t.win.loaded()
+	r.l.stats.blocks.Add(1)
 	b := &t.win.blocks[t.u]
 	for k, c := range r.l.columns {
 		if c.way != Blocked {
@@ -165,7 +166,6 @@ func (r *run) load(t task) {
 			return
 		}
 	}
-	r.l.stats.blocks.Add(1)
 }
 
 // release lets go of one hold on w.

@@ -23,7 +23,7 @@ func init() { commands = append(commands, newBenchCmd) }
 
 func newBenchCmd(t *tool) *cobra.Command {
 	b := &bencher{t: t, each: 300 * time.Millisecond, limit: 32 << 20}
-	var asJSON, lines bool
+	var asJSON, lines, loads bool
 	cmd := &cobra.Command{
 		Use:   "bench [FILE [GLOB...]]",
 		Short: "Measure reading and codecs on your own tensors",
@@ -37,9 +37,16 @@ read warm: what is read stands in memory already.
 Codecs work on the first --size bytes of each tensor, in memory, by -j threads.
 --codec may name pipelines and auto, fast and best, whose choice is shown; what a
 pipeline is not defined for is left out, with a note if it was asked for. Of a
-file with many tensors and no GLOB the eight largest are measured.`,
+file with many tensors and no GLOB the eight largest are measured.
+
+--loader measures batches of the rows of tensors zipped together, of the largest
+one if none is named: in order and shuffled, with -j workers and --mem for all
+that is in memory. DECODES is how often a chunk is decoded in an epoch, BUSY the
+share of its time that a consumer works which takes as long for a batch as
+reading it does.`,
 		Example: `  tensorfile bench model.tensor
   tensorfile bench weights.npz '*.weight' --codec planes --codec 'shuffle|zstd:3'
+  tensorfile bench --loader train.tensor images labels --batch 256
   tensorfile bench -j 1 --benchstat > one.txt; tensorfile bench -j 2 --benchstat > two.txt; benchstat one.txt two.txt`,
 		Annotations:       map[string]string{exitStatus: exitText("0  done", "1  no tensor matches", "2  something could not be read")},
 		Args:              nArgs(0, -1),
@@ -56,6 +63,12 @@ file with many tensors and no GLOB the eight largest are measured.`,
 					return usage(cmd, "--codec %s: %v", c, err)
 				}
 			}
+			if loads {
+				return b.loaderCommand(cmd, args, asJSON, lines)
+			}
+			if b.batch != 0 {
+				return usage(cmd, "--batch goes with --loader")
+			}
 			if len(args) == 0 && !cmd.Flags().Changed("time") {
 				b.each /= 3 // there are many data sets
 			}
@@ -64,7 +77,7 @@ file with many tensors and no GLOB the eight largest are measured.`,
 			}
 			switch {
 			case asJSON:
-				return t.writeJSON(benchJSON{schema("bench"), t.jobs, append([]benchRow{}, b.rows...)})
+				return t.writeJSON(benchJSON{schema("bench"), t.jobs, append([]benchRow{}, b.rows...), nil})
 			case lines:
 				b.printLines()
 			default:
@@ -79,6 +92,8 @@ file with many tensors and no GLOB the eight largest are measured.`,
 	cmd.RegisterFlagCompletionFunc("codec", completeCodec)
 	limit := (*size)(&b.limit)
 	f.Var(limit, "size", "encode at most `SIZE` of a tensor")
+	f.BoolVar(&loads, "loader", false, "measure batches")
+	f.Int64Var(&b.batch, "batch", 0, "with --loader: `ROWS` of a batch (default: about 4 MiB)")
 	f.DurationVar(&b.each, "time", b.each, "measure each thing for `DURATION`; without FILE a third of the default")
 	f.BoolVar(&lines, "benchstat", false, "print lines that benchstat and other tools for Go benchmarks read")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -91,8 +106,10 @@ type bencher struct {
 	codecs []string
 	limit  int64
 	each   time.Duration
+	batch  int64 // of a loader
 
 	rows     []benchRow
+	loads    []loaderRow
 	src, dst []byte // of the copy beside each measurement
 }
 
@@ -121,6 +138,8 @@ type benchJSON struct {
 	Schema  string     `json:"schema"`
 	Workers int        `json:"workers"`
 	Rows    []benchRow `json:"rows"`
+
+	Loader []loaderRow `json:"loader,omitempty"`
 }
 
 // benchRow is one thing that was measured.
@@ -199,7 +218,18 @@ func (b *bencher) run(ctx context.Context, args []string) error {
 }
 
 // chosen are the tensors to measure.
-func (b *bencher) chosen(ctx context.Context, in *input, globs []string) (list []*tensorfile.Tensor, err error) {
+func (b *bencher) chosen(ctx context.Context, in *input, globs []string) ([]*tensorfile.Tensor, error) {
+	list, err := b.matching(ctx, in, globs)
+	if n := len(list); err == nil && len(globs) == 0 && n > mostTensors {
+		slices.SortStableFunc(list, func(a, b *tensorfile.Tensor) int { return cmp.Compare(b.ByteSize(), a.ByteSize()) })
+		list = list[:mostTensors]
+		b.t.note("the %d largest of %d tensors; GLOB... names others", mostTensors, n)
+	}
+	return list, err
+}
+
+// matching are the tensors that the globs name, all without one.
+func (b *bencher) matching(ctx context.Context, in *input, globs []string) (list []*tensorfile.Tensor, err error) {
 	take := func(p pick, err error) error {
 		switch {
 		case ctx.Err() != nil:
@@ -217,15 +247,8 @@ func (b *bencher) chosen(ctx context.Context, in *input, globs []string) (list [
 		}
 		return nil
 	}
-	if err := b.t.picked(ctx, in, globs, take, b.t.fail); err != nil || len(globs) > 0 {
-		return list, err
-	}
-	if n := len(list); n > mostTensors {
-		slices.SortStableFunc(list, func(a, b *tensorfile.Tensor) int { return cmp.Compare(b.ByteSize(), a.ByteSize()) })
-		list = list[:mostTensors]
-		b.t.note("the %d largest of %d tensors; GLOB... names others", mostTensors, n)
-	}
-	return list, nil
+	err = b.t.picked(ctx, in, globs, take, b.t.fail)
+	return list, err
 }
 
 // tensor measures one tensor of a file.
@@ -363,23 +386,18 @@ func (b *bencher) codec(ctx context.Context, name, codec string, v tensor.View) 
 // bytes is timed first: what else the machine does slows both down.
 func (b *bencher) measure(ctx context.Context, row benchRow, fn func() error) error {
 	n := int(min(max(row.Bytes, 1<<16), 64<<20))
-	for len(b.src) < n {
-		b.src, b.dst = bytes.Repeat([]byte{1}, n), bytes.Repeat([]byte{2}, n)
-	}
 	var took, ratios []float64
 	small := row.Bytes < 1<<16 // many runs a sample
 	for begin := time.Now(); len(took) < 5 || time.Since(begin) < b.each; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		at := time.Now()
-		copy(b.dst[:n], b.src[:n])
-		perByte := float64(time.Since(at)) / float64(n)
+		perByte := b.copied(n)
 		times := 1
 		if small {
 			times = 16
 		}
-		at = time.Now()
+		at := time.Now()
 		for range times {
 			if err := fn(); err != nil {
 				return err
@@ -398,9 +416,19 @@ func (b *bencher) measure(ctx context.Context, row benchRow, fn func() error) er
 	return nil
 }
 
+// copied is how many nanoseconds a copy of n bytes takes now, by byte.
+func (b *bencher) copied(n int) float64 {
+	for len(b.src) < n {
+		b.src, b.dst = bytes.Repeat([]byte{1}, n), bytes.Repeat([]byte{2}, n)
+	}
+	at := time.Now()
+	copy(b.dst[:n], b.src[:n])
+	return float64(time.Since(at)) / float64(n)
+}
+
 // printLines prints what the testing package prints.
 func (b *bencher) printLines() {
-	fmt.Fprintf(b.t.out, "goos: %s\ngoarch: %s\npkg: github.com/tensorfile/tensorfile/cmd/tensorfile\n", runtime.GOOS, runtime.GOARCH)
+	b.printMachine()
 	name := strings.NewReplacer(" ", "_", "/", "_").Replace
 	for _, r := range b.rows {
 		fmt.Fprintf(b.t.out, "Benchmark%s/tensor=%s", strings.ToUpper(r.Op[:1])+r.Op[1:], name(clean(r.Tensor)))
@@ -415,15 +443,14 @@ func (b *bencher) printLines() {
 	}
 }
 
+func (b *bencher) printMachine() {
+	fmt.Fprintf(b.t.out, "goos: %s\ngoarch: %s\npkg: github.com/tensorfile/tensorfile/cmd/tensorfile\n", runtime.GOOS, runtime.GOARCH)
+}
+
 // printTable prints a table for people: reads first, then a line for each
 // codec.
 func (b *bencher) printTable() {
-	speed := func(r benchRow) string {
-		if r.Speed < 1e8 {
-			return fmt.Sprintf("%.2f MB/s x%.2f", float64(r.Speed)/1e6, float64(r.Memcpy))
-		}
-		return fmt.Sprintf("%.2f GB/s x%.2f", float64(r.Speed)/1e9, float64(r.Memcpy))
-	}
+	speed := func(r benchRow) string { return speedText(r.Speed, r.Memcpy) }
 	reads := newTable("TENSOR", ">SIZE", ">READ", ">ONE ELEMENT")
 	codecs := newTable("TENSOR", ">SIZE", "CODEC", ">RATIO", ">ENCODE", ">DECODE")
 	var some, sweeps bool
@@ -461,4 +488,12 @@ func (b *bencher) printTable() {
 	if sweeps {
 		codecs.write(b.t.out, true, b.t.colored())
 	}
+}
+
+// speedText is a speed, and what it is beside a copy.
+func speedText(speed, memcpy jsonFloat) string {
+	if speed < 1e8 {
+		return fmt.Sprintf("%.2f MB/s x%.2f", float64(speed)/1e6, float64(memcpy))
+	}
+	return fmt.Sprintf("%.2f GB/s x%.2f", float64(speed)/1e9, float64(memcpy))
 }

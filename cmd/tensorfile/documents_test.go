@@ -56,6 +56,7 @@ func TestDocuments(t *testing.T) {
 		{"append", chunked, "--name", "f", file, "--only", "f"}, {"log", chunked},
 		{"repack", "-n", chunked, "-i", "--codec", "w=planes"}, {"repack", chunked, "-i", "--codec", "w=planes"},
 		{"recover", chunked, "-o", chunked + ".saved"},
+		{"bench", "--loader", file, "w", "--time", "1us"}, {"bench", "--loader", chunked, "w", "--time", "1us", "--mem", "1MiB", "--batch", "2"},
 		{"bench", file, "w", "e", "--time", "1us", "--codec", "auto", "--codec", "planes"},
 	}...)
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {

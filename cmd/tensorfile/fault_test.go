@@ -451,6 +451,33 @@ func TestReadFaults(t *testing.T) {
 	}
 }
 
+// A loader reads ahead, so that which read fails is not the same in each run:
+// whatever it is, the message names the file, or nothing failed.
+func TestLoaderReadFaults(t *testing.T) {
+	d := newFaultDir(t)
+	told := 0
+	for _, file := range []string{"m.tensor", "chunks.tensor"} {
+		for n := range 60 {
+			f := faultfs.New(fsys.OS, faultfs.Fault{N: n, Mode: faultfs.Dead, Err: syscall.EIO})
+			restore := fsys.Replace(nil, func(path string, r io.ReaderAt) io.ReaderAt { return f.Reader(path, r) })
+			stdout, stderr, code := inProcess(t, append(d.args([]string{"bench", "--loader", file}), "v", "--batch", "9", "--time", "1us", "--mem", "1MiB", "--no-mmap")...)
+			restore()
+			_, _, fired := f.Hit()
+			switch {
+			case !fired && code == exitOK:
+			case code != exitBad || stdout != "" || !strings.Contains(stderr, d.path(file)) || !strings.Contains(stderr, "input/output error") || !strings.Contains(stderr, "offset "):
+				t.Fatalf("%s, fault %d: status %d\n%s%s", file, n, code, stdout, stderr)
+			default:
+				told++
+			}
+		}
+	}
+	t.Logf("%d faults told", told)
+	if told < 10 {
+		t.Error("too few")
+	}
+}
+
 func (d *faultDir) sweepReads(t *testing.T, args []string, stride int) (n, failed int) {
 	run := func(fault faultfs.Fault) (f *faultfs.FS, stdout, stderr string, code int) {
 		f = faultfs.New(fsys.OS, fault)
