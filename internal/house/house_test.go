@@ -80,6 +80,7 @@ var layers = []struct {
 	{"cmd", 50},
 	{"bench", 50},
 	{"examples", 50},
+	{"docs", 50},
 }
 
 // neighbours lists the imports inside one rank that the picture has.
