@@ -70,38 +70,64 @@ func transposeBlocks(dst []byte, dstStride int, src []byte, srcStride int, r, c,
 
 // transposeBuffer is memory between the parts of a transpose.
 type transposeBuffer struct {
-	rows   [32 << 10]byte // of the result
+	rows   [40 << 10]byte // of the result
 	square [4096]byte     // what is done by halves, or has no full rows
 	groups [4096]byte     // see GROUP1 in the assembly
 }
 
 var transposeBuffers = sync.Pool{New: func() any { return new(transposeBuffer) }}
 
+// How copyRowsAVX512 copies.
+const (
+	pastCache  = 1 << iota // whole lines go past the cache
+	fromLine               // what begins inside a line begins up to 63 bytes before, with the line
+	wholeLines             // what would end inside a line ends before it
+)
+
 // transposeThrough makes pieces of rows of the result in a buffer and copies
-// them, which does whole lines wherever rows begin. Squares at the edges are
-// filled with what is there.
+// them. Squares at the edges are filled with what is there.
+//
+// Rows that begin anywhere in a line are streamed whole lines at a time: a piece
+// ends with its last whole line, and the next one, which repeats a square, begins
+// there. A line written in two parts would have to be read.
 func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size int, stream bool) {
 	if rows <= 0 || cols <= 0 {
 		return
 	}
 	side := 64 / size
-	width := min(len(transposeBuffer{}.rows)/side, 1024)
 	b := transposeBuffers.Get().(*transposeBuffer)
 	defer transposeBuffers.Put(b)
+	width := min(len(b.rows)/side-64, 1024) &^ 63 // bytes of a piece
+	pitch := width + 64
 	for top := 0; top < rows; top += width / size {
-		n := min(width/size, rows-top)
+		again, how := 0, 0
+		if stream {
+			how = pastCache
+			if top > 0 {
+				again, how = side, how|fromLine
+			}
+			if rows-top > width/size {
+				how |= wholeLines
+			}
+		}
+		first := top - again
+		n := min(width/size, rows-top) + again
 		for j := 0; j < cols; j += side {
 			m := min(side, cols-j)
+			if ahead := j + 4*side; stream && ahead < cols {
+				// So many streams are more than the processor foresees.
+				prefetchRows(&src[first*srcStride+ahead*size], srcStride, n)
+			}
 			full := 0
 			if m == side && n >= side {
 				full = n / side
-				b.squares(&b.rows[0], width, &src[top*srcStride+j*size], srcStride, full, size, false)
+				b.squares(&b.rows[0], pitch, &src[first*srcStride+j*size], srcStride, full, size, false)
 			}
 			for i := full * side; i < n; i += side {
-				copyRowsAVX512(&b.square[0], 64, &src[(top+i)*srcStride+j*size], srcStride, min(side, n-i), m*size, false)
-				b.squares(&b.rows[i*size], width, &b.square[0], 64, 1, size, false)
+				copyRowsAVX512(&b.square[0], 64, &src[(first+i)*srcStride+j*size], srcStride, min(side, n-i), m*size, 0)
+				b.squares(&b.rows[i*size], pitch, &b.square[0], 64, 1, size, false)
 			}
-			copyRowsAVX512(&dst[j*dstStride+top*size], dstStride, &b.rows[0], width, m, n*size, stream)
+			copyRowsAVX512(&dst[j*dstStride+top*size], dstStride, &b.rows[again*size], pitch, m, (n-again)*size, how)
 		}
 	}
 }
@@ -174,4 +200,7 @@ func transpose8AVX512(dst *byte, dstStride int, src *byte, srcStride, squares in
 func transpose16AVX512(dst *byte, dstStride int, src *byte, srcStride, squares int, stream bool)
 
 //go:noescape
-func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n int, stream bool)
+func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n, how int)
+
+//go:noescape
+func prefetchRows(src *byte, srcStride, rows int)

@@ -327,6 +327,9 @@ func TestTranspose(t *testing.T) {
 				if r.IntN(4) == 0 {
 					rows, cols = r.IntN(5)*32, r.IntN(5)*32
 				}
+				if r.IntN(20) == 0 { // pieces of rows
+					rows, cols = 300+r.IntN(3000/size+300), 1+r.IntN(150/size+20)
+				}
 				sd, ss := rows*size+r.IntN(3)*r.IntN(100), cols*size+r.IntN(3)*r.IntN(100)
 				if r.IntN(3) == 0 {
 					sd, ss = (sd+63)&^63, (ss+63)&^63

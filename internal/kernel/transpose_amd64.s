@@ -576,25 +576,39 @@ stream16:
 	VZEROUPPER
 	RET
 
-// func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n int, stream bool)
-// Copies rows of n bytes. If stream is set, whole lines of dst go past the cache;
-// parts of lines, and all else, by masks.
-TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-49
+// func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n, how int)
+// Copies rows of n bytes, parts of lines by masks.
+TEXT ·copyRowsAVX512(SB), NOSPLIT, $0-56
 	MOVQ dst+0(FP), DI
 	MOVQ dstStride+8(FP), R8
 	MOVQ src+16(FP), SI
 	MOVQ srcStride+24(FP), R9
 	MOVQ rows+32(FP), DX
 	MOVQ n+40(FP), R10
-	MOVBLZX stream+48(FP), R13
+	MOVQ how+48(FP), R13
 	MOVQ $-1, R14
 row:
 	MOVQ DI, R11
 	MOVQ SI, R12
 	MOVQ R10, CX
-	TESTL R13, R13
+	TESTQ R13, R13
 	JEQ plain
+	TESTQ $4, R13 // wholeLines
+	JEQ begin
+	LEAQ (R11)(CX*1), AX
+	ANDQ $63, AX
+	SUBQ AX, CX
+	JLS next
+begin:
 	MOVQ R11, AX
+	ANDQ $63, AX
+	TESTQ $2, R13 // fromLine
+	JEQ head
+	SUBQ AX, R11
+	SUBQ AX, R12
+	ADDQ AX, CX
+	JMP streamnext
+head:
 	NEGQ AX
 	ANDQ $63, AX
 	CMPQ AX, CX
@@ -639,4 +653,16 @@ next:
 	DECQ DX
 	JNE row
 	VZEROUPPER
+	RET
+
+// func prefetchRows(src *byte, srcStride, rows int)
+TEXT ·prefetchRows(SB), NOSPLIT, $0-24
+	MOVQ src+0(FP), SI
+	MOVQ srcStride+8(FP), R8
+	MOVQ rows+16(FP), CX
+row:
+	PREFETCHT0 (SI)
+	ADDQ R8, SI
+	DECQ CX
+	JNE row
 	RET
