@@ -53,7 +53,9 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.kernelGoals()...)
 	g = append(g, codecGoals()...)
 	g = append(g, e.transformGoals()...)
+	g = append(g, rearrangeGoals()...)
 	g = append(g, e.matrixGoals()...)
+	g = append(g, e.compositeGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
 	npy := "/" + big + "/impl="

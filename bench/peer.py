@@ -130,6 +130,13 @@ def step(n, k, dtype):
     return lambda: np.copyto(out, a[::k])
 
 
+def rearranged(pattern, sizes, shape, dtype):
+    from einops import rearrange
+
+    a = warm(tuple(shape), np.dtype(dtype), 2)
+    return lambda: rearrange(a, pattern, **(sizes or {}))
+
+
 def pad(images, mode):
     a = warm((images, 3, 224, 224), np.dtype("float32"), 2)
     return lambda: np.pad(a, ((0, 0), (0, 0), (3, 3), (3, 3)), mode)
