@@ -22,26 +22,47 @@ import (
 // are declared sorted, ragged and string; others, and matrices of which a
 // triangle is stored, are ErrUnsupported.
 func (t *Tensor) ReadRows(ctx context.Context, from, to int64) (Composite, error) {
-	c, err := t.readRows(ctx, from, to)
-	if s := t.state(); err == nil && !(s.done.Load() && s.err == nil) {
+	rows, err := t.readRows(ctx, from, to)
+	if err != nil {
+		return Composite{}, t.placed(err)
+	}
+	c := Composite{Layout: t.layout, Flags: t.layoutFlags, DType: t.dtype, Shape: rows.shape}
+	for _, p := range rows.parts {
+		c.Parts = append(c.Parts, CompositePart{Role: p.Role, View: p.View})
+	}
+	if s := t.state(); !(s.done.Load() && s.err == nil) {
 		workers := 1 // for little it is not worth to start others
 		if p := c.Part(format.RoleIndices); p == nil || p.View.NumElements() > checkPiece {
 			workers = 0
 		}
 		err = checkContent(ctx, memorySource(&c), workers)
 	}
-	return c, located(err, t.f.Path(), t.name)
+	return c, t.placed(err)
 }
 
 // SparseRows is ReadRows of a sparse tensor, as an array that checks its indices
 // when an operation first needs them.
 func (t *Tensor) SparseRows(ctx context.Context, from, to int64) (*sparse.Array, error) {
-	c, err := t.readRows(ctx, from, to)
-	var a *sparse.Array
-	if err == nil {
-		a, err = c.Sparse()
+	rows, err := t.readRows(ctx, from, to)
+	if err != nil {
+		return nil, t.placed(err)
 	}
-	return a, located(err, t.f.Path(), t.name)
+	props, err := sparse.FromFlags(t.layoutFlags)
+	if err != nil {
+		return nil, t.placed(err)
+	}
+	a, err := sparse.New(sparse.Spec{Layout: sparse.Layout(t.layout), Shape: rows.shape, DType: t.dtype, Properties: props, Parts: rows.parts})
+	return a, t.placed(err)
+}
+
+// someRows is what was read of rows: the shape of these and their parts.
+type someRows struct {
+	shape tensor.Shape
+	parts []sparse.Part
+}
+
+func (s *someRows) add(role string, v tensor.View) {
+	s.parts = append(s.parts, sparse.Part{Role: role, View: v})
 }
 
 // openOnce is openParts, once for an open file.
@@ -64,13 +85,14 @@ type rowReader struct {
 	parts []Part
 }
 
-func (t *Tensor) readRows(ctx context.Context, from, to int64) (Composite, error) {
+func (t *Tensor) readRows(ctx context.Context, from, to int64) (c someRows, err error) {
 	parts, err := t.openOnce(ctx)
 	if err != nil {
-		return Composite{}, err
+		return c, err
 	}
 	r := &rowReader{ctx, t, parts}
-	c := Composite{Layout: t.layout, Flags: t.layoutFlags, DType: t.dtype, Shape: t.shape.Clone()}
+	c.shape = t.shape.Clone()
+	c.parts = make([]sparse.Part, 0, 4)
 	bad := func(got, want string) error {
 		return &Error{Kind: ErrUnsupported, Offset: -1, Field: "rows", Got: got, Want: want}
 	}
@@ -84,7 +106,7 @@ func (t *Tensor) readRows(ctx context.Context, from, to int64) (Composite, error
 	if from < 0 || to < from || to > t.shape[axis] {
 		return c, &Error{Kind: ErrIndex, Offset: -1, Field: "rows", Got: fmt.Sprintf("%d:%d", from, to), Want: fmt.Sprintf("inside 0:%d", t.shape[axis])}
 	}
-	c.Shape[axis] = to - from
+	c.shape[axis] = to - from
 	switch t.layout {
 	case format.LayoutCSR, format.LayoutCSC:
 		err = r.runs(&c, format.RoleIndptr, from, to, format.RoleIndices, format.RoleValues)
@@ -102,7 +124,7 @@ func (t *Tensor) readRows(ctx context.Context, from, to int64) (Composite, error
 	case format.LayoutRagged:
 		err = r.runs(&c, format.RoleOffsets, from, to, format.RoleValues)
 	case format.LayoutString:
-		per, e := c.Shape[1:].NumElements()
+		per, e := c.shape[1:].NumElements()
 		if e != nil {
 			return c, e
 		}
@@ -113,7 +135,7 @@ func (t *Tensor) readRows(ctx context.Context, from, to int64) (Composite, error
 	if p := r.part(format.RoleFill); err == nil && format.IsSparse(t.layout) && p != nil {
 		var v tensor.View
 		if v, _, err = p.memory(ctx); err == nil {
-			c.Parts = append(c.Parts, CompositePart{Role: format.RoleFill, View: v})
+			c.add(format.RoleFill, v)
 		}
 	}
 	return c, err
@@ -167,56 +189,104 @@ func (r *rowReader) ints(role string, a, b int64) ([]int64, error) {
 	return list, err
 }
 
+// pointed is what pointers, which begin at 0 again, tell of.
+type pointed struct {
+	ptr        tensor.View
+	begin, end int64
+	longest    int64 // run
+}
+
+// rebase makes pointers begin at 0, in memory of their own. bad is the place of
+// one that falls or lies past length, -1 if none does.
+func rebase[T int32 | int64](p, own []T, length int64) (s pointed, bad int) {
+	s.begin, s.end = int64(p[0]), int64(p[len(p)-1])
+	last := int64(0)
+	for i, x := range p {
+		x := int64(x)
+		if x < last || x > length {
+			return s, i
+		}
+		if i > 0 {
+			s.longest = max(s.longest, x-last)
+		}
+		own[i] = T(x - s.begin)
+		last = x
+	}
+	return s, -1
+}
+
+// mappedPointers is rebase of pointers on the mapping, without a conversion.
+func mappedPointers[T int32 | int64](p *Tensor, from, to, length int64) (s pointed, bad int, err error) {
+	list, err := Data[T](p)
+	if err != nil {
+		return s, -1, err
+	}
+	own := make([]T, to-from+1)
+	err = p.f.m.Guard(func() error {
+		s, bad = rebase(list[from:to+1], own, length)
+		return nil
+	})
+	if err == nil {
+		s.ptr, err = tensor.FromSlice(own)
+	}
+	return s, bad, err
+}
+
+// pointers reads those of runs [from, to).
+func (r *rowReader) pointers(ptr string, from, to, length int64) (s pointed, err error) {
+	p, bad := r.part(ptr), -1
+	switch {
+	case p.plain != nil && p.dtype == tensor.I32:
+		s, bad, err = mappedPointers[int32](p, from, to, length)
+	case p.plain != nil && p.dtype == tensor.I64:
+		s, bad, err = mappedPointers[int64](p, from, to, length)
+	default:
+		var list []int64
+		if list, err = r.ints(ptr, from, to+1); err == nil {
+			if s, bad = rebase(list, list, length); bad < 0 {
+				s.ptr, err = makeIndex(p.dtype, list, int64(len(list)))
+			}
+		}
+	}
+	if err == nil && bad >= 0 {
+		var x []int64
+		if x, err = r.ints(ptr, from+int64(bad), from+int64(bad)+1); err == nil {
+			err = r.stored(ptr).wrong(format.RuleLayoutPointer, ptr, from+int64(bad), x[0], fmt.Sprintf("pointers that never fall, up to %d", length))
+		}
+	}
+	return s, err
+}
+
 // runs reads the pointers of runs [from, to) and what they point to in the parts
 // of the other roles.
-func (r *rowReader) runs(c *Composite, ptr string, from, to int64, roles ...string) error {
-	list, err := r.ints(ptr, from, to+1)
+func (r *rowReader) runs(c *someRows, ptr string, from, to int64, roles ...string) error {
+	s, err := r.pointers(ptr, from, to, r.part(roles[0]).shape[0])
 	if err != nil {
 		return err
 	}
-	length := r.part(roles[0]).shape[0]
-	base, longest := list[0], int64(0)
-	for i, x := range list {
-		least := int64(0)
-		if i > 0 {
-			least = list[i-1]
-			longest = max(longest, x-least)
+	if r.t.layout == format.LayoutRagged {
+		if s.longest > c.shape[1] {
+			return r.stored(ptr).wrong(format.RuleLayoutPointer, ptr, from, s.longest, fmt.Sprintf("rows of at most %d", c.shape[1]))
 		}
-		if x < least || x > length {
-			return r.stored(ptr).wrong(format.RuleLayoutPointer, ptr, from+int64(i), x, fmt.Sprintf("%d to %d", least, length))
-		}
+		c.shape[1] = s.longest
 	}
-	if c.Layout == format.LayoutRagged {
-		if longest > c.Shape[1] {
-			return r.stored(ptr).wrong(format.RuleLayoutPointer, ptr, from, longest, fmt.Sprintf("rows of at most %d", c.Shape[1]))
-		}
-		c.Shape[1] = longest
-	}
-	end := list[len(list)-1]
-	for i := range list {
-		list[i] -= base
-	}
-	v, err := makeIndex(r.part(ptr).dtype, list, int64(len(list)))
-	if err != nil {
-		return err
-	}
-	c.Parts = append(c.Parts, CompositePart{Role: ptr, View: v})
+	c.add(ptr, s.ptr)
 	for _, role := range roles {
 		if r.part(role).kind != format.KindDense {
 			return &Error{Kind: ErrUnsupported, Offset: -1, Field: "part " + role, Got: "a composite", Want: "a dense tensor"}
 		}
-		v, err := r.take(role, base, end)
+		v, err := r.take(role, s.begin, s.end)
 		if err != nil {
 			return err
 		}
-		c.Parts = append(c.Parts, CompositePart{Role: role, View: v})
+		c.add(role, v)
 	}
 	return nil
 }
 
 // entries reads the entries of sorted coo whose first coordinate is in
 // [from, to).
-func (r *rowReader) entries(c *Composite, from, to int64) error {
+func (r *rowReader) entries(c *someRows, from, to int64) error {
 	a, err := r.search(from)
 	if err != nil {
 		return err
@@ -230,7 +300,7 @@ func (r *rowReader) entries(c *Composite, from, to int64) error {
 	if err != nil {
 		return err
 	}
-	rank := len(c.Shape)
+	rank := len(c.shape)
 	for i := 0; i < len(list); i += rank {
 		if list[i] < from || list[i] >= to {
 			return r.stored(format.RoleIndices).wrong(format.RuleLayoutIndex, format.RoleIndices, a+int64(i/rank), list[i], "entries that ascend")
@@ -242,7 +312,8 @@ func (r *rowReader) entries(c *Composite, from, to int64) error {
 		return err
 	}
 	values, err := r.take(format.RoleValues, a, b)
-	c.Parts = append(c.Parts, CompositePart{Role: format.RoleIndices, View: indices}, CompositePart{Role: format.RoleValues, View: values})
+	c.add(format.RoleIndices, indices)
+	c.add(format.RoleValues, values)
 	return err
 }
 
