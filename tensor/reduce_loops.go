@@ -208,7 +208,7 @@ func (t *fold) divide() {
 func (t *fold) product() {
 	switch e := t.src.elem; {
 	case e == elemC64 || e == elemC128:
-		productOf[complex128]().fold(t, elemC128, elemC128)
+		complexProduct().fold(t, elemC128, elemC128)
 	case e >= elemF16:
 		productOf[float64]().fold(t, elemF64, elemF64)
 	case t.src.dtype.Class == ClassUint:
@@ -218,7 +218,7 @@ func (t *fold) product() {
 	}
 }
 
-func productOf[T int64 | uint64 | float64 | complex128]() loops[T, T] {
+func productOf[T int64 | uint64 | float64]() loops[T, T] {
 	row := func(acc, x []T) {
 		for i, v := range x {
 			acc[i] *= v
@@ -228,6 +228,26 @@ func productOf[T int64 | uint64 | float64 | complex128]() loops[T, T] {
 		p := T(1)
 		for _, v := range x {
 			p *= v
+		}
+		return p
+	}}
+}
+
+// complexProduct rounds each product and sum, as no machine may leave out.
+func complexProduct() loops[complex128, complex128] {
+	times := func(x, y complex128) complex128 {
+		a, b, c, d := real(x), imag(x), real(y), imag(y)
+		return complex(float64(a*c)-float64(b*d), float64(a*d)+float64(b*c))
+	}
+	row := func(acc, x []complex128) {
+		for i, v := range x {
+			acc[i] = times(acc[i], v)
+		}
+	}
+	return loops[complex128, complex128]{start: 1, row: row, join: row, run: func(x []complex128) complex128 {
+		p := complex128(1)
+		for _, v := range x {
+			p = times(p, v)
 		}
 		return p
 	}}
