@@ -1,0 +1,80 @@
+package bench
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// rearrangement is a pattern that needs a copy, 4-D to 6-D when its axes are
+// cut, on a batch of n tensors of a shape.
+type rearrangement struct {
+	name    string
+	pattern string
+	sizes   tensor.Sizes
+	shape   tensor.Shape // behind the batch
+}
+
+var rearrangements = []rearrangement{
+	{"tile", "b h w c -> h (b w) c", nil, tensor.Shape{224, 224, 3}},
+	{"heads", "b t (h d) -> (h b) t d", tensor.Sizes{"d": 64}, tensor.Shape{256, 768}},
+	{"channels-last", "b c h w -> (h w b) c", nil, tensor.Shape{64, 28, 28}},
+	{"shuffle", "b (g c) h w -> b (c g) h w", tensor.Sizes{"g": 8}, tensor.Shape{64, 28, 28}},
+	{"patches", "b (h p) (w q) c -> b (h w) (p q c)", tensor.Sizes{"p": 16, "q": 16}, tensor.Shape{224, 224, 3}},
+	{"space-to-depth", "b c (h p) (w q) -> b (p q c) h w", tensor.Sizes{"p": 2, "q": 2}, tensor.Shape{32, 112, 112}},
+	{"depth-to-space", "b (p q c) h w -> b c (h p) (w q)", tensor.Sizes{"p": 2, "q": 2}, tensor.Shape{128, 56, 56}},
+	{"patches-planes", "b c (h p) (w q) -> (h w) b (p q c)", tensor.Sizes{"p": 16, "q": 16}, tensor.Shape{3, 224, 224}},
+}
+
+func (r rearrangement) in(e *Env, d tensor.DType) tensor.Shape {
+	each := int64(d.UnitBytes)
+	for _, n := range r.shape {
+		each *= n
+	}
+	return append(tensor.Shape{max(e.Big/4/each, 2)}, r.shape...)
+}
+
+func (r rearrangement) key(d tensor.DType, impl string) string {
+	return fmt.Sprintf("op=rearrange/what=%s/dtype=%s/impl=%s", r.name, d, impl)
+}
+
+// rearrangeCases make fresh results, as einops does.
+func rearrangeCases(e *Env) []Case {
+	var list []Case
+	for _, r := range rearrangements {
+		for _, c := range []struct {
+			d  tensor.DType
+			np string
+		}{{tensor.U8, "uint8"}, {tensor.F32, "float32"}} {
+			d := c.d
+			in := r.in(e, d)
+			n, err := tensor.ByteSize(d, in)
+			if err != nil {
+				continue
+			}
+			list = append(list, stream("tensor", r.key(d, "tensorfile"), n, func(b *testing.B) {
+				src := made(b, e, "source", d, in...)
+				for b.Loop() {
+					_, copied, err := tensor.Rearrange(src, r.pattern, r.sizes)
+					check(b, err)
+					if !copied {
+						b.Fatal("a view")
+					}
+				}
+			}), stream("tensor", r.key(d, "einops"), n, func(b *testing.B) {
+				e.inPython(b, n, "rearranged", r.pattern, r.sizes, in, c.np)
+			}))
+		}
+	}
+	return list
+}
+
+func rearrangeGoals() (g []Goal) {
+	for _, r := range rearrangements {
+		for _, d := range []tensor.DType{tensor.U8, tensor.F32} {
+			g = append(g, Goal{"rearrange " + r.name + " of " + d.String() + " beside einops", "tensor/" + r.key(d, "tensorfile"), "tensor/" + r.key(d, "einops"), 3, 0, false})
+		}
+	}
+	return g
+}
