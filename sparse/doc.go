@@ -30,8 +30,8 @@
 // Results have the byte order of the machine and indices of 32 bits, or of 64
 // where 32 do not hold them or Options.Index asks for it. They are the same for
 // any number of workers. They may share memory with their source, and then live
-// as long as it: Array.Clone returns one of its own. Elements without an order
-// of their own keep that in which they were.
+// as long as it: Array.Clone returns one of its own. Entries that a layout does
+// not put in order stay in the order that they had.
 //
 // Memory is bounded by the entries and, for compressed layouts, the lines; no
 // operation but Dense makes the dense form. What does not follow from the size
@@ -39,6 +39,9 @@
 //
 // Values are of any bool, int, uint, float or complex dtype of 8 bits or more.
 // New takes packed dtypes and bytes as well, but nothing that moves them.
+//
+// An ended context ends a validation or a product within milliseconds, and a
+// conversion before it begins. The error is the context's own.
 //
 // # Errors
 //

@@ -13,23 +13,24 @@ import (
 // in as many passes as it takes, those of one share of the hashes in each.
 
 // tableKeys is how many keys a pass holds, about; the table has twice as many
-// slots of 16 bytes. The seed of the hashes is random, so that nobody can make
-// shares that are uneven.
+// slots of 16 bytes.
 const tableKeys = 1 << 21
 
 // repeated returns the lowest position i in [0, n) whose key was there before,
-// and where, or -1. keys fills dst with the keys from i on.
-func repeated(ctx context.Context, n, workers int, keys func(dst []int64, i int)) (i, before int, err error) {
+// and where, or -1. keys fills dst with the keys from i on. A pass holds about
+// share keys: the seed of the hashes is random, so that nobody can make shares
+// that are uneven.
+func repeated(ctx context.Context, n, share, workers int, keys func(dst []int64, i int)) (i, before int, err error) {
 	if n < 2 {
 		return -1, -1, nil
 	}
 	type slot struct{ key, next int64 } // next: position + 1, 0 for none
 	type found struct{ i, before int }
-	passes := (n-1)/tableKeys + 1
+	passes := (n-1)/share + 1
 	results := make([]found, passes)
 	seed := rand.Uint64()
 	err = first(ctx, passes*grain, min(workers, passes), func(lo, hi int) error {
-		mask := 1<<bits.Len(uint(min(tableKeys, n)*2-1)) - 1
+		mask := 1<<bits.Len(uint(min(share, n)*2-1)) - 1
 		table := make([]slot, mask+1)
 		buf := make([]int64, min(piece, n))
 		for pass := (lo + grain - 1) / grain; pass*grain < hi; pass++ {
@@ -80,7 +81,7 @@ func repeated(ctx context.Context, n, workers int, keys func(dst []int64, i int)
 
 // checkDuplicates finds a coordinate that occurs twice among valid ones.
 func (a *Array) checkDuplicates(ctx context.Context, axes []ints, workers int) error {
-	i, before, err := repeated(ctx, int(a.nnz), workers, func(dst []int64, at int) {
+	i, before, err := repeated(ctx, int(a.nnz), tableKeys, workers, func(dst []int64, at int) {
 		buf := make([]int64, len(dst))
 		clear(dst)
 		for axis, col := range axes {
@@ -124,7 +125,7 @@ func (c *compressed) checkDuplicates(ctx context.Context, from, to, workers int)
 				}
 			}
 			if twice {
-				i, before, err := repeated(ctx, end-begin, 1, func(dst []int64, at int) { c.idx.read(dst, begin+at) })
+				i, before, err := repeated(ctx, end-begin, tableKeys, 1, func(dst []int64, at int) { c.idx.read(dst, begin+at) })
 				if err != nil {
 					return err
 				}

@@ -45,11 +45,11 @@ func (a *Array) keyed(axes []int, workers int) (keyed, error) {
 		return k, err
 	}
 	k.shape = permuted(a.shape, natural)
-	if axes != nil && !slices.Equal(axes, natural) {
-		k.turn(relative(axes, natural), workers)
+	if axes == nil {
+		axes = allAxes(len(natural))
 	}
-	if axes == nil && !slices.Equal(natural, allAxes(len(natural))) {
-		k.turn(relative(allAxes(len(natural)), natural), workers)
+	if !slices.Equal(axes, natural) {
+		k.turn(relative(axes, natural), workers)
 	}
 	return k, nil
 }
@@ -139,7 +139,8 @@ func (k *keyed) axis(dst []int64, axis, at int) {
 // sort puts the entries in order, those of one coordinate as they were.
 func (k *keyed) sort(workers int) {
 	if !k.sorted {
-		k.sorted, k.unique = ascendingOr(k.keys, k.unique, workers)
+		sorted, unique := ascending(k.keys, workers)
+		k.sorted, k.unique = sorted, unique || k.unique
 	}
 	if k.sorted {
 		return
@@ -150,11 +151,6 @@ func (k *keyed) sort(workers int) {
 		sortKeyed[int64](k, workers)
 	}
 	k.sorted = true
-}
-
-func ascendingOr(keys []int64, unique bool, workers int) (bool, bool) {
-	s, u := ascending(keys, workers)
-	return s, u || unique
 }
 
 func sortKeyed[I index](k *keyed, workers int) {
