@@ -2,44 +2,52 @@
 
 package kernel
 
-// Rows are taken in pieces of 128 bytes of acc, or of x where acc is wider.
+// Rows are taken in vectors of 32 bytes, or in 16 elements where acc is wider.
 
 func minRowFast[T Number](acc, x []T) int {
-	if active < levelAVX2 || len(x) < 16 {
+	if active < levelAVX2 || len(x) == 0 {
 		return 0
 	}
 	n := 0
 	switch a := any(&acc[0]).(type) {
 	case *uint8:
-		if n = len(x) &^ 127; n > 0 {
+		if n = len(x) &^ 31; n > 0 {
 			minRowU8AVX2(a, any(&x[0]).(*uint8), n)
 		}
 	case *int8:
-		if n = len(x) &^ 127; n > 0 {
+		if n = len(x) &^ 31; n > 0 {
 			minRowI8AVX2(a, any(&x[0]).(*int8), n)
 		}
 	case *uint16:
-		if n = len(x) &^ 63; n > 0 {
+		if n = len(x) &^ 15; n > 0 {
 			minRowU16AVX2(a, any(&x[0]).(*uint16), n)
 		}
 	case *int16:
-		if n = len(x) &^ 63; n > 0 {
+		if n = len(x) &^ 15; n > 0 {
 			minRowI16AVX2(a, any(&x[0]).(*int16), n)
 		}
 	case *uint32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			minRowU32AVX2(a, any(&x[0]).(*uint32), n)
 		}
 	case *int32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			minRowI32AVX2(a, any(&x[0]).(*int32), n)
 		}
+	case *int64:
+		if n = len(x) &^ 3; n > 0 {
+			minRowI64AVX2(a, any(&x[0]).(*int64), n)
+		}
+	case *uint64:
+		if n = len(x) &^ 3; n > 0 {
+			minRowU64AVX2(a, any(&x[0]).(*uint64), n)
+		}
 	case *float32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			minRowF32AVX2(a, any(&x[0]).(*float32), n)
 		}
 	case *float64:
-		if n = len(x) &^ 15; n > 0 {
+		if n = len(x) &^ 3; n > 0 {
 			minRowF64AVX2(a, any(&x[0]).(*float64), n)
 		}
 	}
@@ -47,41 +55,49 @@ func minRowFast[T Number](acc, x []T) int {
 }
 
 func maxRowFast[T Number](acc, x []T) int {
-	if active < levelAVX2 || len(x) < 16 {
+	if active < levelAVX2 || len(x) == 0 {
 		return 0
 	}
 	n := 0
 	switch a := any(&acc[0]).(type) {
 	case *uint8:
-		if n = len(x) &^ 127; n > 0 {
+		if n = len(x) &^ 31; n > 0 {
 			maxRowU8AVX2(a, any(&x[0]).(*uint8), n)
 		}
 	case *int8:
-		if n = len(x) &^ 127; n > 0 {
+		if n = len(x) &^ 31; n > 0 {
 			maxRowI8AVX2(a, any(&x[0]).(*int8), n)
 		}
 	case *uint16:
-		if n = len(x) &^ 63; n > 0 {
+		if n = len(x) &^ 15; n > 0 {
 			maxRowU16AVX2(a, any(&x[0]).(*uint16), n)
 		}
 	case *int16:
-		if n = len(x) &^ 63; n > 0 {
+		if n = len(x) &^ 15; n > 0 {
 			maxRowI16AVX2(a, any(&x[0]).(*int16), n)
 		}
 	case *uint32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			maxRowU32AVX2(a, any(&x[0]).(*uint32), n)
 		}
 	case *int32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			maxRowI32AVX2(a, any(&x[0]).(*int32), n)
 		}
+	case *int64:
+		if n = len(x) &^ 3; n > 0 {
+			maxRowI64AVX2(a, any(&x[0]).(*int64), n)
+		}
+	case *uint64:
+		if n = len(x) &^ 3; n > 0 {
+			maxRowU64AVX2(a, any(&x[0]).(*uint64), n)
+		}
 	case *float32:
-		if n = len(x) &^ 31; n > 0 {
+		if n = len(x) &^ 7; n > 0 {
 			maxRowF32AVX2(a, any(&x[0]).(*float32), n)
 		}
 	case *float64:
-		if n = len(x) &^ 15; n > 0 {
+		if n = len(x) &^ 3; n > 0 {
 			maxRowF64AVX2(a, any(&x[0]).(*float64), n)
 		}
 	}
@@ -246,3 +262,15 @@ func sumU32AVX2(x *uint32, n int) (sum uint64)
 
 //go:noescape
 func sumI32AVX2(x *int32, n int) (sum uint64)
+
+//go:noescape
+func minRowI64AVX2(acc, x *int64, n int)
+
+//go:noescape
+func minRowU64AVX2(acc, x *uint64, n int)
+
+//go:noescape
+func maxRowI64AVX2(acc, x *int64, n int)
+
+//go:noescape
+func maxRowU64AVX2(acc, x *uint64, n int)

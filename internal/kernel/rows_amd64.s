@@ -3,12 +3,14 @@
 #include "textflag.h"
 
 // ROW is an operation of two rows of n elements of size 1<<shift, n bytes a
-// multiple of 128.
+// multiple of 32: four vectors at a time, the rest one by one.
 #define ROW(op, shift) \
 	MOVQ acc+0(FP), DI  \
 	MOVQ x+8(FP), SI    \
 	MOVQ n+16(FP), CX   \
 	SHLQ $shift, CX     \
+	SUBQ $128, CX       \
+	JLT  rest           \
 loop:                   \
 	VMOVDQU (SI), Y0    \
 	VMOVDQU 32(SI), Y1  \
@@ -25,44 +27,68 @@ loop:                   \
 	ADDQ $128, SI       \
 	ADDQ $128, DI       \
 	SUBQ $128, CX       \
-	JNE  loop           \
+	JGE  loop           \
+rest:                   \
+	ADDQ $128, CX       \
+	JEQ  done           \
+one:                    \
+	VMOVDQU (SI), Y0    \
+	op (DI), Y0, Y0     \
+	VMOVDQU Y0, (DI)    \
+	ADDQ $32, SI        \
+	ADDQ $32, DI        \
+	SUBQ $32, CX        \
+	JNE  one            \
+done:                   \
 	VZEROUPPER          \
 	RET
 
-// A minimum of floats is taken in both orders, which differ for zeros and NaN
-// alone, and the bits are joined: -0 stays, NaN stays NaN.
-#define FLOATMIN(op, at) \
-	VMOVUPS at(DI), Y0   \
-	VMOVUPS at(SI), Y1   \
-	op      Y1, Y0, Y2   \
-	op      Y0, Y1, Y3   \
-	VORPS   Y2, Y3, Y2   \
-	VMOVUPS Y2, at(DI)
-
-// A maximum keeps the bits of both: +0 stays. NaN becomes all ones.
-#define FLOATMAX(op, unordered, at) \
-	VMOVUPS at(DI), Y0              \
-	VMOVUPS at(SI), Y1              \
-	op      Y1, Y0, Y2              \
-	op      Y0, Y1, Y3              \
-	unordered $3, Y0, Y1, Y4        \
-	VANDPS  Y2, Y3, Y2              \
-	VORPS   Y4, Y2, Y2              \
-	VMOVUPS Y2, at(DI)
-
-#define FLOATROW(shift) \
+// BEGIN and NEXT are the ends of loops over rows, a vector at a time.
+#define BEGIN(shift) \
 	MOVQ acc+0(FP), DI  \
 	MOVQ x+8(FP), SI    \
 	MOVQ n+16(FP), CX   \
 	SHLQ $shift, CX
 
 #define NEXT(loop)    \
-	ADDQ $128, SI     \
-	ADDQ $128, DI     \
-	SUBQ $128, CX     \
+	ADDQ $32, SI      \
+	ADDQ $32, DI      \
+	SUBQ $32, CX      \
 	JNE  loop         \
 	VZEROUPPER        \
 	RET
+
+// PICK64 takes x where high is greater than low: Y2 is acc, Y3 is x, with the
+// bits in Y7 turned, which is the sign of unsigned numbers.
+#define PICK64(low, high) \
+	VMOVDQU (DI), Y0           \
+	VMOVDQU (SI), Y1           \
+	VPXOR   Y7, Y0, Y2         \
+	VPXOR   Y7, Y1, Y3         \
+	VPCMPGTQ low, high, Y4     \
+	VBLENDVPD Y4, Y1, Y0, Y0   \
+	VMOVDQU Y0, (DI)
+
+// A minimum of floats is taken in both orders, which differ for zeros and NaN
+// alone, and the bits are joined: -0 stays, NaN stays NaN.
+#define FLOATMIN(op) \
+	VMOVUPS (DI), Y0     \
+	VMOVUPS (SI), Y1     \
+	op      Y1, Y0, Y2   \
+	op      Y0, Y1, Y3   \
+	VORPS   Y2, Y3, Y2   \
+	VMOVUPS Y2, (DI)
+
+// A maximum keeps the bits of both: +0 stays. NaN becomes all ones.
+#define FLOATMAX(op, unordered) \
+	VMOVUPS (DI), Y0                \
+	VMOVUPS (SI), Y1                \
+	op      Y1, Y0, Y2              \
+	op      Y0, Y1, Y3              \
+	unordered $3, Y0, Y1, Y4        \
+	VANDPS  Y2, Y3, Y2              \
+	VORPS   Y4, Y2, Y2              \
+	VMOVUPS Y2, (DI)
 
 // ADDROW adds n elements of x, 16 at a time, widened to 64 bits; four take step
 // bytes.
@@ -180,22 +206,16 @@ TEXT ·minRowI32AVX2(SB), NOSPLIT, $0-24
 
 // func minRowF32AVX2(acc, x *float32, n int)
 TEXT ·minRowF32AVX2(SB), NOSPLIT, $0-24
-	FLOATROW(2)
+	BEGIN(2)
 loop:
-	FLOATMIN(VMINPS, 0)
-	FLOATMIN(VMINPS, 32)
-	FLOATMIN(VMINPS, 64)
-	FLOATMIN(VMINPS, 96)
+	FLOATMIN(VMINPS)
 	NEXT(loop)
 
 // func minRowF64AVX2(acc, x *float64, n int)
 TEXT ·minRowF64AVX2(SB), NOSPLIT, $0-24
-	FLOATROW(3)
+	BEGIN(3)
 loop:
-	FLOATMIN(VMINPD, 0)
-	FLOATMIN(VMINPD, 32)
-	FLOATMIN(VMINPD, 64)
-	FLOATMIN(VMINPD, 96)
+	FLOATMIN(VMINPD)
 	NEXT(loop)
 
 // func maxRowU8AVX2(acc, x *uint8, n int)
@@ -224,22 +244,50 @@ TEXT ·maxRowI32AVX2(SB), NOSPLIT, $0-24
 
 // func maxRowF32AVX2(acc, x *float32, n int)
 TEXT ·maxRowF32AVX2(SB), NOSPLIT, $0-24
-	FLOATROW(2)
+	BEGIN(2)
 loop:
-	FLOATMAX(VMAXPS, VCMPPS, 0)
-	FLOATMAX(VMAXPS, VCMPPS, 32)
-	FLOATMAX(VMAXPS, VCMPPS, 64)
-	FLOATMAX(VMAXPS, VCMPPS, 96)
+	FLOATMAX(VMAXPS, VCMPPS)
 	NEXT(loop)
 
 // func maxRowF64AVX2(acc, x *float64, n int)
 TEXT ·maxRowF64AVX2(SB), NOSPLIT, $0-24
-	FLOATROW(3)
+	BEGIN(3)
 loop:
-	FLOATMAX(VMAXPD, VCMPPD, 0)
-	FLOATMAX(VMAXPD, VCMPPD, 32)
-	FLOATMAX(VMAXPD, VCMPPD, 64)
-	FLOATMAX(VMAXPD, VCMPPD, 96)
+	FLOATMAX(VMAXPD, VCMPPD)
+	NEXT(loop)
+
+// func minRowI64AVX2(acc, x *int64, n int)
+TEXT ·minRowI64AVX2(SB), NOSPLIT, $0-24
+	BEGIN(3)
+	VPXOR Y7, Y7, Y7
+loop:
+	PICK64(Y3, Y2)
+	NEXT(loop)
+
+// func minRowU64AVX2(acc, x *uint64, n int)
+TEXT ·minRowU64AVX2(SB), NOSPLIT, $0-24
+	BEGIN(3)
+	VPCMPEQQ Y7, Y7, Y7
+	VPSLLQ $63, Y7, Y7
+loop:
+	PICK64(Y3, Y2)
+	NEXT(loop)
+
+// func maxRowI64AVX2(acc, x *int64, n int)
+TEXT ·maxRowI64AVX2(SB), NOSPLIT, $0-24
+	BEGIN(3)
+	VPXOR Y7, Y7, Y7
+loop:
+	PICK64(Y2, Y3)
+	NEXT(loop)
+
+// func maxRowU64AVX2(acc, x *uint64, n int)
+TEXT ·maxRowU64AVX2(SB), NOSPLIT, $0-24
+	BEGIN(3)
+	VPCMPEQQ Y7, Y7, Y7
+	VPSLLQ $63, Y7, Y7
+loop:
+	PICK64(Y2, Y3)
 	NEXT(loop)
 
 // func addRowU8AVX2(acc *uint64, x *uint8, n int)

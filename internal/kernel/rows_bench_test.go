@@ -25,6 +25,7 @@ func BenchmarkRows(b *testing.B) {
 	benchRow(b, "op=min/dtype=i64", MinRow[int64])
 	benchRow(b, "op=max/dtype=f32", MaxRow[float32])
 	benchRow(b, "op=max/dtype=f64", MaxRow[float64])
+	benchRow(b, "op=max/dtype=u64", MaxRow[uint64])
 	benchRow(b, "op=sum/dtype=u8", AddRow[uint8])
 	benchRow(b, "op=sum/dtype=i32", AddRow[int32])
 	benchRow(b, "op=sum/dtype=f32", AddRowF32)
