@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -107,16 +108,50 @@ def mmap_sum(path):
     return lambda: np.load(path, mmap_mode="r").sum(dtype=np.float32)
 
 
+def named(name):
+    """A dtype of NumPy or ml_dtypes."""
+    if name.startswith(("bfloat", "float8", "float6", "float4", "int4", "uint4")):
+        import ml_dtypes
+
+        return np.dtype(getattr(ml_dtypes, name))
+    return np.dtype(name)
+
+
 def cast(source, target, n):
     """n elements of weights, or of bytes."""
     def make():
         r = np.random.default_rng(1)
         if source == "uint8":
             return r.integers(0, 256, n, np.uint8)
-        return (0.02 * r.standard_normal(n, np.float32)).astype(source)
+        return (0.02 * r.standard_normal(n, np.float32)).astype(named(source))
 
-    a, out = keep(("cast", source, n), make), warm((n,), np.dtype(target))
+    a, out = keep(("cast", source, n), make), warm((n,), named(target))
     return lambda: np.copyto(out, a, casting="unsafe")
+
+
+def pair(source, target, n):
+    """Random bits of one type to another."""
+
+    def make():
+        kept.clear()  # one source at a time is enough
+        d = named(source)
+        b = np.random.default_rng(1).integers(0, 256, n * d.itemsize, np.uint8)
+        bits = {"bool": 1, "int4": 4, "uint4": 4, "float4_e2m1fn": 4, "float6_e2m3fn": 6, "float6_e3m2fn": 6}.get(source, 8)
+        return (b & (1 << bits) - 1).view(d)
+
+    key = (source, n)
+    a = kept[key] if key in kept else kept.setdefault(key, make())
+    out = warm((n * named(target).itemsize,), np.uint8, 7).view(named(target))
+
+    def run():
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            np.copyto(out, a, casting="unsafe")
+
+    return run
+
+
+kept = {}
 
 
 def permute(shape, axes, dtype):

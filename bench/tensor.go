@@ -35,59 +35,52 @@ func tensorCases(e *Env) []Case {
 	}{
 		{tensor.U8, tensor.F32, "uint8", "float32", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.bytes(b)[:n]) }},
 		{tensor.F16, tensor.F32, "float16", "float32", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.halves(b)) }},
+		{tensor.BF16, tensor.F32, "bfloat16", "float32", func(b *testing.B) (tensor.View, error) {
+			x, err := tensor.FromSlice(e.floats(b))
+			check(b, err)
+			return get(b, e, "brains", func() (tensor.View, error) { return x.Cast(tensor.BF16) }), nil
+		}},
 		{tensor.F32, tensor.F16, "float32", "float16", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.floats(b)) }},
-		{tensor.F32, tensor.BF16, "float32", "", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.floats(b)) }},
+		{tensor.F32, tensor.BF16, "float32", "bfloat16", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.floats(b)) }},
 		{tensor.F32, tensor.F64, "float32", "float64", func(b *testing.B) (tensor.View, error) { return tensor.FromSlice(e.floats(b)[:n/2]) }},
 	} {
 		bytes := int64(max(c.from.UnitBytes, c.to.UnitBytes)) * n
 		if c.to == tensor.F64 {
 			bytes /= 2
 		}
-		name := fmt.Sprintf("op=cast/from=%s/to=%s/impl=", c.from, c.to)
-		list = append(list, stream("tensor", name+"tensorfile", bytes, func(b *testing.B) {
-			src, err := c.source(b)
-			check(b, err)
-			dst := made(b, e, "out", c.to, src.Shape()...)
-			for b.Loop() {
-				check(b, tensor.Cast(dst, src))
-			}
-		}))
-		if c.npTo != "" {
-			list = append(list, stream("tensor", name+"numpy", bytes, func(b *testing.B) {
-				e.inPython(b, bytes, "cast", c.npFrom, c.npTo, bytes/int64(max(c.from.UnitBytes, c.to.UnitBytes)))
+		name := fmt.Sprintf("op=cast/from=%s/to=%s/", c.from, c.to)
+		for _, workers := range []int{1, 2} {
+			list = append(list, stream("tensor", fmt.Sprintf("%sworkers=%d/impl=tensorfile", name, workers), bytes, func(b *testing.B) {
+				src, err := c.source(b)
+				check(b, err)
+				dst := made(b, e, "out", c.to, src.Shape()...)
+				for b.Loop() {
+					check(b, tensor.CastParallel(b.Context(), dst, src, workers))
+				}
 			}))
 		}
+		list = append(list, stream("tensor", name+"impl=numpy", bytes, func(b *testing.B) {
+			e.inPython(b, bytes, "cast", c.npFrom, c.npTo, bytes/int64(max(c.from.UnitBytes, c.to.UnitBytes)))
+		}))
 	}
 	// Copies that turn axes.
-	side := int64(1024)
-	for side*side*4 < e.Big {
-		side *= 2
-	}
-	for _, c := range []struct {
-		shape []int64
-		axes  []int
-		d     tensor.DType
-		np    string
-	}{
-		{[]int64{side, side}, []int{1, 0}, tensor.F32, "float32"},
-		{[]int64{side - 192, side + 128}, []int{1, 0}, tensor.F32, "float32"},
-		{[]int64{e.Big / (224 * 224 * 3), 224, 224, 3}, []int{0, 3, 1, 2}, tensor.U8, "uint8"},
-	} {
-		shape, err := tensor.Shape(c.shape).NumElements()
+	for _, c := range e.turns() {
+		bytes, err := tensor.ByteSize(c.d, c.shape)
 		if err != nil {
 			continue
 		}
-		bytes := shape * int64(c.d.UnitBytes)
-		name := fmt.Sprintf("op=permute/shape=%s/axes=%s/dtype=%s/impl=", joined(c.shape), joined(c.axes), c.d)
-		list = append(list, stream("tensor", name+"tensorfile", bytes, func(b *testing.B) {
-			src := made(b, e, "source", c.d, c.shape...)
-			turned, err := src.Permute(c.axes...)
-			check(b, err)
-			dst := made(b, e, "out", c.d, turned.Shape()...)
-			for b.Loop() {
-				check(b, tensor.Copy(dst, turned))
-			}
-		}), stream("tensor", name+"numpy", bytes, func(b *testing.B) {
+		for _, workers := range []int{1, 2} {
+			list = append(list, stream("tensor", fmt.Sprintf("%sworkers=%d/impl=tensorfile", c.name(), workers), bytes, func(b *testing.B) {
+				src := made(b, e, "source", c.d, c.shape...)
+				turned, err := src.Permute(c.axes...)
+				check(b, err)
+				dst := made(b, e, "out", c.d, turned.Shape()...)
+				for b.Loop() {
+					check(b, tensor.CopyParallel(b.Context(), dst, turned, workers))
+				}
+			}))
+		}
+		list = append(list, stream("tensor", c.name()+"impl=numpy", bytes, func(b *testing.B) {
 			e.inPython(b, bytes, "permute", c.shape, c.axes, c.np)
 		}))
 	}
@@ -110,6 +103,72 @@ func tensorCases(e *Env) []Case {
 		}
 	}))
 	return append(list, iterCases(e)...)
+}
+
+// A turn is a copy of a tensor whose axes change places.
+type turn struct {
+	shape       tensor.Shape
+	axes        []int
+	d           tensor.DType
+	np          string
+	alone, both float64 // goals in M, on one thread and on two
+}
+
+func (t turn) name() string {
+	return fmt.Sprintf("op=permute/shape=%s/axes=%s/dtype=%s/", joined(t.shape), joined(t.axes), t.d)
+}
+
+// turns are matrices of even and odd sizes, images to planes and back, and a few
+// permutations of more axes.
+func (e *Env) turns() []turn {
+	side := int64(1024)
+	for side*side*4 < e.Big {
+		side *= 2
+	}
+	images := e.Big / (224 * 224 * 3)
+	k := max(e.Big/(8*20*24*28*32*4), 1)
+	const f32, u8 = "float32", "uint8"
+	return []turn{
+		{tensor.Shape{side, side}, []int{1, 0}, tensor.F32, f32, 0.5, 0.75},
+		{tensor.Shape{side - 192, side + 128}, []int{1, 0}, tensor.F32, f32, 0.5, 0.75},
+		{tensor.Shape{side - 1, side + 1}, []int{1, 0}, tensor.F32, f32, 0.5, 0.75},
+		{tensor.Shape{images, 224, 224, 3}, []int{0, 3, 1, 2}, tensor.U8, u8, 0.65, 1.2},
+		{tensor.Shape{images, 3, 224, 224}, []int{0, 2, 3, 1}, tensor.U8, u8, 0.65, 1.2},
+		{tensor.Shape{max(images/4, 1), 3, 224, 224}, []int{0, 2, 3, 1}, tensor.F32, f32, 0, 0},
+		{tensor.Shape{max(images/256, 1), 224, 224, 192}, []int{0, 3, 1, 2}, tensor.F32, f32, 0, 0},
+		{tensor.Shape{k, 8, 20, 24, 28, 32}, []int{0, 2, 4, 1, 3, 5}, tensor.F32, f32, 0, 0},
+		{tensor.Shape{k, 8, 20, 24, 28, 32}, []int{5, 4, 3, 2, 1, 0}, tensor.F32, f32, 0, 0},
+		{tensor.Shape{2 * k, 8, 20, 24, 28, 32}, []int{3, 1, 5, 0, 2, 4}, tensor.U16, "uint16", 0, 0},
+	}
+}
+
+// tensorGoals are those of casts and of copies that turn axes.
+func (e *Env) tensorGoals() (list []Goal) {
+	for _, c := range []struct {
+		from, to    tensor.DType
+		alone, both float64
+	}{
+		{tensor.U8, tensor.F32, 1.4, 2.5}, {tensor.F16, tensor.F32, 1.2, 2.2}, {tensor.BF16, tensor.F32, 1.2, 2.2},
+		{tensor.F32, tensor.BF16, 0.7, 0}, {tensor.F32, tensor.F16, 0.85, 0},
+	} {
+		name := fmt.Sprintf("tensor/op=cast/from=%s/to=%s/", c.from, c.to)
+		what := fmt.Sprintf("%s to %s, ", c.from, c.to)
+		list = append(list, Goal{What: what + "one thread", Ours: name + "workers=1/impl=tensorfile", Base: M, Ratio: c.alone})
+		if c.both > 0 {
+			list = append(list, Goal{What: what + "two threads", Ours: name + "workers=2/impl=tensorfile", Base: M, Ratio: c.both})
+		}
+		list = append(list, Goal{What: what + "beside NumPy", Ours: name + "workers=1/impl=tensorfile", Base: name + "impl=numpy", Ratio: 1})
+	}
+	for _, c := range e.turns() {
+		name := "tensor/" + c.name()
+		what := fmt.Sprintf("%s %s to axes %s, ", c.d, joined(c.shape), joined(c.axes))
+		if c.alone > 0 {
+			list = append(list, Goal{What: what + "one thread", Ours: name + "workers=1/impl=tensorfile", Base: M, Ratio: c.alone},
+				Goal{What: what + "two threads", Ours: name + "workers=2/impl=tensorfile", Base: M, Ratio: c.both})
+		}
+		list = append(list, Goal{What: what + "beside NumPy", Ours: name + "workers=1/impl=tensorfile", Base: name + "impl=numpy", Ratio: 1})
+	}
+	return list
 }
 
 // iterCases sum and copy rows that lie apart: the price of a row of n elements

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -21,11 +22,27 @@ func main() {
 	rounds := flag.Int("rounds", 9, "samples of each case")
 	match := flag.String("cases", ".", "regular expression on the names of cases")
 	patience := flag.Duration("patience", 20*time.Second, "longest wait for a quiet machine")
+	casts := flag.Bool("casts", false, "the table of casts between all dtypes instead")
 	flag.Parse()
+	if *casts {
+		if err := castTable(*rounds); err != nil {
+			fmt.Fprintln(os.Stderr, "report:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := report(*rounds, *match, *patience); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
+}
+
+func castTable(rounds int) error {
+	e, err := bench.NewEnv()
+	if err != nil {
+		return err
+	}
+	return errors.Join(e.CastTable(os.Stdout, rounds), e.Close())
 }
 
 func report(rounds int, match string, patience time.Duration) error {
