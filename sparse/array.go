@@ -404,7 +404,8 @@ type ValidateOptions struct {
 // It reads the parts in parallel and once: success is remembered. Memory is
 // bounded, whatever the parts hold. Operations call it by themselves before
 // they could be led astray; those that touch a few rows check just these.
-// The error of an ended ctx is ctx's own.
+// Parts of more than 256 MiB that repeat a few bytes by a stride of 0 are
+// ErrLimit, values aside. The error of an ended ctx is ctx's own.
 func (a *Array) Validate(ctx context.Context, o *ValidateOptions) error {
 	if a.checked.Load() {
 		return nil

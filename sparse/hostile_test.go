@@ -160,6 +160,8 @@ func TestHostileParts(t *testing.T) {
 		{"a leaf that is too large", csf([]uint8{1, 0}, i32(3), i32(0, 1), i32(3)), tensor.ErrCorrupt, ruleIndex, "idx1[0] (node 0)", "3", "0 to 2"},
 		{"pointers too short", csf([]uint8{0, 1}, i32(0, 1), i32(0, 1), i32(0)), tensor.ErrFormat, rulePart, "shape of ptr0", "(2,)", "(3,)"},
 		// Bombs: parts that repeat themselves by a stride of 0.
+		{"a mask of 2^50 rows", Spec{Layout: Bitmap, Shape: tensor.Shape{1 << 50, 5}, Properties: both, Parts: []Part{{RoleMask, repeated(mask(0), 1<<50, 5)}, {RoleValues, f(0)}}}, tensor.ErrLimit, "", "mask", "1125899906842624 bytes in 1", "at most"},
+		{"2^50 empty rows", csr(Properties{}, 1<<50-1, 1, repeated(of(t, []int32{0}), 1<<50), i32()), tensor.ErrLimit, "", "indptr", "", "at most"},
 		{"2^60 entries in a byte", csr(Properties{}, 1, 1, of(t, []int64{0, 1 << 60}), repeated(of(t, []uint8{0}), 1<<60)), tensor.ErrLimit, "", "", "", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -283,6 +285,20 @@ func TestLimits(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
 		t.Errorf("%d bytes allocated to refuse", n)
+	}
+	empty, err := of(t, []int32{0}).BroadcastTo(tensor.Shape{1 << 50})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := New(Spec{Layout: CSR, Shape: tensor.Shape{1<<50 - 1, 3}, Parts: []Part{{RoleIndptr, empty}, {RoleIndices, of(t, []int32{})}, {RoleValues, of(t, []int8{})}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rows.Select(background, rowsOf(1, tensor.None), nil); !errors.Is(err, tensor.ErrLimit) {
+		t.Errorf("2^50 rows: %v", err)
+	}
+	if s, err := rows.Select(background, rowsOf(1, 5), nil); err != nil || s.NNZ() != 0 {
+		t.Errorf("4 rows of 2^50: %v", err)
 	}
 	if _, err := wide.Convert(background, CSF, &Options{Index: tensor.I32}); !errors.Is(err, tensor.ErrOverflow) {
 		t.Errorf("i32 for an extent of 2^40: %v", err)

@@ -132,6 +132,11 @@ func (a *Array) selectLines(ctx context.Context, picks []pick, shape tensor.Shap
 	major, minor := picks[axes[0]], picks[axes[1]]
 	c := a.compressed()
 	narrow := (major.Step == 1 || major.Step == -1) && minor.whole(a.shape[axes[1]])
+	if narrow {
+		if err := p.limit.pointers(major.Count); err != nil {
+			return nil, err
+		}
+	}
 	switch {
 	case a.checked.Load() || major.Count == 0:
 	case narrow && c.idx.v.NumElements() <= maxEntries && c.ptr.v.NumElements() <= maxEntries:
@@ -263,6 +268,9 @@ func (a *Array) selectBlocks(ctx context.Context, picks []pick, o *Options, p *p
 	b := a.Block()
 	rows := picks[0]
 	cover := newPick(tensor.AxisRange{First: rows.lo / b[0], Count: (rows.hi+b[0]-1)/b[0] - rows.lo/b[0], Step: 1})
+	if err := p.limit.pointers(cover.Count); err != nil {
+		return nil, err
+	}
 	c := a.compressed()
 	if !a.checked.Load() && cover.Count > 0 {
 		if c.idx.v.NumElements() > maxEntries || c.ptr.v.NumElements() > maxEntries {

@@ -10,11 +10,20 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
+// maxRepeated is the size of parts that lead to entries up to which they may
+// repeat themselves by a stride of 0: nothing else bounds what a few bytes ask
+// for.
+const maxRepeated = 256 << 20
+
 // validate looks at the content of the parts that lead to entries.
 func (a *Array) validate(ctx context.Context, workers int) error {
 	for _, p := range a.parts {
-		if n := p.View.NumElements(); n > maxEntries && p.Role != RoleMask {
+		n, size := p.View.NumElements(), p.View.ByteSize()
+		if n > maxEntries && p.Role != RoleMask {
 			return fail(tensor.ErrLimit, "length of "+p.Role, itoa(n), "at most "+itoa(int64(maxEntries)), "")
+		}
+		if p.Role != RoleValues && size > maxRepeated && size/32 > int64(len(p.View.Span())) {
+			return fail(tensor.ErrLimit, p.Role, itoa(size)+" bytes in "+strconv.Itoa(len(p.View.Span())), "at most "+itoa(int64(maxRepeated))+" where a part repeats itself", "")
 		}
 	}
 	switch a.layout {
@@ -26,7 +35,7 @@ func (a *Array) validate(ctx context.Context, workers int) error {
 	case CSF:
 		return a.validateTree(ctx, workers)
 	}
-	return a.validateMask()
+	return a.validateMask(ctx)
 }
 
 // badPointer and badIndex are the errors of content.
@@ -388,23 +397,26 @@ func wholePtr(n int) tensor.View {
 }
 
 // validateMask counts the bits of a mask.
-func (a *Array) validateMask() error {
-	var n ones
-	if err := a.part(RoleMask).WriteCOrder(&n, tensor.LittleEndian); err != nil {
+func (a *Array) validateMask(ctx context.Context) error {
+	w := bitCounter{ctx: ctx}
+	if err := a.part(RoleMask).WriteCOrder(&w, tensor.LittleEndian); err != nil {
 		return err
 	}
-	if int64(n) != a.nnz {
-		return badIndex(RoleMask, itoa(int64(n))+" set bits", itoa(a.nnz)+", the number of values")
+	if w.ones != a.nnz {
+		return badIndex(RoleMask, itoa(w.ones)+" set bits", itoa(a.nnz)+", the number of values")
 	}
 	return nil
 }
 
-// ones counts the bits that are written to it.
-type ones int64
+// bitCounter counts the bits that are written to it.
+type bitCounter struct {
+	ctx  context.Context
+	ones int64
+}
 
-func (n *ones) Write(b []byte) (int, error) {
-	*n += ones(popcount(b))
-	return len(b), nil
+func (w *bitCounter) Write(b []byte) (int, error) {
+	w.ones += int64(popcount(b))
+	return len(b), w.ctx.Err()
 }
 
 func popcount(b []byte) int {
