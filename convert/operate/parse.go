@@ -36,6 +36,8 @@ var parsers = map[string]func(text string) (Operator, error){
 	"resize":    parseResize,
 	"crop":      parseCrop,
 	"pad":       parsePad,
+	"mono":      parseMono,
+	"rate":      parseRate,
 }
 
 // Parse reads an operator by its name, which is that of the tool's flag, and the

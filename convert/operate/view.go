@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"math"
 
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -270,6 +271,8 @@ func (m *merged) grain() []int64 {
 			case g[i] == 0:
 			case k == at:
 				g[i] = below[k]
+			case g[i] > math.MaxInt64/s[k]:
+				g[i] = 1 // no box is so large
 			default:
 				g[i] *= s[k]
 			}

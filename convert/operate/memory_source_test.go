@@ -26,3 +26,19 @@ func bigEndian(t testing.TB, v tensor.View) *tensorfile.Tensor {
 	must(t, err)
 	return x
 }
+
+// described is a tensor of any shape over one element, or nil if there is none.
+func described(t testing.TB, s tensor.Shape) *tensorfile.Tensor {
+	t.Helper()
+	f, err := tensorfile.OpenLayout(mmap.NewReaderAt(bytes.NewReader([]byte{1}), 1, "memory"), &convert.Layout{
+		Format: "test", Storages: []convert.LayoutStorage{{Size: 1}},
+		Tensors: []convert.LayoutTensor{{Name: "x", DType: tensor.U8, Shape: s, Strides: make(tensor.Strides, len(s))}},
+	}, nil)
+	if err != nil {
+		return nil
+	}
+	t.Cleanup(func() { f.Close() })
+	x, err := f.Tensor("x")
+	must(t, err)
+	return x
+}
