@@ -52,6 +52,7 @@ func TestDocuments(t *testing.T) {
 	}
 	runs = append(runs, [][]string{
 		{"convert", "-n", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2", "--codec", "no*=auto"}, {"convert", file, chunked, "--codec", "w=shuffle|lz4", "--chunk", "w=2,2"},
+		{"convert", "-n", file, file + ".npz", "--only", "w", "--only", "v", "--flip", "0", "--select", "v=:3", "--select", "w=:, :3", "--stack"},
 		{"ls", chunked}, {"info", chunked}, {"stats", chunked}, {"show", chunked, "w"}, {"log", chunked}, {"append", "-n", chunked, "w", rows}, {"append", chunked, "w", rows},
 		{"append", chunked, "--name", "f", file, "--only", "f"}, {"log", chunked},
 		{"repack", "-n", chunked, "-i", "--codec", "w=planes"}, {"repack", chunked, "-i", "--codec", "w=planes"},

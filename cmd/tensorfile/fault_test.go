@@ -183,6 +183,9 @@ var writing = []faultCase{
 	{[]string{"convert", "-f", "in.npz", "old.tensor"}, "old.tensor", false, false},
 	{[]string{"convert", "in.tensor", "new.npz"}, "new.npz", false, false},
 	{[]string{"convert", "-f", "in.npz", "old.npz"}, "old.npz", false, false},
+	{[]string{"convert", "in.tensor", "new.tensor", "--dtype", "f32", "--flip", "0", "--codec", "v=shuffle|zstd:1"}, "new.tensor", false, false},
+	{[]string{"convert", "-f", "in.npz", "old.npz", "--select", "v=::3", "--pad", "2"}, "old.npz", false, false},
+	{[]string{"convert", "-f", "in.tensor", "chunks.tensor", "old.tensor", "--only", "v", "--stack", "--rearrange", "a b -> b a"}, "old.tensor", false, false},
 	{[]string{"append", "m.tensor", "in.npz", "--only", "x"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.tensor", "--replace"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.npz", "--only", "v", "--name", "new", "--codec", "new=shuffle|zstd:1", "--chunk", "new=128"}, "m.tensor", true, false},
@@ -416,7 +419,7 @@ var readers = [][]string{
 	{"attr", "ls", "m.tensor"}, {"attr", "get", "m.tensor", "w", "unit"}, {"info", "in.npz"}, {"ls", "in.npz"}, {"show", "in.npz", "v"}, {"stats", "in.npz"}, {"verify", "in.npz"}, {"hash", "in.npz"},
 	{"info", "chunks.tensor"}, {"ls", "-l", "chunks.tensor"}, {"show", "chunks.tensor", "v"}, {"show", "chunks.tensor", "v[100:300]"}, {"stats", "chunks.tensor"}, {"verify", "chunks.tensor"},
 	{"hash", "chunks.tensor"}, {"diff", "chunks.tensor", "in.tensor"}, {"inspect", "chunks.tensor"}, {"recover", "-n", "chunks.tensor"}, {"repack", "-n", "chunks.tensor", "no.tensor", "--codec", "v=lz4"},
-	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"recover", "-n", "m.tensor"},
+	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"convert", "-n", "m.tensor", "no.npz", "--only", "w", "--flip", "0"}, {"recover", "-n", "m.tensor"},
 }
 
 // TestReadFaults fails every read of every command that reads (E12): the answer

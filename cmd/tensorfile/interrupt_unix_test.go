@@ -59,6 +59,8 @@ func TestInterruptedWriters(t *testing.T) {
 		{[]string{"convert", in, "OUT.tensor"}, ""},
 		{[]string{"convert", "-f", in, "OUT.tensor"}, small},
 		{[]string{"convert", "-f", in, "OUT.npz"}, small},
+		{[]string{"convert", in, "OUT.tensor", "--rearrange", "a b -> b a", "--dtype", "f64"}, ""},
+		{[]string{"convert", "-f", in, "OUT.npy", "--pad", "1,0", "--dtype", "f16"}, small},
 		{[]string{"repack", in, "OUT.tensor"}, ""},
 		{[]string{"repack", "-f", in, "OUT.tensor"}, small},
 		{[]string{"repack", "-i", "OUT.tensor"}, in},

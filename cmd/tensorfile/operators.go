@@ -32,6 +32,8 @@ var operatorHelp = []struct{ name, usage string }{
 	{"crop", "cut images to `[GLOB=]WxH[+X+Y]`, without an offset the middle"},
 	{"flip", "reverse `[GLOB=]AXIS,...`: h is left and right of an image, v top and bottom"},
 	{"pad", "put `[GLOB=]N[; MODE]` pixels around images, or BEFORE:BEHIND,... by axis; edge, reflect, constant=V"},
+	{"mono", "mix the channels of recordings to one"},
+	{"rate", "change the sampling rate to `[GLOB=][FROM:]HZ`, from that of the attribute sample_rate"},
 	{"scale", "compute y = A*x + B, limited to LO:HI, `[GLOB=]A[,B[,LO:HI]]`: '1/255'"},
 }
 
@@ -40,7 +42,7 @@ func (o *operatorFlags) add(cmd *cobra.Command) {
 	for _, h := range operatorHelp {
 		v := &operatorFlag{o, h.name}
 		f.Var(v, h.name, h.usage)
-		if h.name == "stack" {
+		if h.name == "stack" || h.name == "mono" {
 			f.Lookup(h.name).NoOptDefVal = " "
 		}
 		cmd.RegisterFlagCompletionFunc(h.name, completeOperator(h.name))
@@ -65,6 +67,7 @@ func completeOperator(name string) func(*cobra.Command, []string, string) ([]str
 		"crop":   {"224x224", "227x227", "299x299"},
 		"pad":    {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
 		"reduce": {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
+		"rate":   {"16000", "22050", "44100", "48000"},
 		"scale":  {"1/255", "2/255,-1", "1,0,0:1"},
 	}[name]
 	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
@@ -185,6 +188,8 @@ func operatorAdvice(e *tensor.Error) string {
 	switch {
 	case strings.HasPrefix(e.Field, "memory for "), e.Field == "decoded bytes" && strings.Contains(e.Want, "MaxBytes"):
 		return "a larger --mem allows it; --select in front of it takes less"
+	case e.Field == "axes of a recording":
+		return "--rearrange puts axes in order, for example --rearrange 'c t -> t c'; names in the attribute dims (t, c) do as well"
 	case e.Field == "axes of an image":
 		return "--rearrange puts axes in order, for example --rearrange 'b c h w -> b h w c'; names in the attribute dims (h, w, c) do as well"
 	}

@@ -3,14 +3,21 @@ holds the inputs and the results, operators.txt a line for each case: result,
 inputs, and the flags of `tensorfile convert` that must give it."""
 
 import io
+import math
+import sys
 import zipfile
 from pathlib import Path
 
 import numpy as np
 from einops import rearrange, reduce
 from PIL import Image
+from scipy import signal
 
 HERE = Path(__file__).parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(HERE / "../../../transform/audio/testdata"))
+from gen_audio import taps  # noqa: E402
+
 rng = np.random.default_rng(20240607)
 inputs = {
     "photo": rng.integers(0, 256, (20, 30, 3)).astype("u1"),
@@ -24,6 +31,7 @@ inputs = {
     "big": rng.normal(size=(6, 7)).astype(">f4"),
     "line": rng.normal(size=17).astype("f8"),
     "bits": rng.integers(0, 2, (5, 9)).astype("?"),
+    "wave": np.clip(np.cumsum(rng.normal(size=(1500, 2)), 0) * 900, -30000, 30000).astype("i2"),
     "scalar": np.float64(2.5).reshape(()),
     "empty": np.zeros((0, 4), "f4"),
 }
@@ -89,6 +97,21 @@ case("photo other", "--stack", np.stack([g["photo"], g["other"]]))
 case("photo tall other", "--concat 0", np.concatenate([g["photo"], g["tall"], g["other"]]))
 case("photo other", "--concat -1", np.concatenate([g["photo"], g["other"]], -1))
 case("photo other photo2", "--concat 1 --select ':, 20:70:3'", np.concatenate([g["photo"], g["other"], g["photo"]], 1)[:, 20:70:3])
+
+
+
+def at_rate(x, old, new):
+    """By SciPy, with the filter of the default quality."""
+    up, down = new // math.gcd(old, new), old // math.gcd(old, new)
+    return np.clip(np.rint(signal.resample_poly(x.astype("f8"), up, down, axis=0, window=taps(up, down, "good"))), -32768, 32767).astype("i2")
+
+
+mono = np.rint(g["wave"].astype("f8").mean(1)).astype("i2")
+case("wave", "--mono", mono)
+case("wave", "--rearrange 't c -> c t' --mono", mono)
+case("wave", "--rate 44100:48000", at_rate(g["wave"], 44100, 48000))
+case("wave", "--mono --rate 48000:16000", at_rate(mono, 48000, 16000))
+case("wave", "--rearrange 't c -> c t' --rate 3:2", at_rate(g["wave"], 3, 2).T)
 
 # Order counts.
 case("photo", "--flip h --crop 12x9+3+5", g["photo"][:, ::-1][5:14, 3:15])
