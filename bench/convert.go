@@ -5,17 +5,22 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/operate"
 )
 
 func convertCases(e *Env) []Case {
 	big := "size=" + size(e.Big) + "/"
-	files := func(name, out string, in func(*testing.B) string) Case {
+	files := func(name, out string, in func(*testing.B) string, steps ...string) Case {
 		return stream("convert", big+name, e.Big, func(b *testing.B) {
 			source, path := in(b), e.path(out)
 			o := &convert.Options{NoSync: true}
+			if len(steps) > 0 {
+				o.Operate = operators(b, steps)
+			}
 			fresh(b, path, func() error {
 				_, err := convert.Files(context.Background(), []string{source}, path, o)
 				return err
@@ -25,6 +30,15 @@ func convertCases(e *Env) []Case {
 	return []Case{
 		files("op=npy-to-tensor/impl=tensorfile", "converted.tensor", e.npyFile),
 		files("op=tensor-to-npy/impl=tensorfile", "converted.npy", e.bigFile),
+		files("op=dtype-f16/impl=tensorfile", "half.tensor", e.bigFile, "dtype f16"),
+		files("op=rearrange/impl=tensorfile", "turned.tensor", e.bigFile, "rearrange (a b) c -> a c b; b=1024"),
+		files("op=select-flip/impl=tensorfile", "parts.tensor", e.bigFile, "select ::2", "flip 1"),
+		stream("convert", big+"op=dtype-f16/impl=numpy", e.Big, func(b *testing.B) {
+			e.inPython(b, e.Big, "load_half", e.npyFile(b), e.path("half.npy"))
+		}),
+		stream("convert", big+"op=rearrange/impl=numpy", e.Big, func(b *testing.B) {
+			e.inPython(b, e.Big, "load_turned", e.npyFile(b), e.path("turned.npy"))
+		}),
 		stream("convert", big+"op=copy/impl=io.Copy", e.Big, func(b *testing.B) {
 			source, path := e.npyFile(b), e.path("copied.npy")
 			fresh(b, path, func() error { return copyFile(path, source) })
@@ -40,6 +54,20 @@ func convertCases(e *Env) []Case {
 			e.inPython(b, e.Big, "load_save", e.npyFile(b), e.path("resaved.npy"))
 		}),
 	}
+}
+
+// operators is a pipeline of the tool's flags.
+func operators(b *testing.B, steps []string) *operate.Pipeline {
+	p := &operate.Pipeline{}
+	for _, text := range steps {
+		name, value, _ := strings.Cut(text, " ")
+		s, err := operate.Parse(name, value)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Steps = append(p.Steps, s)
+	}
+	return p
 }
 
 // copyFile copies as a Go program does: on Linux the kernel moves the bytes
