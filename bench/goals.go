@@ -51,6 +51,7 @@ func (e *Env) Goals() []Goal {
 		}
 	}
 	g = append(g, e.kernelGoals()...)
+	g = append(g, e.mediaGoals()...)
 	g = append(g, e.tensorGoals()...)
 	g = append(g, codecGoals()...)
 	g = append(g, e.transformGoals()...)

@@ -4,6 +4,7 @@ this process as the answer. What an operation needs is made before, and kept."""
 import ctypes
 import itertools
 import json
+import math
 import os
 import sys
 import time
@@ -348,6 +349,32 @@ def matrix(op, side, n):
         return lambda: sp.coo_array((c.data, (c.row, c.col)), shape=c.shape).tocsr()
     x = warm((side,), np.float64)
     return lambda: a @ x
+
+
+def pillow_resize(height, width, to_height, to_width, name):
+    from PIL import Image
+
+    def make():
+        return Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8))
+
+    a = keep(("image", height, width), make)
+    a.load()
+    method = getattr(Image.Resampling, name.upper())
+    return lambda: a.resize((to_width, to_height), method)
+
+
+def resample_poly(n, up, down, quality):
+    """With SciPy's own filter, or with one of transform/audio."""
+    from scipy import signal
+
+    x = keep(("samples", n), lambda: (0.1 * np.random.default_rng(1).standard_normal(n)).astype(np.float32))
+    if quality == "default":
+        return lambda: signal.resample_poly(x, up, down)
+    passes, db = {"good": (0.90, 102), "fast": (0.80, 62), "best": (0.95, 145)}[quality]
+    nyquist = 1 / max(up, down)
+    half = math.ceil((db - 7.95) / (2.285 * math.pi * (1 - passes) * nyquist) / 2)
+    h = signal.firwin(2 * half + 1, (1 + passes) / 2 * nyquist, window=("kaiser", 0.1102 * (db - 8.7)))
+    return lambda: signal.resample_poly(x, up, down, window=h)
 
 
 def version():
