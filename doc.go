@@ -32,7 +32,8 @@
 //
 // Some uses of mapped bytes no Go program can protect, inside Guard or not. They
 // arise only where a caller handles mapped bytes itself, that is, what View,
-// Data, AcquireData, Tensor.View, File.Map and the function given to Guard have
+// Data, AcquireData, Tensor.View, Tensor.ReadComposite, Tensor.ReadRows,
+// Tensor.Sparse, Tensor.SparseRows, File.Map and the function given to Guard have
 // in hand:
 //
 //   - a value sent on a channel straight from the mapping (ch <- s[i]): assign it
@@ -52,6 +53,15 @@
 // straight into the destination, and Tensor.Chunks walks over all of them. It
 // can grow by rows (Writer.Append), be changed in parts (Writer.WriteRegion) and
 // cut (Writer.Shrink) by commits that write what changes and little more.
+//
+// # Composites
+//
+// A sparse array, rows of different lengths, strings and numbers with scales are
+// one tensor of several parts, written by Writer.AddComposite and AddSparse, all
+// or none. Tensor.Part opens a part, ReadComposite and Sparse give all of them,
+// ReadRows and SparseRows those of some rows. Rows are appended to all parts in
+// one commit (AppendComposite, AppendSparse). Names, copies, history, repack,
+// recovery, hashes and Verify take a composite as one.
 //
 // # Hostile files
 //
