@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,8 +27,9 @@ var castTypes = []struct {
 
 // CastTable measures the casts between all numeric dtypes, on one thread, of
 // random bits, and writes a table: bytes of the wider side to M, and how many
-// times faster that is than NumPy or ml_dtypes on as many elements. Each pair
-// and M are timed in turns; the table has the medians.
+// times faster that is than NumPy or ml_dtypes on as many elements. Each pair,
+// its peer and M are timed in turns; the least of the rounds counts, which is
+// what is left of them where others use the machine, too.
 func (e *Env) CastTable(w io.Writer, rounds int) error {
 	wide := e.Big / 8
 	src, dst := make([]byte, wide), make([]byte, wide)
@@ -55,7 +55,8 @@ func (e *Env) CastTable(w io.Writer, rounds int) error {
 			if err1 != nil || err2 != nil {
 				return fmt.Errorf("%v to %v: %w", from.d, to.d, errors.Join(err1, err2))
 			}
-			var share, times []float64
+			var ours, theirs, unit time.Duration = 1 << 62, 1 << 62, 1 << 62
+			peer := false
 			for range rounds {
 				m, ok, err := e.Python("memcpy", 1, e.Big)
 				if err != nil || !ok {
@@ -65,27 +66,23 @@ func (e *Env) CastTable(w io.Writer, rounds int) error {
 				if err := tensor.Cast(d, s); err != nil {
 					return err
 				}
-				ours := time.Since(begin)
-				bytes := float64(max(s.ByteSize(), d.ByteSize()))
-				share = append(share, bytes/float64(ours)/(float64(e.Big)/float64(m)))
+				ours, unit = min(ours, time.Since(begin)), min(unit, m)
 				if from.name != "" && to.name != "" {
-					if theirs, ok, err := e.Python("pair", 1, from.name, to.name, n); ok && err == nil {
-						times = append(times, float64(theirs)/float64(ours))
+					if t, ok, err := e.Python("pair", 1, from.name, to.name, n); ok && err == nil {
+						theirs, peer = min(theirs, t), true
 					}
 				}
 			}
 			pairs++
-			slices.Sort(share)
-			of := share[len(share)/2]
+			of := float64(max(s.ByteSize(), d.ByteSize())) / float64(ours) / (float64(e.Big) / float64(unit))
 			name := fmt.Sprintf("%v to %v (%.2f M", from.d, to.d, of)
 			if of < 0.25 {
 				slow = append(slow, name+")")
 			}
 			fmt.Fprintf(w, " %.2f", of)
-			if len(times) > 0 {
+			if peer {
 				compared++
-				slices.Sort(times)
-				x := times[len(times)/2]
+				x := float64(theirs) / float64(ours)
 				if x < 1 {
 					behind = append(behind, fmt.Sprintf("%s, %.2fx)", name, x))
 				}

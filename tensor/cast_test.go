@@ -354,6 +354,14 @@ func TestCastReference(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			past, err := Make(d, src.shape)
+			if err != nil {
+				t.Fatal(err)
+			}
+			past.cast(src, true)
+			if same, err := Equal(past, v); !same || err != nil {
+				t.Fatalf("%v to %v: another result past the cache", s, d)
+			}
 			got := wordsOf(v)
 			for i := range n {
 				in := words[i*k : (i+1)*k]

@@ -19,8 +19,9 @@
 // its thread, and a garbage collection that wants to begin, as copy does.
 //
 // Kernels whose results are usually read again at once use plain stores. Those
-// with Stream in their name, and the others from streamMin bytes on, write past
-// the cache, which saves reading the lines that will be overwritten.
+// with Stream in their name, unshuffles from streamMin bytes on, and those that
+// take a stream flag, if it is set, write past the cache, which saves reading the
+// lines that will be overwritten.
 package kernel
 
 // streamMin is the size of a result from which on it is written past the
