@@ -82,7 +82,7 @@ func complexExtreme(op Reduction) loops[complex128, complex128] {
 	if op == Max {
 		inf = -inf
 	}
-	nan := func(x complex128) bool { return x != x }
+	nan := func(x complex128) bool { return math.IsNaN(real(x)) || math.IsNaN(imag(x)) }
 	better := func(x, y complex128) bool { // x than y
 		a, b := real(x), real(y)
 		if a == b {
