@@ -2,6 +2,7 @@ package tensorfile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -142,7 +143,12 @@ func (f *File) indexTensor(t *LayoutTensor, depth int) error {
 			}
 			d.Parts = append(d.Parts, format.Part{Role: p.Name, DType: p.DType, Shape: p.Shape})
 		}
-		return format.CheckComposite(d)
+		err := format.CheckComposite(d)
+		var own *Error
+		if errors.As(err, &own) {
+			own.Format = l.Format
+		}
+		return err
 	}
 	if _, err := tensor.ByteSize(t.DType, t.Shape); err != nil {
 		return err

@@ -1,6 +1,7 @@
 package sparse
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strconv"
@@ -363,6 +364,17 @@ func (a *Array) Parts() []Part { return a.parts }
 // Fill returns the value of elements without an entry, of rank 0; false means
 // zero.
 func (a *Array) Fill() (tensor.View, bool) { return a.Part(RoleFill) }
+
+// ZeroFill reports whether elements without an entry are zero, all bits of it:
+// what formats without a fill value mean. Negative zero is another value.
+func (a *Array) ZeroFill() bool {
+	v, ok := a.Fill()
+	if !ok {
+		return true
+	}
+	b, err := v.UnitAt()
+	return err == nil && bytes.Count(b, []byte{0}) == len(b)
+}
 
 // Block returns the extents of the blocks of a BSR array, and zeros for others.
 func (a *Array) Block() [2]int64 {

@@ -167,10 +167,9 @@ func inOrder(ctx context.Context, w io.Writer, n int64, format func(b []byte, be
 }
 
 func writeSparse(ctx context.Context, w io.Writer, a *sparse.Array, field, comment string) error {
-	if v, ok := a.Fill(); ok {
-		if zero, err := isZero(v); err != nil || !zero {
-			return &tensor.Error{Kind: tensor.ErrUnsupported, Format: "mtx", Offset: -1, Field: "fill value", Got: v.String(), Want: "0"}
-		}
+	if !a.ZeroFill() {
+		v, _ := a.Fill()
+		return &tensor.Error{Kind: tensor.ErrUnsupported, Format: "mtx", Offset: -1, Field: "fill value", Got: v.String(), Want: "0"}
 	}
 	if a.Layout() != sparse.COO {
 		var err error
@@ -236,15 +235,6 @@ func writeSparse(ctx context.Context, w io.Writer, a *sparse.Array, field, comme
 		}
 		return b, nil
 	})
-}
-
-func isZero(v tensor.View) (bool, error) {
-	x, err := v.Cast(tensor.C128)
-	if err != nil {
-		return false, err
-	}
-	z, err := tensor.ReadElem[complex128](x)
-	return z == 0 && !math.Signbit(real(z)) && !math.Signbit(imag(z)), err
 }
 
 func writeDense(ctx context.Context, w io.Writer, v tensor.View, field, comment string) error {

@@ -31,11 +31,18 @@
 // ".." element, no backslash, drive letter, control character or device name
 // (CON, NUL, COM1, ...).
 //
+// An archive that scipy.sparse.save_npz made is one sparse tensor, called like
+// the file: csr, csc, bsr and coo of any rank by their members where they lie,
+// dia as coo with all that its diagonals hold. One sparse tensor alone is written
+// as such an archive; structure is expanded, and layouts that SciPy does not save
+// become coo.
+//
 // The attributes of a tensor that was read say what its dtype does not:
 //
 //	{"source": {"format": "npy", "descr": "<M8[ns]"}, "unit": "ns"}
 //	{"source": {"format": "npy", "descr": "|V2", "hint": "bf16"}}
 //	{"source": {"format": "npy", "descr": "[('p', [('x', '<f4')])]", "field": ["p", "x"]}}
+//	{"source": {"format": "scipy", "class": "csr_matrix"}}
 //
 // A plain array has none. descr is the dtype of the whole array, little-endian,
 // as the header spells it; field is the way to this tensor through it.

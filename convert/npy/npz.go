@@ -53,6 +53,19 @@ func openNpz(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*co
 			r.layout.Skipped = append(r.layout.Skipped, err)
 		}
 	}
+	name := o.Name
+	if name == "" {
+		name = stem(in.Path())
+	} else if err := checkName(name); err != nil {
+		return nil, located(err, in, "npz", "")
+	}
+	if err := r.scipy(ctx, in, name); err != nil {
+		err = located(err, in, "npz", "")
+		if ctx.Err() != nil || !o.SkipBad {
+			return nil, err
+		}
+		r.layout.Skipped = append(r.layout.Skipped, err) // its members are still arrays
+	}
 	return r.layout, nil
 }
 

@@ -1,6 +1,7 @@
 package npy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/internal/zipfile"
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -37,8 +39,16 @@ func writeNpy(ctx context.Context, w io.Writer, src []convert.Source, _ *convert
 	return writing(arrays[0].write(ctx, w), "npy")
 }
 
-// writeNpz writes a member for each array that src makes.
+// writeNpz writes a member for each array that src makes, or the archive that
+// SciPy makes of one sparse array.
 func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert.WriteOptions) error {
+	method := uint16(zipfile.Stored)
+	if o != nil && o.Compress {
+		method = zipfile.Deflated
+	}
+	if len(src) == 1 && isSparse(src[0]) {
+		return writing(writeScipy(ctx, w, src[0], method), "npz")
+	}
 	arrays, err := plan(src)
 	if err != nil {
 		return writing(err, "npz")
@@ -53,10 +63,6 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 			return writing(named(err, a.name), "npz")
 		}
 		seen[a.name] = true
-	}
-	method := uint16(zipfile.Stored)
-	if o != nil && o.Compress {
-		method = zipfile.Deflated
 	}
 	z := zipfile.NewWriter(w)
 	for _, a := range arrays {
@@ -148,7 +154,11 @@ func plan(src []convert.Source) ([]*array, error) {
 // single makes an array of one tensor.
 func single(s convert.Source) (*array, error) {
 	if layout, _, ok := s.Composite(); ok {
-		return nil, headerError(tensor.ErrUnsupported, -1, "layout", "composite layout "+strconv.Itoa(int(layout)), "a dense tensor")
+		want := "a dense tensor"
+		if format.IsSparse(layout) {
+			want = "a dense tensor, or a sparse one alone in a .npz (choose it with --only)"
+		}
+		return nil, headerError(tensor.ErrUnsupported, -1, "layout", cmp.Or(format.LayoutName(layout), "composite layout "+strconv.Itoa(int(layout))), want)
 	}
 	d := s.DType()
 	text := descrOf(d)
