@@ -101,6 +101,18 @@ def load_save(source, path):
     return lambda: np.save(path, np.load(source)), lambda: remove(path)
 
 
+def load_half(source, path):
+    return lambda: np.save(path, np.load(source, mmap_mode="r").astype(np.float16)), lambda: remove(path)
+
+
+def load_turned(source, path):
+    def run():
+        a = np.load(source, mmap_mode="r")
+        np.save(path, np.ascontiguousarray(a.reshape(-1, 1024, a.shape[1]).transpose(0, 2, 1)))
+
+    return run, lambda: remove(path)
+
+
 def mmap_open(path):
     return lambda: np.load(path, mmap_mode="r")
 
