@@ -351,8 +351,7 @@ func (t *Tensor) Parts() (parts []Part, err error) {
 		return nil, err
 	}
 	defer fence.Leave(&err)
-	roles, err := t.roles()
-	if err != nil {
+	if parts, err = t.openEach(); err != nil {
 		return nil, located(err, t.f.Path(), t.name)
 	}
 	order := format.Roles(t.layout, len(t.shape))
@@ -362,32 +361,31 @@ func (t *Tensor) Parts() (parts []Part, err error) {
 		}
 		return len(order)
 	}
-	for _, role := range roles {
-		p, err := t.part(role)
-		if err != nil {
-			return nil, located(err, t.f.Path(), t.name)
-		}
-		parts = append(parts, Part{role, p})
-	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return place(a.Role) - place(b.Role) })
 	return parts, nil
 }
 
-// roles are those of the parts that t has itself.
-func (t *Tensor) roles() (roles []string, err error) {
+// openEach opens the parts that t has itself.
+func (t *Tensor) openEach() (parts []Part, err error) {
 	if t.foreign != nil {
 		for i := range t.foreign.Parts {
-			roles = append(roles, t.foreign.Parts[i].Name)
+			p := &t.foreign.Parts[i]
+			parts = append(parts, Part{p.Name, t.f.foreignTensor(p, format.PartKey(t.name, p.Name))})
 		}
-		return roles, nil
+		return parts, nil
 	}
-	keys, err := t.f.cat.Parts(t.name)
-	for _, key := range keys {
-		if role := key[len(t.name)+1:]; strings.IndexByte(role, 0) < 0 { // else of a part
-			roles = append(roles, role)
+	recs, err := t.f.cat.Parts(t.name)
+	for i := 0; err == nil && i < len(recs); i++ {
+		role := recs[i].Name[len(t.name)+1:]
+		if strings.IndexByte(role, 0) >= 0 {
+			continue // of a part
+		}
+		var p *Tensor
+		if p, err = t.f.nativeTensor(&recs[i], nil); err == nil {
+			parts = append(parts, Part{role, p})
 		}
 	}
-	return roles, err
+	return parts, err
 }
 
 // notComposite is the error of an operation that only composites have.
@@ -433,7 +431,7 @@ func (t *Tensor) openParts(ctx context.Context) ([]Part, error) {
 // placed says where the record of t stands, if an error has no better place.
 func (t *Tensor) placed(err error) error {
 	var e *Error
-	if err != nil && errors.As(err, &e) && e.Offset < 0 && t.f.layout == nil {
+	if err != nil && errors.As(err, &e) && e.Offset < 0 && e.Rule != "" && t.f.layout == nil {
 		var rec format.TensorRecord
 		t.f.m.Guard(func() error {
 			if ok, err := t.f.cat.Tensor(t.name, &rec); err == nil && ok {

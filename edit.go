@@ -515,13 +515,13 @@ func (w *Writer) editable() error {
 
 // parts returns the keys of the parts of a composite as they stand now.
 func (w *Writer) parts(name string) ([]string, error) {
-	keys, err := w.current().Parts(name)
+	recs, err := w.current().Parts(name)
 	if err != nil {
 		return nil, err
 	}
 	set := map[string]struct{}{}
-	for _, k := range keys {
-		set[k] = struct{}{}
+	for i := range recs {
+		set[recs[i].Name] = struct{}{}
 	}
 	for k, rec := range w.changes {
 		if len(k) > len(name) && k[:len(name)] == name && k[len(name)] == 0 {

@@ -34,7 +34,7 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal("no corpus", err)
 	}
 	for _, name := range files {
-		if b, err := os.ReadFile(name); err == nil && len(b) <= 40<<10 {
+		if b, err := os.ReadFile(name); err == nil && len(b) <= 72<<10 {
 			f.Add(b, true)
 			f.Add(b, false)
 		}
@@ -64,7 +64,7 @@ func FuzzEdits(f *testing.F) {
 	var places [][]int
 	for _, name := range files {
 		b, err := os.ReadFile(name)
-		if err != nil || len(b) > 40<<10 {
+		if err != nil || len(b) > 72<<10 {
 			continue
 		}
 		var at []int // what is not zero, and some bytes around it
@@ -145,6 +145,18 @@ func everything(t *testing.T, open func() (*tensorfile.File, error), size int64)
 			a, err := x.Attrs()
 			say(fmt.Sprint(a), err)
 			if total += x.ByteSize(); total > 4<<20 || total < 0 {
+				continue
+			}
+			if _, _, composite := x.Composite(); composite {
+				c, err := x.ReadComposite(ctx)
+				say(fmt.Sprint(len(c.Parts)), err)
+				if a, err := x.Sparse(ctx); err == nil {
+					say("array", a.Validate(ctx, nil))
+				}
+				if n := x.Shape(); len(n) > 0 {
+					rows, err := x.ReadRows(ctx, 0, min(2, n[0]))
+					say(rows.Shape.String(), err)
+				}
 				continue
 			}
 			v, err := x.Read(ctx)

@@ -256,11 +256,16 @@ func (c *Catalog) ScanStorages(fn func(*StorageRecord) error) error {
 	})
 }
 
-// Parts returns the keys of the parts of a composite, ascending.
-func (c *Catalog) Parts(parent string) ([]string, error) {
+// Parts returns the records of the parts of a composite and of their parts,
+// ascending by key. They share no memory with the file.
+func (c *Catalog) Parts(parent string) ([]TensorRecord, error) {
 	prefix := parent + "\x00"
-	live := map[string]bool{}
+	var recs []TensorRecord
 	err := c.each(func(r *run) (bool, error) {
+		newer := make(map[string]struct{}, len(recs)) // runs before have said
+		for i := range recs {
+			newer[recs[i].Name] = struct{}{}
+		}
 		i, err := r.seek(prefix)
 		for ; err == nil && i < r.head.Tensors; i++ {
 			var b []byte
@@ -268,24 +273,19 @@ func (c *Catalog) Parts(parent string) ([]string, error) {
 				break
 			}
 			key := string(b)
-			if _, ok := live[key]; ok {
-				continue // a newer run has said
+			if _, ok := newer[key]; ok {
+				continue
 			}
 			rec := TensorRecord{Name: key}
 			if err = r.tensor(i, &rec, nil); err == nil {
-				live[key] = rec.Kind != KindDeleted
+				recs = append(recs, rec)
 			}
 		}
 		return true, err
 	})
-	var keys []string
-	for key, ok := range live {
-		if ok {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys, err
+	recs = slices.DeleteFunc(recs, func(x TensorRecord) bool { return x.Kind == KindDeleted })
+	slices.SortStableFunc(recs, func(a, b TensorRecord) int { return strings.Compare(a.Name, b.Name) })
+	return slices.CompactFunc(recs, func(a, b TensorRecord) bool { return a.Name == b.Name }), err
 }
 
 // Refs returns where the runs of the catalog are, newest first.
