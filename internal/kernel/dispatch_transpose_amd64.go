@@ -97,7 +97,12 @@ func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows
 	side := 64 / size
 	b := transposeBuffers.Get().(*transposeBuffer)
 	defer transposeBuffers.Put(b)
-	width := min(len(b.rows)/side-64, 1024) &^ 63 // bytes of a piece
+	// Pieces of 64 elements, as many rows as can be read side by side; where an
+	// element is so small that this is hardly a line, more of them.
+	width := 64 * size
+	if size < 4 {
+		width = 512 * size
+	}
 	pitch := width + 64
 	for top := 0; top < rows; top += width / size {
 		again, how := 0, 0
