@@ -96,7 +96,7 @@ func (a *Array) find(at []int64) ([]tensor.View, error) {
 			if c.idx.v.NumElements() > maxEntries || c.ptr.v.NumElements() > maxEntries {
 				return nil, a.Validate(ctx, nil)
 			}
-			if err := c.validate(ctx, int(line), int(line)+1, 1); err != nil {
+			if err := a.validateLines(ctx, &c, int(line), int(line)+1, 1); err != nil {
 				return nil, err
 			}
 		}

@@ -31,7 +31,7 @@ func (a *Array) Select(ctx context.Context, sel tensor.Selection, o *Options) (*
 	if err != nil {
 		return nil, err
 	}
-	if slices.ContainsFunc(sel, func(it tensor.SelectionItem) bool { return it.Kind == tensor.SelectNewAxis }) {
+	if slices.ContainsFunc(sel, isNewAxis) {
 		return nil, fail(tensor.ErrUnsupported, "selection", "a new axis", "ranges and indices", "")
 	}
 	if len(shape) == 0 {
@@ -91,6 +91,8 @@ func (a *Array) Select(ctx context.Context, sel tensor.Selection, o *Options) (*
 	return pack(&k, spec, order, &p)
 }
 
+func isNewAxis(it tensor.SelectionItem) bool { return it.Kind == tensor.SelectNewAxis }
+
 // pick is what is taken along an axis.
 type pick struct {
 	tensor.AxisRange
@@ -140,7 +142,7 @@ func (a *Array) selectLines(ctx context.Context, picks []pick, shape tensor.Shap
 	switch {
 	case a.checked.Load() || major.Count == 0:
 	case narrow && c.idx.v.NumElements() <= maxEntries && c.ptr.v.NumElements() <= maxEntries:
-		if err := c.validate(ctx, int(major.lo), int(major.hi), p.workers); err != nil {
+		if err := a.validateLines(ctx, &c, int(major.lo), int(major.hi), p.workers); err != nil {
 			return nil, err
 		}
 	default:
@@ -149,7 +151,7 @@ func (a *Array) selectLines(ctx context.Context, picks []pick, shape tensor.Shap
 		}
 	}
 	if narrow && major.Step == 1 && !major.Drop {
-		return a.cutLines(c, major, shape)
+		return a.cutLines(&c, major, shape)
 	}
 	val, err := valuesOf(a.part(RoleValues))
 	if err != nil {
@@ -190,6 +192,16 @@ func (a *Array) selectLines(ctx context.Context, picks []pick, shape tensor.Shap
 		spec.Layout, k.shape = COO, shape
 	}
 	return pack(&k, spec, order, p)
+}
+
+// validateLines validates some lines of an array that is not validated as a
+// whole. It leaves c where it is: what goes through one line allocates nothing.
+func (a *Array) validateLines(ctx context.Context, c *compressed, from, to, workers int) error {
+	if c.fine(from, to) {
+		return nil
+	}
+	again := a.compressed()
+	return again.validate(ctx, from, to, workers)
 }
 
 // search returns the first of the sorted entries [lo, hi) whose index is at
@@ -276,11 +288,11 @@ func (a *Array) selectBlocks(ctx context.Context, picks []pick, o *Options, p *p
 		if c.idx.v.NumElements() > maxEntries || c.ptr.v.NumElements() > maxEntries {
 			return nil, a.ready(ctx, p)
 		}
-		if err := c.validate(ctx, int(cover.lo), int(cover.hi), p.workers); err != nil {
+		if err := a.validateLines(ctx, &c, int(cover.lo), int(cover.hi), p.workers); err != nil {
 			return nil, err
 		}
 	}
-	cut, err := a.cutLines(c, cover, tensor.Shape{cover.Count * b[0], a.shape[1]})
+	cut, err := a.cutLines(&c, cover, tensor.Shape{cover.Count * b[0], a.shape[1]})
 	if err != nil {
 		return nil, err
 	}

@@ -79,16 +79,15 @@ type compressed struct {
 	line             string // what an error calls a line
 	ptr, idx         ints
 	lines            int
-	label            ints // numbers of the lines, if they are not 0, 1, 2 ...
-	labelled         bool
+	label            *ints // numbers of the lines, if they are not 0, 1, 2 ...
 	span             span
 	sorted, unique   bool
 	noEmpty          bool // every line has an entry
 }
 
 // compressed is the level of lines of a CSR, CSC or BSR array.
-func (a *Array) compressed() *compressed {
-	c := &compressed{
+func (a *Array) compressed() compressed {
+	c := compressed{
 		ptrRole: RoleIndptr, idxRole: RoleIndices, line: "row",
 		ptr: intsOf(a.part(RoleIndptr)), idx: intsOf(a.part(RoleIndices)),
 		sorted: a.props.Sorted, unique: a.props.Unique,
@@ -109,9 +108,6 @@ func (a *Array) compressed() *compressed {
 // validate checks lines [from, to), and of the pointers that they begin at 0
 // and end at the number of entries if these are the first and last.
 func (c *compressed) validate(ctx context.Context, from, to, workers int) error {
-	if c.fine(from, to) {
-		return nil
-	}
 	if err := c.checkPointers(ctx, from, to, workers); err != nil {
 		return err
 	}
@@ -127,7 +123,7 @@ func (c *compressed) validate(ctx context.Context, from, to, workers int) error 
 // preparations of what goes through many. It may say no of valid lines.
 func (c *compressed) fine(from, to int) bool {
 	n := int64(c.idx.n)
-	if to != from+1 || c.labelled || c.noEmpty || c.ptr.at(0) != 0 || c.ptr.at(c.lines) != n {
+	if to != from+1 || c.label != nil || c.noEmpty || c.ptr.at(0) != 0 || c.ptr.at(c.lines) != n {
 		return false
 	}
 	lo, hi := c.ptr.at(from), c.ptr.at(to)
@@ -343,13 +339,13 @@ func (w *lineWalk) next() {
 
 // number is the coordinate of the line, where a triangle asks for it.
 func (w *lineWalk) number() int64 {
-	if w.c.labelled {
-		if w.c.span.structure == General {
-			return 0
-		}
-		return w.c.label.at(w.line)
+	switch {
+	case w.c.label == nil:
+		return int64(w.line)
+	case w.c.span.structure == General:
+		return 0
 	}
-	return int64(w.line)
+	return w.c.label.at(w.line)
 }
 
 // validateTree checks a CSF array, level by level from the root.
@@ -377,7 +373,8 @@ func (a *Array) validateTree(ctx context.Context, workers int) error {
 			c.ptrRole, c.line = RolePtr(k-1), "node"
 			c.ptr = intsOf(a.part(c.ptrRole))
 			c.lines = c.ptr.n - 1
-			c.labelled, c.label = true, intsOf(a.part(RoleIdx(k-1)))
+			label := intsOf(a.part(RoleIdx(k - 1)))
+			c.label = &label
 			c.span.structure, c.span.after = a.props.Structure, a.props.Upper == (axes[0] == 0)
 		}
 		if err := c.validate(ctx, 0, c.lines, workers); err != nil {
