@@ -88,6 +88,9 @@ func (r Resize) apply(in []*array) ([]*array, error) {
 			return err
 		}
 		d, before := a.n.form()
+		if r.Width < 1 || r.Height < 1 {
+			return a.fail(tensor.ErrShape, "resize", fmt.Sprintf("%dx%d", r.Width, r.Height), "at least 1x1")
+		}
 		if before[im.y] < 1 || before[im.x] < 1 {
 			return a.fail(tensor.ErrShape, "image", before.String(), "at least one pixel")
 		}
@@ -183,7 +186,7 @@ func (c Crop) apply(in []*array) ([]*array, error) {
 		if !c.Placed {
 			x, y = max(0, (s[im.x]-c.Width)/2), max(0, (s[im.y]-c.Height)/2)
 		}
-		if x < 0 || y < 0 || x > s[im.x] || y > s[im.y] || c.Width > s[im.x]-x || c.Height > s[im.y]-y {
+		if c.Width < 0 || c.Height < 0 || x < 0 || y < 0 || x > s[im.x] || y > s[im.y] || c.Width > s[im.x]-x || c.Height > s[im.y]-y {
 			return a.fail(tensor.ErrIndex, c.String(), fmt.Sprintf("an image of %dx%d", s[im.x], s[im.y]), "one that holds it")
 		}
 		axes, from := all(s)

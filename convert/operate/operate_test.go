@@ -250,7 +250,7 @@ func randomStep(r *rand.Rand, s tensor.Shape) string {
 // Chains of operators give, box by box, what they give in memory one after the
 // other, of sources of every form.
 func TestChains(t *testing.T) {
-	rounds := 600
+	rounds := 400
 	if testing.Short() {
 		rounds = 100
 	}

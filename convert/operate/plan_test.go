@@ -242,6 +242,11 @@ func TestNames(t *testing.T) {
 	if p.String() != "dtype b=f16\nstack [ac]=\ndtype d=u8" {
 		t.Errorf("%q", p)
 	}
+	for _, op := range []operate.Operator{operate.Resize{}, operate.Crop{Width: -1, Height: 2}, operate.Pad{Amounts: [][2]int64{{-1, 0}}}, operate.Rate{From: -1, To: 5}, operate.Rate{From: 5}, operate.Scale{Clamp: true, Min: 1}} {
+		if _, err := derive(t, &operate.Pipeline{Steps: []operate.Step{{Operator: op}}}, x[0]); err == nil {
+			t.Errorf("%v: no error", op)
+		}
+	}
 	src := []convert.Source{{Tensor: x[0], As: "n"}, {Tensor: x[1], As: "n"}}
 	if _, err := (&operate.Pipeline{Steps: steps(t, "dtype f16")}).Derive(ctx, src); !errors.Is(err, tensor.ErrDuplicate) || !strings.Contains(err.Error(), `"a" of`) {
 		t.Error(err)

@@ -215,8 +215,8 @@ func (s *source) next(ctx context.Context, a *arena, r []span) (tensor.View, err
 		}
 		g.in, g.at = in, 0
 	}
-	if lo < g.at {
-		return fail(tensor.ErrLimit, "a stream that is wanted from the front again", fmt.Sprintf("%d bytes to hold it (MaxBytes)", s.t.Storage().Size))
+	if lo < g.at { // settle would have kept it
+		return fail(tensor.ErrUnsupported, fmt.Sprintf("byte %d behind byte %d", lo, g.at), "bytes in their order")
 	}
 	buf := a.bytes(hi - lo)
 	_, err := io.CopyN(io.Discard, g.in, lo-g.at)
