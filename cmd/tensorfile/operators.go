@@ -186,7 +186,7 @@ func joinedName(c *convert.Options, out string) string {
 // operatorAdvice is what to try after an error about an operator.
 func operatorAdvice(e *tensor.Error) string {
 	switch {
-	case strings.HasPrefix(e.Field, "memory for "), e.Field == "decoded bytes" && strings.Contains(e.Want, "MaxBytes"):
+	case strings.HasPrefix(e.Field, "memory for "):
 		return "a larger --mem allows it; --select in front of it takes less"
 	case e.Field == "axes of a recording":
 		return "--rearrange puts axes in order, for example --rearrange 'c t -> t c'; names in the attribute dims (t, c) do as well"
