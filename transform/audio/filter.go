@@ -117,10 +117,10 @@ func newFilter(from, to int64, q Quality) (*filter, error) {
 // all add up to sum.
 func design(half int64, cutoff, beta, sum float64) []float64 {
 	h := make([]float64, half+1)
-	total := 0.0
+	total, top := 0.0, bessel(beta)
 	for k := len(h) - 1; k >= 0; k-- { // small ones first
 		t := float64(k) / float64(half)
-		h[k] = cutoff * sinc(cutoff*float64(k)) * bessel(beta*math.Sqrt(1-t*t)) / bessel(beta)
+		h[k] = cutoff * sinc(cutoff*float64(k)) * bessel(beta*math.Sqrt(1-t*t)) / top
 		total += 2 * h[k]
 	}
 	total -= h[0]
@@ -138,15 +138,26 @@ func sinc(x float64) float64 {
 }
 
 // bessel is the modified Bessel function of the first kind of order 0, by its
-// power series.
+// power series: the terms are (x/2)^2k / (k!)^2. x is that of a window, below 20.
 func bessel(x float64) float64 {
 	sum, term := 1.0, 1.0
-	for k := 1.0; term > sum*1e-17; k++ {
-		term *= x / (2 * k) * x / (2 * k)
-		sum += term
+	for _, s := range besselSteps {
+		term *= x * x * s
+		if sum += term; term < sum*1e-17 {
+			break
+		}
 	}
 	return sum
 }
+
+// besselSteps are 1/(2k)^2, enough for windows.
+var besselSteps = func() (s [64]float64) {
+	for i := range s {
+		k := float64(i + 1)
+		s[i] = 1 / (4 * k * k)
+	}
+	return s
+}()
 
 // length is the number of new samples of n: those before the end of the sound.
 func (f *filter) length(n int64) (int64, error) {

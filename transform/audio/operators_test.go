@@ -179,7 +179,7 @@ func TestErrors(t *testing.T) {
 		{resample(v, 1, 2, &audio.ResampleOptions{Options: audio.Options{MaxBytes: 15}}), tensor.ErrLimit},
 		{resample(long, 1, 3, nil), tensor.ErrLimit},
 		{resample(long, 3, 1, nil), tensor.ErrLimit},
-		{resample(long, 1, 48000, nil), tensor.ErrOverflow},
+		{resample(long, 1, 7, nil), tensor.ErrOverflow},
 		{third(audio.Mono(v, []float64{1}, nil)), tensor.ErrShape},
 		{third(audio.Mono(must(t)(tensor.Make(tensor.I16, tensor.Shape{3, 0})), nil, nil)), tensor.ErrShape},
 		{third(audio.Convert(v, tensor.I64, nil)), tensor.ErrDType},
@@ -207,8 +207,8 @@ func FuzzResample(f *testing.F) {
 	f.Add(int64(3), int64(-1), uint8(9), uint8(2), []byte{})
 	f.Add(int64(1<<31-1), int64(1), uint8(4), uint8(1), []byte{1, 2, 3, 4, 5, 6, 7, 8})
 	f.Fuzz(func(t *testing.T, from, to int64, kind, quality uint8, data []byte) {
-		if from > 1000 || to > 1000 {
-			from, to = from%1000, to%1000 // short filters
+		if max(from, to) > 100 {
+			from, to = from%100, to%100 // short filters
 		}
 		d := []tensor.DType{tensor.F64, tensor.F32, tensor.F16, tensor.BF16, tensor.I32, tensor.I16, tensor.I8, tensor.U8}[kind%8]
 		data = data[:min(len(data), 600)]

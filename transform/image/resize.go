@@ -170,7 +170,7 @@ func cropSpans(height, width, toHeight, toWidth int64) (y, x span) {
 	cutW, cutH := w, h
 	switch {
 	case have > want:
-		cutW = want * h
+		cutW = float64(want * h) // not fused with what follows, on any machine
 	case have < want:
 		cutH = w / want
 	}
