@@ -18,16 +18,25 @@ func transformCases(e *Env) []Case {
 	bytes := images * 4 * 3 * 230 * 230
 	for _, mode := range []transform.PadMode{transform.Constant, transform.Reflect} {
 		name := fmt.Sprintf("op=pad/mode=%v/pad=3/shape=%s/dtype=f32", mode, joined([]int64{images, 3, 224, 224}))
+		options := func(workers int) *transform.PadOptions {
+			return &transform.PadOptions{Mode: mode, Workers: workers}
+		}
 		for _, workers := range []int{1, 2} {
-			list = append(list, stream("transform", fmt.Sprintf("%s/workers=%d/impl=tensorfile", name, workers), bytes, func(b *testing.B) {
+			list = append(list, stream("transform", fmt.Sprintf("%s/memory=warm/workers=%d/impl=tensorfile", name, workers), bytes, func(b *testing.B) {
 				src := made(b, e, "source", tensor.F32, images, 3, 224, 224)
 				dst := made(b, e, "out", tensor.F32, images, 3, 230, 230)
 				for b.Loop() {
-					check(b, transform.PadInto(dst, src, pad, &transform.PadOptions{Mode: mode, Workers: workers}))
+					check(b, transform.PadInto(dst, src, pad, options(workers)))
 				}
 			}))
 		}
-		list = append(list, stream("transform", name+"/impl=numpy", bytes, func(b *testing.B) {
+		list = append(list, stream("transform", name+"/memory=fresh/workers=1/impl=tensorfile", bytes, func(b *testing.B) {
+			src := made(b, e, "source", tensor.F32, images, 3, 224, 224)
+			for b.Loop() {
+				_, err := transform.Pad(src, pad, options(1))
+				check(b, err)
+			}
+		}), stream("transform", name+"/memory=fresh/impl=numpy", bytes, func(b *testing.B) {
 			e.inPython(b, bytes, "pad", images, mode.String())
 		}))
 	}

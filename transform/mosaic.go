@@ -55,6 +55,9 @@ func (p pieces) at(i int64) span {
 // shareMin is the size of a result that is worth a second goroutine.
 const shareMin = 1 << 20
 
+// pieceSize is about what is written from one piece of an axis.
+const pieceSize = 512 << 10
+
 // mosaic writes dst, cell by cell: each is a product of spans, one of each axis.
 // fill is for cells outside the source: one element or, of a packed dtype, a row.
 func mosaic(dst, src, fill tensor.View, axes []spans, workers int) error {
@@ -66,12 +69,12 @@ func mosaic(dst, src, fill tensor.View, axes []spans, workers int) error {
 	}
 	if dst.ByteSize() < shareMin {
 		workers = 1
-	} else if workers > 1 {
-		shared := axes
+	} else {
+		cuttable := axes
 		if dst.DType().Packed() {
-			shared = axes[:len(axes)-1] // a cut might go through a unit
+			cuttable = axes[:len(axes)-1] // a cut might go through a unit
 		}
-		share(shared, workers)
+		share(cuttable, dst, workers)
 	}
 	n := int64(1)
 	for _, a := range axes {
@@ -128,8 +131,10 @@ func cut(v tensor.View, cell []span, of func(span) (first, count, step int64)) (
 	return v, nil
 }
 
-// share cuts the longest span of the first axis that is long enough.
-func share(axes []spans, workers int) {
+// share cuts the longest span of the first axis that is long enough: to pieces
+// for each worker, and so that what the cells of a piece have in common, lines of
+// the cache at their edges, is still there when the next one is written.
+func share(axes []spans, dst tensor.View, workers int) {
 	for i, a := range axes {
 		best, most := int64(0), int64(0)
 		for j := range min(a.len(), 1<<10) {
@@ -137,9 +142,16 @@ func share(axes []spans, workers int) {
 				best, most = j, n
 			}
 		}
-		if most >= 2*int64(workers) {
-			axes[i] = pieces{a, best, most/(4*int64(workers)) + 1}
-			return
+		if most < 2*int64(workers) {
+			continue
 		}
+		each := max(pieceSize/(dst.ByteSize()/dst.Shape()[i]), 1)
+		if workers > 1 {
+			each = min(each, most/(4*int64(workers))+1)
+		}
+		if each < most {
+			axes[i] = pieces{a, best, each}
+		}
+		return
 	}
 }
