@@ -32,6 +32,12 @@
 // Strides may be negative (a flipped axis) or zero (a repeated one). All
 // methods that return a View follow NumPy and copy nothing.
 //
+// # Patterns
+//
+// [Rearrange], [Repeat] and [Reduce] take a pattern of the einops language,
+// which names axes: "b h w c -> b c h w". What strides can express is a view,
+// anything else one copy. docs/einops.md has the language.
+//
 // # Errors
 //
 // Nothing here panics on a shape, index, selection or file content, except
