@@ -54,7 +54,11 @@ func expected(t testing.TB, v tensor.View, s loader.Source) tensor.View {
 	for n := v.NumElements(); n > 0; n-- {
 		x := must(v.Float64At(idx...))(t)
 		c := idx[s.Channel]
-		ok(t, tensor.WriteElem(out, float64(float32(float32(x)*float32(at(s.Scale, c, 1)))+float32(at(s.Bias, c, 0))), idx...))
+		y := float64(float32(float32(x)*float32(at(s.Scale, c, 1))) + float32(at(s.Bias, c, 0)))
+		if d == tensor.F64 {
+			y = float64(x*at(s.Scale, c, 1)) + at(s.Bias, c, 0)
+		}
+		ok(t, tensor.WriteElem(out, y, idx...))
 		for k := len(idx) - 1; k >= 0; k-- {
 			if idx[k]++; idx[k] < v.Shape()[k] {
 				break
@@ -88,6 +92,10 @@ func TestBatches(t *testing.T) {
 		{"back to bytes", floats, loader.Source{DType: tensor.U8, Scale: []float64{.5}, Bias: []float64{3}}},
 		{"axis 1", across, loader.Source{Axis: 1}},
 		{"axis 1, cast", across, loader.Source{Axis: -2, DType: tensor.F32, Scale: []float64{2}, Bias: []float64{1, 2, 3, 4}, Channel: 0}},
+		{"axis 1, all at once", across, loader.Source{Axis: 1, Rearrange: "a b c -> c a b", DType: tensor.F16, Scale: []float64{2, .5, 1, 3, .25}, Bias: []float64{1, 2, 3, 4, 5}, Channel: 0}},
+		{"signed bytes", made(t, 4, tensor.I8, n, 7, 2), loader.Source{Rearrange: "b x y -> b y x", DType: tensor.I16, Scale: []float64{100, -3}, Channel: 1}},
+		{"doubles", made(t, 4, tensor.U8, n, 70, 2), loader.Source{Rearrange: "b x y -> b y x", DType: tensor.F64, Bias: []float64{.5}}},
+		{"many of a channel", made(t, 4, tensor.U8, n, 70, 2), loader.Source{Rearrange: "b x y -> y b x", DType: tensor.F32, Scale: []float64{.5, 3}, Channel: 0}},
 		{"axis 1, arranged", across, loader.Source{Axis: 1, Rearrange: "a b c -> b c a"}},
 	}
 	count := 0
@@ -125,7 +133,7 @@ func TestBatches(t *testing.T) {
 		}
 	}
 	t.Logf("%d batches", count)
-	if count < 4000 {
+	if count < 6000 {
 		t.Error("fewer batches than there should be")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -14,6 +15,13 @@ const (
 	smallRow = 8 << 10
 	// hotBytes stay in the second-level cache between two steps.
 	hotBytes = 128 << 10
+	// mostTurned is the size of a sample up to which its elements are put in
+	// order as they are before they are converted, which costs less than to
+	// convert them from where they lie.
+	mostTurned = 512 << 10
+	// leastLookup is the number of neighbours of one channel from which on a
+	// table is worth it.
+	leastLookup = 64
 )
 
 // A shaper makes rows of a batch from samples in memory. It is not changed once
@@ -29,11 +37,13 @@ type shaper struct {
 	inBytes, outBytes int64 // of a sample
 	close             bool  // the bytes of a sample lie together
 	plain             bool  // and as they are in a batch
+	turned            bool  // they are put in order first
 
 	scale, bias []float64
 	channel     int
 	scale32     []float32
 	bias32      []float32
+	tables      []*kernel.Table // of elements of one byte: the results, by channel
 
 	final func(n int64) (tensor.Shape, error) // of a batch
 }
@@ -70,6 +80,12 @@ func newShaper(one tensor.View, axis int, step int64, src Source) (*shaper, erro
 		}
 	}
 	swapped := s.order != tensor.HostOrder && s.in.UnitBytes > 1
+	s.turned = (s.out != s.in || s.scaled()) && !s.in.Packed() && s.inBytes <= mostTurned && !s.inOrder()
+	if s.scaled() && s.in.UnitBytes == 1 && !s.in.Packed() && !s.out.Packed() && s.outBytes > 0 {
+		if err := s.makeTables(); err != nil {
+			return nil, err
+		}
+	}
 	s.plain = s.close && s.outer() == 1 && s.out == s.in && !s.scaled() && !swapped && !s.in.Packed() && s.inOrder()
 	return s, nil
 }
@@ -226,6 +242,44 @@ func (s *shaper) setScale(src Source) error {
 	return nil
 }
 
+// makeTables has every byte converted once, for each channel.
+func (s *shaper) makeTables() error {
+	var all [256]byte
+	for i := range all {
+		all[i] = byte(i)
+	}
+	src, err := tensor.NewView(all[:], s.in, tensor.Shape{256}, nil, 0, tensor.HostOrder)
+	if err != nil {
+		return err
+	}
+	x := make([]float64, 256)
+	x32 := make([]float32, 256)
+	for c := range s.scale {
+		work, err := tensor.FromSlice(x32)
+		if s.work == tensor.F64 {
+			work, err = tensor.FromSlice(x)
+		}
+		if err == nil {
+			err = tensor.Cast(work, src)
+		}
+		if err != nil {
+			return err
+		}
+		affine(x32, 0, 1, s.scale32[c:c+1], s.bias32[c:c+1])
+		affine(x, 0, 1, s.scale[c:c+1], s.bias[c:c+1])
+		out, err := work.Cast(s.out)
+		if err != nil {
+			return err
+		}
+		b, err := out.Bytes()
+		if err != nil {
+			return err
+		}
+		s.tables = append(s.tables, kernel.NewTable(b, int(s.out.UnitBytes)))
+	}
+	return nil
+}
+
 // scratchBytes is at most what a worker needs for it.
 func (s *shaper) scratchBytes() int64 {
 	n := int64(0)
@@ -234,6 +288,9 @@ func (s *shaper) scratchBytes() int64 {
 	}
 	if s.scaled() && s.work != s.out {
 		n += max(hotBytes, s.workBytes())
+	}
+	if s.turned || s.tables != nil {
+		n += max(hotBytes, s.inBytes)
 	}
 	return n
 }
@@ -249,6 +306,7 @@ type target struct {
 	n       int64
 	strides tensor.Strides // by the axes of shaper.row
 	inner   int64          // elements of an index of the channel, scaled only
+	lookup  bool           // by the tables
 	x32     []float32      // the memory, if scaled in place
 	x64     []float64
 }
@@ -273,6 +331,7 @@ func (s *shaper) prepare(t *target, n int64) error {
 	for _, e := range final[s.channel+1:] {
 		t.inner *= e
 	}
+	t.lookup = s.tables != nil && (len(s.tables) == 1 || t.inner >= leastLookup)
 	t.x32, t.x64 = nil, nil
 	if s.work == s.out {
 		if s.work == tensor.F32 {
@@ -317,7 +376,9 @@ type scratch struct {
 	shape   tensor.Shape
 	strides tensor.Strides
 	dense   tensor.Strides
+	turned  tensor.Strides
 	stage   []byte
+	mid     []byte
 	work32  []float32
 	work64  []float64
 }
@@ -331,8 +392,8 @@ func (s *shaper) fill(w *scratch, t *target, j, k int64, data []byte, off, step 
 	w.strides = append(w.strides[:0], s.from...)
 	w.strides[s.at] = step
 	most := k
-	if s.scaled() {
-		most = max(hotBytes/max(s.outBytes, s.workBytes(), 1), 1)
+	if s.scaled() || s.turned {
+		most = max(hotBytes/max(s.outBytes, s.workBytes(), s.inBytes, 1), 1)
 	}
 	for ; k > 0; j, k, off = j+most, k-most, off+most*step {
 		m := min(most, k)
@@ -341,6 +402,17 @@ func (s *shaper) fill(w *scratch, t *target, j, k int64, data []byte, off, step 
 		src, err := tensor.NewView(data, s.in, w.shape, w.strides, off, s.order)
 		if err != nil {
 			return err
+		}
+		if s.turned || t.lookup && !src.IsContiguous() {
+			if src, err = w.turn(s, src); err != nil {
+				return err
+			}
+		}
+		if t.lookup {
+			if err := s.lookup(w, t, j, m, src); err != nil {
+				return err
+			}
+			continue
 		}
 		dst, err := tensor.NewView(t.mem, s.out, w.shape, t.strides, j*t.strides[s.at], tensor.HostOrder)
 		if err != nil {
@@ -361,14 +433,68 @@ func (s *shaper) fill(w *scratch, t *target, j, k int64, data []byte, off, step 
 	return nil
 }
 
+// turn copies a view to memory of the worker, in C order.
+func (w *scratch) turn(s *shaper, src tensor.View) (tensor.View, error) {
+	if n := src.ByteSize(); int64(len(w.mid)) < n {
+		w.mid = make([]byte, n)
+	}
+	w.turned = denseStrides(w.turned, w.shape, s.in)
+	mid, err := tensor.NewView(w.mid, s.in, w.shape, w.turned, 0, s.order)
+	if err != nil {
+		return mid, err
+	}
+	return mid, tensor.Copy(mid, src)
+}
+
+// denseStrides are those of C order, in memory that is used again.
+func denseStrides(st tensor.Strides, shape tensor.Shape, d tensor.DType) tensor.Strides {
+	st = append(st[:0], shape...)
+	step := int64(d.UnitBytes)
+	for i := len(shape) - 1; i >= 0; i-- {
+		st[i] = step
+		step *= shape[i]
+	}
+	return st
+}
+
+// rowElems is the number of elements of a sample in one of its pieces.
+func (s *shaper) rowElems() int64 {
+	n := int64(1)
+	for _, e := range s.row[s.at+1:] {
+		n *= e
+	}
+	return n
+}
+
+// lookup writes k rows of a contiguous view of bytes by the tables.
+func (s *shaper) lookup(w *scratch, t *target, j, k int64, src tensor.View) error {
+	from, err := src.Bytes()
+	if err != nil {
+		return err
+	}
+	size, run := int64(s.out.UnitBytes), k*s.rowElems()
+	for o := range s.outer() {
+		at := (o*t.n + j) * s.rowElems()
+		x := from[o*run : (o+1)*run]
+		if len(s.tables) == 1 {
+			kernel.Lookup(t.mem[at*size:(at+run)*size], x, s.tables[0], false)
+			continue
+		}
+		for len(x) > 0 {
+			c := at / t.inner % int64(len(s.tables))
+			n := min(t.inner-at%t.inner, int64(len(x)))
+			kernel.Lookup(t.mem[at*size:(at+n)*size], x[:n], s.tables[c], false)
+			at, x = at+n, x[n:]
+		}
+	}
+	return nil
+}
+
 // fillScaled converts k rows and scales them while they are in the cache: in
 // place, or in memory of the worker if the batch has another dtype than the
 // sums.
 func (s *shaper) fillScaled(w *scratch, t *target, j, k int64, dst, src tensor.View) error {
-	rowElems := int64(1) // of a sample in one of the pieces
-	for _, e := range s.row[s.at+1:] {
-		rowElems *= e
-	}
+	rowElems := s.rowElems()
 	if s.work == s.out {
 		if err := tensor.Cast(dst, src); err != nil {
 			return err
@@ -384,15 +510,7 @@ func (s *shaper) fillScaled(w *scratch, t *target, j, k int64, dst, src tensor.V
 		return nil
 	}
 	n := s.outer() * k * rowElems
-	w.dense = w.dense[:0]
-	for range w.shape {
-		w.dense = append(w.dense, 0)
-	}
-	step := int64(s.work.UnitBytes)
-	for i := len(w.shape) - 1; i >= 0; i-- {
-		w.dense[i] = step
-		step *= w.shape[i]
-	}
+	w.dense = denseStrides(w.dense, w.shape, s.work)
 	var mem []byte
 	if s.work == tensor.F32 {
 		if int64(len(w.work32)) < n {
