@@ -19,6 +19,10 @@ func TestCopyPixels(t *testing.T) {
 	for i := range cases {
 		d := []DType{U8, U16, F32, F64, C128}[i%5]
 		s := Shape{1 + rng.Int64N(3), 1 + rng.Int64N(20), 1 + rng.Int64N(300), 1 + rng.Int64N(20)}
+		backwards := i%9 == 0 // rows of elements one by one are rare by chance
+		if backwards {
+			s[2], s[3] = s[2]+64, 1
+		}
 		src, err := Make(d, s)
 		if err != nil {
 			t.Fatal(err)
@@ -39,6 +43,12 @@ func TestCopyPixels(t *testing.T) {
 			}
 		}
 		axes := rng.Perm(4)
+		if backwards {
+			axes = []int{0, 1, 2, 3}
+			if v, err = src.Flip(2); err != nil {
+				t.Fatal(err)
+			}
+		}
 		v, err1 := v.Permute(axes...)
 		frame, err2 := Make(d, append(v.shape.Clone(), 1+rng.Int64N(2)))
 		dst, err3 := frame.Index(4, 0)
