@@ -746,34 +746,8 @@ func (c *checker) text() error {
 
 // strings checks strings that follow each other, of which first is the first.
 func (c *checker) strings(p *contentPart, first int64, ptr []int64, room *checkRoom) error {
-	for i := range ptr[:len(ptr)-1] {
-		a, end := ptr[i], ptr[i+1]
-		if i == 0 && end-a <= checkBytes {
-			break
-		}
-		for a < end { // one long string
-			b := min(a+checkBytes, end)
-			text, err := c.textOf(p, a, b, room)
-			if err != nil {
-				return err
-			}
-			n := len(text)
-			if b < end { // what is cut at the end comes again
-				for k := 1; k < utf8.UTFMax && k <= n; k++ {
-					if utf8.RuneStart(text[n-k]) {
-						if !utf8.FullRune(text[n-k:]) {
-							n -= k
-						}
-						break
-					}
-				}
-			}
-			if at := invalid(text[:n]); at >= 0 || n == 0 {
-				return p.wrong(format.RuleLayoutUTF8, format.RoleBytes, a+int64(max(at, 0)), int64(text[max(at, 0)]), fmt.Sprintf("UTF-8 in string %d", first+int64(i)))
-			}
-			a += int64(n)
-		}
-		return nil
+	if ptr[1]-ptr[0] > checkBytes { // then it is alone
+		return c.longString(p, first, ptr[0], ptr[1], room)
 	}
 	base := ptr[0]
 	text, err := c.textOf(p, base, ptr[len(ptr)-1], room)
@@ -784,6 +758,33 @@ func (c *checker) strings(p *contentPart, first int64, ptr []int64, room *checkR
 		if at := invalid(text[ptr[i]-base : ptr[i+1]-base]); at >= 0 {
 			return p.wrong(format.RuleLayoutUTF8, format.RoleBytes, ptr[i]+int64(at), int64(text[ptr[i]-base+int64(at)]), fmt.Sprintf("UTF-8 in string %d", first+int64(i)))
 		}
+	}
+	return nil
+}
+
+// longString checks the string [a, end), piece by piece.
+func (c *checker) longString(p *contentPart, number, a, end int64, room *checkRoom) error {
+	for a < end {
+		b := min(a+checkBytes, end)
+		text, err := c.textOf(p, a, b, room)
+		if err != nil {
+			return err
+		}
+		n := len(text)
+		if b < end { // what is cut at the end comes again
+			for k := 1; k < utf8.UTFMax && k <= n; k++ {
+				if utf8.RuneStart(text[n-k]) {
+					if !utf8.FullRune(text[n-k:]) {
+						n -= k
+					}
+					break
+				}
+			}
+		}
+		if at := invalid(text[:n]); at >= 0 {
+			return p.wrong(format.RuleLayoutUTF8, format.RoleBytes, a+int64(at), int64(text[at]), fmt.Sprintf("UTF-8 in string %d", number))
+		}
+		a += int64(n) // a piece is longer than a character
 	}
 	return nil
 }
