@@ -31,7 +31,11 @@ func TestWorkers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 9))
 	view := must[tensor.View](t)
 	compared := 0
-	for _, shape := range []tensor.Shape{{700, 701}, {2, 3, 300, 301}, {1, 600000}, {600000, 1}, {5, 1, 120000}} {
+	shapes := []tensor.Shape{{2, 3, 300, 301}, {1, 600000}, {700, 801}, {600000, 1}, {5, 1, 120000}}
+	if testing.Short() {
+		shapes = shapes[:2]
+	}
+	for _, shape := range shapes {
 		v := view(tensor.Make(tensor.U16, shape))
 		for i := range floats[uint16](t, v) {
 			floats[uint16](t, v)[i] = uint16(r.Uint32())
@@ -69,7 +73,7 @@ func TestWorkers(t *testing.T) {
 		}
 	}
 	t.Logf("%d results compared", compared)
-	if compared != 140 {
+	if compared != 28*len(shapes) {
 		t.Error("not all")
 	}
 }
