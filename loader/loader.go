@@ -368,7 +368,8 @@ func (l *Loader) run(ctx context.Context, yield func(Batch, error) bool) error {
 	if err := ctx.Err(); err != nil || !l.more(l.at.Epoch) {
 		return err
 	}
-	r := &run{l: l, at: l.at, tasks: make(chan task), windows: make(chan *window, 1)}
+	// Workers that find tasks waiting need not be woken for each.
+	r := &run{l: l, at: l.at, tasks: make(chan task, 16*l.plan.Workers), windows: make(chan *window, 1)}
 	for _, c := range l.columns {
 		lease, err := c.t.Lease()
 		if err != nil {

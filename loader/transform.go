@@ -19,6 +19,10 @@ const (
 	// order as they are before they are converted, which costs less than to
 	// convert them from where they lie.
 	mostTurned = 512 << 10
+	// streamRow is copied past the caches if the batch has streamBatch bytes, of
+	// which little would be left in them.
+	streamRow   = 16 << 10
+	streamBatch = 4 << 20
 	// leastLookup is the number of neighbours of one channel from which on a
 	// table is worth it.
 	leastLookup = 64
@@ -386,7 +390,12 @@ type scratch struct {
 // fill converts samples that lie in memory at steps to rows [j, j+k) of t.
 func (s *shaper) fill(w *scratch, t *target, j, k int64, data []byte, off, step int64) error {
 	if s.plain && (k == 1 || step == s.inBytes) {
-		copy(t.mem[j*s.outBytes:(j+k)*s.outBytes], data[off:off+k*s.inBytes])
+		dst, src := t.mem[j*s.outBytes:(j+k)*s.outBytes], data[off:off+k*s.inBytes]
+		if len(dst) >= streamRow && t.n*s.outBytes >= streamBatch {
+			kernel.CopyStream(dst, src)
+		} else {
+			copy(dst, src)
+		}
 		return nil
 	}
 	w.strides = append(w.strides[:0], s.from...)
