@@ -55,6 +55,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.tensorGoals()...)
 	g = append(g, codecGoals()...)
 	g = append(g, e.transformGoals()...)
+	g = append(g, loaderGoals()...)
 	g = append(g, rearrangeGoals()...)
 	g = append(g, e.matrixGoals()...)
 	g = append(g, e.compositeGoals()...)

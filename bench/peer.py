@@ -389,6 +389,93 @@ def resample_poly(n, up, down, quality):
     return lambda: signal.resample_poly(x, up, down, window=h)
 
 
+def batches(impl, path, batch, shuffle, f32):
+    """An epoch of batches, made ahead by two workers; nothing is done to them."""
+    a = keep(("images", path), lambda: np.load(path, mmap_mode="r"))
+    return {"numpy-pool": pool_batches, "torch": torch_batches, "tf.data": tf_batches}[impl](a, batch, shuffle, f32)
+
+
+def pool_batches(a, batch, shuffle, f32):
+    from collections import deque
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = keep(("pool",), lambda: ThreadPoolExecutor(THREADS))
+    ahead = 5
+    shape = (batch, a.shape[3], *a.shape[1:3]) if f32 else (batch, *a.shape[1:])
+    outs = [warm(shape, np.dtype("float32" if f32 else "uint8"), ("batch", i)) for i in range(ahead + 1)]
+    staged = [warm((batch, *a.shape[1:]), np.uint8, ("stage", i)) for i in range(ahead + 1)]
+    rng = np.random.default_rng(1)
+
+    def make(k, samples):
+        out = (staged if f32 else outs)[k][: len(samples)]
+        if shuffle:
+            np.take(a, samples, 0, out, "clip")
+        else:
+            np.copyto(out, a[samples[0] : samples[-1] + 1])
+        if f32:
+            np.multiply(out.transpose(0, 3, 1, 2), np.float32(1 / 255), outs[k][: len(samples)], dtype=np.float32)
+
+    def run():
+        order = rng.permutation(len(a)) if shuffle else np.arange(len(a))
+        ready = deque()
+        for i in range(0, len(a), batch):
+            if len(ready) == ahead:
+                ready.popleft().result()
+            ready.append(pool.submit(make, i // batch % (ahead + 1), order[i : i + batch]))
+        for r in ready:
+            r.result()
+
+    return run
+
+
+def torch_batches(a, batch, shuffle, f32):
+    """The usual data set of single images and the usual loader."""
+    import torch
+
+    class Images(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(a)
+
+        def __getitem__(self, i):
+            x = torch.from_numpy(np.array(a[i]))
+            return x.permute(2, 0, 1).to(torch.float32) / 255 if f32 else x
+
+    loader = keep(("torch", a.shape, batch, shuffle, f32), lambda: torch.utils.data.DataLoader(
+        Images(), batch_size=batch, shuffle=shuffle, num_workers=THREADS, persistent_workers=True, multiprocessing_context="fork"))
+
+    def run():
+        for _ in loader:
+            pass
+
+    return run
+
+
+def tf_batches(a, batch, shuffle, f32):
+    import tensorflow as tf
+
+    def make():
+        d = tf.data.Dataset.range(len(a))
+        if shuffle:
+            d = d.shuffle(len(a), seed=1)
+        x = tf.constant(np.asarray(a))
+        d = d.batch(batch)
+        if f32:
+            def one(i):
+                return tf.transpose(tf.cast(tf.gather(x, i), tf.float32) / 255, (0, 3, 1, 2))
+        else:
+            def one(i):
+                return tf.gather(x, i)
+        return d.map(one, num_parallel_calls=THREADS).prefetch(5)
+
+    d = keep(("tf", a.shape, batch, shuffle, f32), make)
+
+    def run():
+        for _ in d:
+            pass
+
+    return run
+
+
 def version():
     sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
     return lambda: None
