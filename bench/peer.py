@@ -363,6 +363,18 @@ def matrix(op, side, n):
     return lambda: a @ x
 
 
+def market_read(path):
+    import scipy.io
+    return lambda: scipy.io.mmread(path)
+
+
+def market_write(path):
+    import io
+    import scipy.io
+    a = keep(("market", path), lambda: scipy.io.mmread(path))
+    return lambda: scipy.io.mmwrite(io.BytesIO(), a)
+
+
 def pillow_resize(height, width, to_height, to_width, name):
     from PIL import Image
 
