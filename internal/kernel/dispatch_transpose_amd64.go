@@ -94,6 +94,13 @@ func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows
 	if rows <= 0 || cols <= 0 {
 		return
 	}
+	// Of so many rows of dst the processor still knows the pages when the next
+	// piece of them comes.
+	const atOnce = 1024
+	for ; cols > atOnce; cols -= atOnce {
+		transposeThrough(dst, dstStride, src, srcStride, rows, atOnce, size, stream)
+		dst, src = dst[atOnce*dstStride:], src[atOnce*size:]
+	}
 	side := 64 / size
 	b := transposeBuffers.Get().(*transposeBuffer)
 	defer transposeBuffers.Put(b)
