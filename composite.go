@@ -455,8 +455,30 @@ func (t *Tensor) memory(ctx context.Context) (v tensor.View, shared bool, err er
 			return v, true, err
 		}
 	}
+	if t.st.Kind == StorageEncoded {
+		if decode := t.f.layout.Storages[t.st.ID-1].Bytes; decode != nil {
+			v, err = t.decoded(ctx, decode)
+			return v, false, err
+		}
+	}
 	v, err = t.Read(ctx)
 	return v, false, err
+}
+
+// decoded is a view of what a foreign format decoded by itself.
+func (t *Tensor) decoded(ctx context.Context, decode func(context.Context) ([]byte, error)) (v tensor.View, err error) {
+	r, err := t.region()
+	if err == nil {
+		err = t.f.allow(t, r)
+	}
+	if err != nil {
+		return v, err
+	}
+	b, err := decode(ctx)
+	if err == nil {
+		v, err = tensor.NewView(b, t.dtype, t.shape, t.strides, t.offset, t.order)
+	}
+	return v, located(err, t.f.Path(), t.name)
 }
 
 // compositeState is what is known of the content of a composite of an open file.

@@ -36,7 +36,10 @@ type LayoutStorage struct {
 	Offset, Size int64 // plain: [Offset, Offset+Size) of the file
 	// Open, if not nil, says that the storage is encoded: it decodes to exactly
 	// Size bytes. It is safe to call from many goroutines.
-	Open       func(ctx context.Context) (io.ReadCloser, error)
+	Open func(ctx context.Context) (io.ReadCloser, error)
+	// Bytes, beside Open, gives what Open does in memory that nobody changes, for
+	// formats that decode as a whole. Parts of composites are then not copied.
+	Bytes      func(ctx context.Context) ([]byte, error)
 	Codec      string // of an encoded storage: "deflate"
 	StoredSize int64  // bytes in the file of an encoded storage
 	Member     string // of an archive, for errors

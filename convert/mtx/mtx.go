@@ -102,8 +102,8 @@ type file struct {
 	head   *header
 
 	mu     sync.Mutex
-	blocks []block // parsed, or nil
-	taken  []bool  // the storages that were read to their end since
+	parsed [][]byte // by storage, or nil
+	taken  []bool   // the storages that were asked for since
 }
 
 // text is the uncompressed file from its begin on.
@@ -212,7 +212,10 @@ func (f *file) describe(l *convert.Layout, name string) {
 	storage := func(size int64) int {
 		i := len(l.Storages)
 		f.taken = append(f.taken, false)
-		l.Storages = append(l.Storages, convert.LayoutStorage{Size: size, Codec: "text", StoredSize: stored, Open: func(ctx context.Context) (io.ReadCloser, error) { return f.stream(ctx, i) }})
+		l.Storages = append(l.Storages, convert.LayoutStorage{Size: size, Codec: "text", StoredSize: stored, Open: func(ctx context.Context) (io.ReadCloser, error) {
+			b, err := f.bytes(ctx, i)
+			return io.NopCloser(bytes.NewReader(b)), err
+		}, Bytes: func(ctx context.Context) ([]byte, error) { return f.bytes(ctx, i) }})
 		stored = 0 // the text is that of all parts, and counted once
 		return i
 	}
@@ -243,103 +246,56 @@ func (f *file) describe(l *convert.Layout, name string) {
 	l.Tensors = []convert.LayoutTensor{t}
 }
 
-// stream is the bytes of storage i. The text is parsed when the first stream is
-// opened, and its blocks are let go when all storages were read to their end.
-func (f *file) stream(ctx context.Context, i int) (io.ReadCloser, error) {
+// bytes is the content of storage i. The text is parsed when the first storage
+// is asked for, and what was parsed let go when all were.
+func (f *file) bytes(ctx context.Context, i int) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.blocks == nil {
-		blocks, err := f.parse(ctx)
+	if f.parsed == nil {
+		a, err := f.parse(ctx)
 		if err != nil {
 			return nil, err
 		}
-		f.blocks = blocks
-	}
-	s := &stream{f: f, storage: i}
-	switch h := f.head; {
-	case h.object == array:
-		full, err := h.fill(f.blocks)
-		if err != nil {
-			return nil, err
-		}
-		s.pieces = full
-	case i == 0:
-		for k := range f.blocks {
-			s.pieces = append(s.pieces, f.blocks[k].rows)
-		}
-		for k := range f.blocks {
-			s.pieces = append(s.pieces, f.blocks[k].cols)
-		}
-	default:
-		for k := range f.blocks {
-			s.pieces = append(s.pieces, f.blocks[k].values)
+		switch h := f.head; {
+		case h.object == array:
+			full, err := h.fill(a.values)
+			if err != nil {
+				return nil, err
+			}
+			f.parsed = [][]byte{full}
+		default:
+			f.parsed = [][]byte{a.indices, a.values}
 		}
 	}
-	return s, nil
-}
-
-func (f *file) parse(ctx context.Context) ([]block, error) {
-	r, err := f.entries()
-	if err != nil {
-		return nil, err
-	}
-	blocks, err := parse(ctx, r, f.head)
-	if err == errSurplus {
-		if r, err := f.entries(); err == nil {
-			return nil, surplus(r, f.head)
-		}
-	}
-	return blocks, err
-}
-
-// stream reads the bytes of blocks one after the other.
-type stream struct {
-	f       *file
-	storage int
-	pieces  [][]byte
-}
-
-func (s *stream) Read(p []byte) (int, error) {
-	n := 0
-	for n < len(p) && len(s.pieces) > 0 {
-		m := copy(p[n:], s.pieces[0])
-		n += m
-		if s.pieces[0] = s.pieces[0][m:]; len(s.pieces[0]) == 0 {
-			s.pieces = s.pieces[1:]
-		}
-	}
-	if n == 0 && len(p) > 0 {
-		return 0, io.EOF
-	}
-	return n, nil
-}
-
-func (s *stream) Close() error {
-	f := s.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if len(s.pieces) > 0 {
-		return nil
-	}
-	f.taken[s.storage] = true
+	b := f.parsed[i]
+	f.taken[i] = true
 	if !slices.Contains(f.taken, false) {
-		f.blocks = nil
+		f.parsed = nil
 		clear(f.taken)
 	}
-	return nil
+	return b, nil
+}
+
+func (f *file) parse(ctx context.Context) (arrays, error) {
+	r, err := f.entries()
+	if err != nil {
+		return arrays{}, err
+	}
+	a, err := parse(ctx, r, f.head, !f.zipped)
+	if err == errSurplus {
+		if r, err := f.entries(); err == nil {
+			return a, surplus(r, f.head)
+		}
+	}
+	return a, err
 }
 
 // fill makes the whole of an array of which the file has a triangle, column by
 // column, in the order of the file.
-func (h *header) fill(blocks []block) ([][]byte, error) {
-	pieces := make([][]byte, len(blocks))
-	for i := range blocks {
-		pieces[i] = blocks[i].values
-	}
+func (h *header) fill(packed []byte) ([]byte, error) {
 	if h.symmetry == general {
-		return pieces, nil
+		return packed, nil
 	}
-	packed := slices.Concat(pieces...)
 	switch h.field {
 	case fieldInteger:
 		return square(h, packed, func(x int64) int64 { return -x }, nil)
@@ -351,7 +307,7 @@ func (h *header) fill(blocks []block) ([][]byte, error) {
 	return square(h, packed, func(x float64) float64 { return -x }, nil)
 }
 
-func square[T int64 | uint64 | float64 | complex128](h *header, packed []byte, negative, conjugate func(T) T) ([][]byte, error) {
+func square[T int64 | uint64 | float64 | complex128](h *header, packed []byte, negative, conjugate func(T) T) ([]byte, error) {
 	in, ok := cast.Slice[T](packed)
 	if !ok {
 		return nil, &tensor.Error{Kind: tensor.ErrMisaligned, Format: "mtx", Offset: -1, Field: "values", Got: fmt.Sprint(len(packed)), Want: "an aligned slice"}
@@ -376,5 +332,5 @@ func square[T int64 | uint64 | float64 | complex128](h *header, packed []byte, n
 			}
 		}
 	}
-	return [][]byte{cast.Bytes(out)}, nil
+	return cast.Bytes(out), nil
 }

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"runtime"
 	"sync"
 
@@ -18,24 +17,82 @@ import (
 // blockSize is how much text a worker takes at a time.
 const blockSize = 1 << 20
 
-// block is what a piece of text holds: coordinates from 0, and values, as the
-// bytes of their dtypes in the order of the host.
-type block struct {
+// arrays are entries: coordinates from 0, and values, as the bytes of their
+// dtypes in the order of the host.
+type arrays struct {
+	indices            []byte // all rows, then all columns
 	rows, cols, values []byte
-	entries            int64
-	lines              int64 // of text
-	err                *tensor.Error
+}
+
+// newArrays has room for n entries, with anything in it.
+func (h *header) newArrays(n int64) arrays {
+	var a arrays
+	if h.object == coordinate {
+		width := int64(h.index().UnitBytes)
+		a.indices = words(2 * n * width)
+		a.rows, a.cols = a.indices[:n*width], a.indices[n*width:]
+	}
+	if h.field != fieldPattern {
+		a.values = words(n * int64(h.dtype().UnitBytes))
+	}
+	return a
+}
+
+// words is n bytes, aligned for any number.
+func words(n int64) []byte {
+	if n >= 1<<20 {
+		return cast.Fresh(int(n))
+	}
+	return cast.Bytes(make([]uint64, (n+7)/8))[:n]
+}
+
+// from is a without its first n entries, limited to the next m.
+func (a arrays) from(h *header, n, m int64) arrays {
+	width, size := int64(h.index().UnitBytes), int64(h.dtype().UnitBytes)
+	cut := func(b []byte, w int64) []byte {
+		if b == nil {
+			return nil
+		}
+		return b[n*w : (n+m)*w]
+	}
+	return arrays{rows: cut(a.rows, width), cols: cut(a.cols, width), values: cut(a.values, size)}
+}
+
+// move copies b to the begin of a.
+func (a arrays) move(b arrays) {
+	copy(a.rows, b.rows)
+	copy(a.cols, b.cols)
+	copy(a.values, b.values)
+}
+
+// block is what a piece of text holds.
+type block struct {
+	arrays
+	at      int64 // where in the result it lies, or -1 if it is not there
+	entries int64
+	lines   int64 // of text, up to an error
+	err     *tensor.Error
 }
 
 // parse reads the entries behind the header from r, which begins with them. The
-// text is cut at ends of lines into blocks that workers parse; what they hold
-// stays in blocks, so memory follows what is there and not what a header says.
-func parse(ctx context.Context, r io.Reader, h *header) ([]block, error) {
+// text is cut at ends of lines into blocks that workers parse. If the header may
+// be believed, there is memory for all entries at once, and a block is parsed to
+// where it lies if no line before is empty; all else is put together at the end.
+func parse(ctx context.Context, r io.Reader, h *header, believe bool) (arrays, error) {
 	workers := runtime.GOMAXPROCS(0)
 	type job struct {
-		seq int
-		buf []byte
-		n   int
+		seq   int
+		text  []byte
+		buf   []byte
+		lines int64
+		room  arrays
+		at    int64
+	}
+	var result arrays
+	room := int64(0)
+	if believe {
+		room = h.entries
+		result = h.newArrays(room)
 	}
 	jobs := make(chan job)
 	free := make(chan []byte, 2*workers+1)
@@ -50,7 +107,11 @@ func parse(ctx context.Context, r io.Reader, h *header) ([]block, error) {
 	for range workers {
 		wg.Go(func() {
 			for j := range jobs {
-				b := parseBlock(j.buf[:j.n], h)
+				if j.at < 0 {
+					j.room = h.newArrays(j.lines)
+				}
+				b := h.parseBlock(j.text, j.room)
+				b.arrays, b.at = j.room.from(h, 0, b.entries), j.at
 				free <- j.buf
 				mu.Lock()
 				blocks[j.seq] = b
@@ -63,7 +124,7 @@ func parse(ctx context.Context, r io.Reader, h *header) ([]block, error) {
 	err := func() error {
 		defer close(jobs)
 		var rest []byte // of the last line of the block before
-		lines := h.lines
+		lines := int64(0)
 		for seq := 0; ; seq++ {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -83,16 +144,20 @@ func parse(ctx context.Context, r io.Reader, h *header) ([]block, error) {
 			if !last {
 				end = bytes.LastIndexByte(buf[:n], '\n') + 1
 			}
-			lines += int64(bytes.Count(buf[:end], []byte{'\n'}))
+			j := job{seq: seq, text: buf[:end], buf: buf, lines: int64(countLines(buf[:end])), at: -1}
+			if lines+j.lines <= room {
+				j.at, j.room = lines, result.from(h, lines, j.lines)
+			}
+			lines += j.lines
 			if n-end > maxLine {
-				return lineError(tensor.ErrLimit, lines+1, "length", fmt.Sprintf("more than %d bytes", maxLine), fmt.Sprintf("at most %d", maxLine))
+				return lineError(tensor.ErrLimit, h.lines+lines+1, "length", fmt.Sprintf("more than %d bytes", maxLine), fmt.Sprintf("at most %d", maxLine))
 			}
 			rest = append(rest[:0], buf[end:n]...)
 			mu.Lock()
 			blocks = append(blocks, block{})
 			stop := failed
 			mu.Unlock()
-			jobs <- job{seq, buf, end}
+			jobs <- j
 			if last || stop {
 				return nil
 			}
@@ -103,19 +168,31 @@ func parse(ctx context.Context, r io.Reader, h *header) ([]block, error) {
 	for i := range blocks {
 		if e := blocks[i].err; e != nil {
 			e.Field = fmt.Sprintf("line %d: %s", lines+blocks[i].lines, e.Field)
-			return nil, e
+			return result, e
 		}
 		lines += blocks[i].lines
 	}
 	switch {
 	case err != nil:
-		return nil, err
+		return result, err
 	case entries > h.entries:
-		return nil, errSurplus
+		return result, errSurplus
 	case entries < h.entries:
-		return nil, lineError(tensor.ErrTruncated, lines, "entries", fmt.Sprintf("%d before the end", entries), fmt.Sprint(h.entries))
+		return result, lineError(tensor.ErrTruncated, lines, "entries", fmt.Sprintf("%d before the end", entries), fmt.Sprint(h.entries))
 	}
-	return blocks, nil
+	if !believe {
+		result = h.newArrays(entries)
+	}
+	at := int64(0)
+	for i := range blocks {
+		b := &blocks[i]
+		if b.at != at { // never before what is still to be moved
+			result.from(h, at, b.entries).move(b.arrays)
+		}
+		at += b.entries
+		b.arrays = arrays{}
+	}
+	return result, nil
 }
 
 // errSurplus stands for more entries than announced until their line is known.
@@ -141,23 +218,22 @@ func surplus(r io.Reader, h *header) error {
 	}
 }
 
-// parseBlock reads whole lines.
-func parseBlock(b []byte, h *header) block {
-	if h.object == array {
-		return parseArray(b, h)
+// parseBlock reads whole lines to out, which has room for an entry in each.
+func (h *header) parseBlock(b []byte, out arrays) block {
+	if h.object == coordinate && h.index() == tensor.I32 {
+		return parseLines[int32](b, h, out)
 	}
-	if h.index() == tensor.I32 {
-		return parseCoordinates[int32](b, h)
-	}
-	return parseCoordinates[int64](b, h)
+	return parseLines[int64](b, h, out)
 }
 
-func parseCoordinates[I int32 | int64](b []byte, h *header) block {
-	most := countLines(b)
-	rows, cols := make([]I, 0, most), make([]I, 0, most)
-	v := newValues(h.field, most)
+func parseLines[I int32 | int64](b []byte, h *header, out arrays) block {
+	sparse := h.object == coordinate
+	rows, _ := cast.Slice[I](out.rows)
+	cols, _ := cast.Slice[I](out.cols)
+	v := newValues(h.field, out.values)
 	triangle := h.symmetry != general
-	p := 0
+	height, width := uint64(h.rows), uint64(h.cols)
+	p, k := 0, 0
 	lines := int64(0)
 	fail := func(kind error, begin int, field, got, want string) block {
 		if got == "" {
@@ -167,90 +243,71 @@ func parseCoordinates[I int32 | int64](b []byte, h *header) block {
 	}
 	for p < len(b) {
 		begin := p
-		p = blanks(b, p)
-		if next, ok := emptyLine(b, p); ok {
-			p = next
-			lines++
-			continue
-		}
-		i, q := index(b, p)
-		j, s := uint64(0), q
-		if q > p {
-			s = blanks(b, q)
-			if s > q {
-				q = s
-				j, s = index(b, q)
-			} else {
-				s = q
+		if b[p]-'1' > 8 { // most lines begin with a digit
+			p = blanks(b, p)
+			if next, ok := emptyLine(b, p); ok {
+				p = next
+				lines++
+				continue
 			}
 		}
-		if s == q {
-			return fail(tensor.ErrFormat, begin, "entry", "", h.form())
-		}
-		if i-1 >= uint64(h.rows) {
-			return fail(outside(b, p), begin, "row", excerpt(b[p:wordEnd(b, p)]), fmt.Sprintf("1..%d", h.rows))
-		}
-		if j-1 >= uint64(h.cols) {
-			return fail(outside(b, q), begin, "column", excerpt(b[q:wordEnd(b, q)]), fmt.Sprintf("1..%d", h.cols))
-		}
-		if triangle && (j > i || j == i && h.symmetry == skewSymmetric) {
-			where := "below the diagonal"
-			if h.symmetry != skewSymmetric {
-				where = "on or below the diagonal"
+		if sparse {
+			i, q := decimal.Index(b, p)
+			s := blanks(b, q)
+			j, e := decimal.Index(b, s)
+			if q == p || s == q || e == s || i-1 >= height || j-1 >= width {
+				kind, field, got, want := h.place(b, p)
+				return fail(kind, begin, field, got, want)
 			}
-			return fail(tensor.ErrFormat, begin, "entry", fmt.Sprintf("(%d, %d)", i, j), where+", for it is "+h.symmetry)
-		}
-		rows, cols = append(rows, I(i-1)), append(cols, I(j-1))
-		p = s
-		if v != nil {
-			next, err := v.read(b, p)
-			if err != nil {
-				return fail(err, begin, "value", "", h.form())
+			if triangle && (j > i || j == i && h.symmetry == skewSymmetric) {
+				where := "below the diagonal"
+				if h.symmetry != skewSymmetric {
+					where = "on or below the diagonal"
+				}
+				return fail(tensor.ErrFormat, begin, "entry", fmt.Sprintf("(%d, %d)", i, j), where+", for it is "+h.symmetry)
 			}
-			p = next
+			rows[k], cols[k] = I(i-1), I(j-1)
+			p = e
+			if v.kind != patterns {
+				if p = blanks(b, e); p == e {
+					return fail(tensor.ErrFormat, begin, "value", "", h.form())
+				}
+			}
 		}
-		next, ok := endOfLine(b, p)
+		next, err := v.read(b, p, k)
+		if err != nil {
+			return fail(err, begin, "value", "", h.form())
+		}
+		next, ok := endOfLine(b, next)
 		if !ok {
 			return fail(tensor.ErrFormat, begin, "entry", "", h.form())
 		}
 		p = next
+		k++
 		lines++
 	}
-	out := block{rows: cast.Bytes(rows), cols: cast.Bytes(cols), entries: int64(len(rows)), lines: lines}
-	if v != nil {
-		out.values = v.bytes()
-	}
-	return out
+	return block{entries: int64(k), lines: lines}
 }
 
-func parseArray(b []byte, h *header) block {
-	most := countLines(b)
-	v := newValues(h.field, most)
-	p := 0
-	lines, entries := int64(0), int64(0)
-	for p < len(b) {
-		begin := p
-		p = blanks(b, p)
-		if next, ok := emptyLine(b, p); ok {
-			p = next
-			lines++
-			continue
+// place says what is wrong with the coordinates at b[p:].
+func (h *header) place(b []byte, p int) (kind error, field, got, want string) {
+	q := wordEnd(b, p)
+	s := blanks(b, q)
+	for _, c := range []struct {
+		name   string
+		at     int
+		extent int64
+	}{{"row", p, h.rows}, {"column", s, h.cols}} {
+		word := b[c.at:wordEnd(b, c.at)]
+		x, n, err := decimal.Int64(word)
+		if n == 0 || n < len(word) {
+			break
 		}
-		next, err := v.readAt(b, p)
-		if err == nil {
-			var ok bool
-			if next, ok = endOfLine(b, next); !ok {
-				err = tensor.ErrFormat
-			}
+		if err != nil || x < 1 || x > c.extent {
+			return tensor.ErrCorrupt, c.name, excerpt(word), fmt.Sprintf("1..%d", c.extent)
 		}
-		if err != nil {
-			return block{lines: lines + 1, err: &tensor.Error{Kind: err, Format: "mtx", Offset: -1, Field: "value", Got: excerpt(lineAt(b, begin)), Want: h.form()}}
-		}
-		p = next
-		entries++
-		lines++
 	}
-	return block{values: v.bytes(), entries: entries, lines: lines}
+	return tensor.ErrFormat, "entry", "", h.form()
 }
 
 // form is what an entry looks like, for errors.
@@ -312,39 +369,6 @@ func emptyLine(b []byte, p int) (int, bool) {
 	return endOfLine(b, p)
 }
 
-// index reads a number of digits, not too long. A number of more digits than
-// any extent has is one that is out of range.
-func index(b []byte, p int) (uint64, int) {
-	x := uint64(0)
-	begin := p
-	for p < len(b) && b[p]-'0' <= 9 {
-		x = x*10 + uint64(b[p]-'0')
-		p++
-	}
-	if p-begin > 19 {
-		x = math.MaxUint64
-	}
-	if p == begin && p < len(b) && (b[p] == '-' || b[p] == '+') { // out of range, and it must be told so
-		for p++; p < len(b) && b[p]-'0' <= 9; p++ {
-		}
-		if p == begin+1 {
-			p = begin
-		}
-		return 0, p
-	}
-	return x, p
-}
-
-// outside is the kind of a coordinate that is not in the matrix, or no integer.
-func outside(b []byte, p int) error {
-	for _, c := range b[p:wordEnd(b, p)] {
-		if c-'0' > 9 && c != '-' {
-			return tensor.ErrFormat
-		}
-	}
-	return tensor.ErrCorrupt
-}
-
 func wordEnd(b []byte, p int) int {
 	for p < len(b) && b[p] > ' ' {
 		p++
@@ -359,56 +383,58 @@ func lineAt(b []byte, p int) []byte {
 	return b[p:]
 }
 
-// values are the numbers of a block.
+// kind is what values are.
+type kind uint8
+
+const (
+	patterns kind = iota // none
+	ints
+	unsigneds
+	floats
+	complexes
+)
+
+// values are where the numbers of a block go.
 type values struct {
-	field    string
+	kind     kind
 	floats   []float64
 	complex  []complex128
 	ints     []int64
 	unsigned []uint64
 }
 
-// newValues has room for n; nil is that of patterns.
-func newValues(field string, n int) *values {
-	v := &values{field: field}
+func newValues(field string, b []byte) (v values) {
 	switch field {
 	case fieldPattern:
-		return nil
 	case fieldInteger:
-		v.ints = make([]int64, 0, n)
+		v.kind = ints
+		v.ints, _ = cast.Slice[int64](b)
 	case fieldUnsigned:
-		v.unsigned = make([]uint64, 0, n)
+		v.kind = unsigneds
+		v.unsigned, _ = cast.Slice[uint64](b)
 	case fieldComplex:
-		v.complex = make([]complex128, 0, n)
+		v.kind = complexes
+		v.complex, _ = cast.Slice[complex128](b)
 	default:
-		v.floats = make([]float64, 0, n)
+		v.kind = floats
+		v.floats, _ = cast.Slice[float64](b)
 	}
 	return v
 }
 
-// read takes the value that follows a blank and says where it ends, or which
-// kind of error it is.
-func (v *values) read(b []byte, p int) (int, error) {
-	q := blanks(b, p)
-	if q == p {
-		return p, tensor.ErrFormat
-	}
-	return v.readAt(b, q)
-}
-
-func (v *values) readAt(b []byte, p int) (int, error) {
+// read takes value k at b[p:] and says where it ends, or which kind of error it
+// is.
+func (v *values) read(b []byte, p, k int) (int, error) {
 	var n int
 	var err error
-	switch v.field {
-	case fieldInteger:
-		var x int64
-		x, n, err = decimal.Int64(b[p:])
-		v.ints = append(v.ints, x)
-	case fieldUnsigned:
-		var x uint64
-		x, n, err = decimal.Uint64(b[p:])
-		v.unsigned = append(v.unsigned, x)
-	case fieldComplex:
+	switch v.kind {
+	case patterns:
+		return p, nil
+	case ints:
+		v.ints[k], n, err = decimal.Int64(b[p:])
+	case unsigneds:
+		v.unsigned[k], n, err = decimal.Uint64(b[p:])
+	case complexes:
 		var re, im float64
 		if re, n, err = decimal.Float64(b[p:]); n == 0 || err != nil {
 			break
@@ -420,31 +446,17 @@ func (v *values) readAt(b []byte, p int) (int, error) {
 		}
 		p = q
 		im, n, err = decimal.Float64(b[p:])
-		v.complex = append(v.complex, complex(re, im))
+		v.complex[k] = complex(re, im)
 	default:
-		var x float64
-		x, n, err = decimal.Float64(b[p:])
-		v.floats = append(v.floats, x)
+		v.floats[k], n, err = decimal.Float64(b[p:])
 	}
 	switch {
 	case n == 0:
 		return p, tensor.ErrFormat
-	case err != nil && v.field == fieldInteger, err != nil && v.field == fieldUnsigned:
+	case err != nil && (v.kind == ints || v.kind == unsigneds):
 		return p, tensor.ErrOverflow
 	case err != nil:
 		return p, tensor.ErrFormat
 	}
 	return p + n, nil
-}
-
-func (v *values) bytes() []byte {
-	switch v.field {
-	case fieldInteger:
-		return cast.Bytes(v.ints)
-	case fieldUnsigned:
-		return cast.Bytes(v.unsigned)
-	case fieldComplex:
-		return cast.Bytes(v.complex)
-	}
-	return cast.Bytes(v.floats)
 }

@@ -108,23 +108,48 @@ func Float64(b []byte) (x float64, n int, err error) {
 // run goes on with m by the digits from b[i] on.
 func run(b []byte, i int, m uint64) (int, uint64) {
 	for i+8 <= len(b) {
-		// Eight digits at once: first whether they are, then neighbours are joined
-		// to numbers of two, four and eight digits.
-		w := binary.LittleEndian.Uint64(b[i:])
-		v := w - 0x3030303030303030
-		if (w+0x4646464646464646|v)&0x8080808080808080 != 0 {
-			break
+		v, n := digits(binary.LittleEndian.Uint64(b[i:]))
+		m = m*ten[n&15] + v
+		i += n
+		if n < 8 {
+			return i, m
 		}
-		v = v*10 + v>>8
-		v = (v&0x000000FF000000FF*(100+1000000<<32) + v>>16&0x000000FF000000FF*(1+10000<<32)) >> 32
-		m = m*100000000 + v
-		i += 8
 	}
 	for i < len(b) && b[i]-'0' <= 9 {
 		m = m*10 + uint64(b[i]-'0')
 		i++
 	}
 	return i, m
+}
+
+// Index reads the digits that stand from b[i] to b[end], end excluded. Without
+// any, end is i. A number of more than 19 digits that count is MaxUint64.
+func Index(b []byte, i int) (x uint64, end int) {
+	end, x = run(b, i, 0)
+	for end-i > 19 && b[i] == '0' {
+		i++
+	}
+	if end-i > 19 {
+		x = math.MaxUint64
+	}
+	return x, end
+}
+
+// ten are the powers of ten for up to eight digits, and room for a mask.
+var ten = [16]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
+
+// digits is the number that the first n of eight characters make, n at most 8,
+// without a branch that the length of numbers would mispredict.
+func digits(w uint64) (v uint64, n int) {
+	v = w - 0x3030303030303030
+	// The lowest byte with its high bit set is the first that is no digit: it got
+	// no carry and no borrow.
+	n = bits.TrailingZeros64((w+0x4646464646464646|v)&0x8080808080808080) >> 3
+	v <<= uint(64 - 8*n) // zeros before the digits
+	// Neighbours are joined to numbers of two, four and eight digits.
+	v = v*10 + v>>8
+	v = (v&0x000000FF000000FF*(100+1000000<<32) + v>>16&0x000000FF000000FF*(1+10000<<32)) >> 32
+	return v, n
 }
 
 // exponent reads what follows an e. Beyond any that counts it stays where it is.

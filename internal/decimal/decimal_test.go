@@ -98,6 +98,22 @@ func TestInt64(t *testing.T) {
 	}
 }
 
+func TestIndex(t *testing.T) {
+	for s, want := range map[string]struct {
+		x   uint64
+		end int
+	}{
+		"x7 ": {7, 2}, "x": {0, 1}, "x ": {0, 1}, "x12345678 ": {12345678, 9}, "x123456789": {123456789, 10}, "x1234567\n1": {1234567, 8},
+		"x9999999999999999999,": {9999999999999999999, 20}, "x10000000000000000000": {math.MaxUint64, 21},
+		"x" + strings.Repeat("0", 40) + "17 ": {17, 43}, "x18446744073709551617 ": {math.MaxUint64, 21},
+		"x12\xb0": {12, 3}, "x12/": {12, 3}, "x12:45678": {12, 3}, "x1234567\xff": {1234567, 8},
+	} {
+		if x, end := Index([]byte(s), 1); x != want.x || end != want.end {
+			t.Errorf("%q: %d, %d; want %v", s, x, end, want)
+		}
+	}
+}
+
 func TestNoAllocation(t *testing.T) {
 	b := []byte("1.2345678901234567e-105 9")
 	if n := testing.AllocsPerRun(100, func() { Float64(b) }); n != 0 {
