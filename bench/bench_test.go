@@ -46,6 +46,7 @@ func BenchmarkNpy(b *testing.B)       { group(b, "npy") }
 func BenchmarkRead(b *testing.B)      { group(b, "read") }
 func BenchmarkVerify(b *testing.B)    { group(b, "verify") }
 func BenchmarkSparse(b *testing.B)    { group(b, "sparse") }
+func BenchmarkMarket(b *testing.B)    { group(b, "market") }
 func BenchmarkTensor(b *testing.B)    { group(b, "tensor") }
 func BenchmarkTool(b *testing.B)      { group(b, "tool") }
 func BenchmarkKernel(b *testing.B)    { group(b, "kernel") }
@@ -56,7 +57,7 @@ func BenchmarkComposite(b *testing.B) { group(b, "composite") }
 
 // Every case must belong to a benchmark, under a name of its own.
 func TestCases(t *testing.T) {
-	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true}
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true, "market": true}
 	seen := map[string]bool{}
 	for _, c := range env.Cases() {
 		if !groups[c.Group] || seen[c.Key()] {

@@ -256,7 +256,7 @@ func parseLines[I int32 | int64](b []byte, h *header, out arrays) block {
 			s := blanks(b, q)
 			j, e := decimal.Index(b, s)
 			if q == p || s == q || e == s || i-1 >= height || j-1 >= width {
-				kind, field, got, want := h.place(b, p)
+				field, got, want, kind := h.place(b, p)
 				return fail(kind, begin, field, got, want)
 			}
 			if triangle && (j > i || j == i && h.symmetry == skewSymmetric) {
@@ -290,7 +290,7 @@ func parseLines[I int32 | int64](b []byte, h *header, out arrays) block {
 }
 
 // place says what is wrong with the coordinates at b[p:].
-func (h *header) place(b []byte, p int) (kind error, field, got, want string) {
+func (h *header) place(b []byte, p int) (field, got, want string, kind error) {
 	q := wordEnd(b, p)
 	s := blanks(b, q)
 	for _, c := range []struct {
@@ -304,10 +304,10 @@ func (h *header) place(b []byte, p int) (kind error, field, got, want string) {
 			break
 		}
 		if err != nil || x < 1 || x > c.extent {
-			return tensor.ErrCorrupt, c.name, excerpt(word), fmt.Sprintf("1..%d", c.extent)
+			return c.name, excerpt(word), fmt.Sprintf("1..%d", c.extent), tensor.ErrCorrupt
 		}
 	}
-	return tensor.ErrFormat, "entry", "", h.form()
+	return "entry", "", h.form(), tensor.ErrFormat
 }
 
 // form is what an entry looks like, for errors.
