@@ -66,7 +66,9 @@ var layers = []struct {
 	{"format", 20},
 	{"codec", 20},
 	{"mmap", 20},
+	{"ragged", 20},
 	{"sparse", 20},
+	{"quant", 20},
 	{"transform", 20},
 	{"internal/atomicfile", 25},
 	{"", 30}, // the module root
