@@ -134,12 +134,17 @@ func (w *Writer) AddComposite(ctx context.Context, name string, c Composite, o *
 }
 
 // AddSparse writes a sparse array as AddComposite does. Its indices are checked
-// if they have not been.
+// if they have not been. If its entries are sorted and unique, declared or not, the
+// attribute "layout" gets the names that Binsparse has for the array and its parts
+// (spec, "Reserved keys").
 func (w *Writer) AddSparse(ctx context.Context, name string, a *sparse.Array, o *TensorOptions) error {
 	c := compositeOf(a)
 	list, err := w.plan(name, &c, o)
 	if err == nil {
 		err = a.Validate(ctx, nil)
+	}
+	if err == nil {
+		err = nameBinsparse(ctx, &list[0].rec, a, o)
 	}
 	if err == nil {
 		err = w.place(ctx, list)
@@ -454,6 +459,12 @@ func (t *Tensor) memory(ctx context.Context) (v tensor.View, shared bool, err er
 		if v, err := t.View(); err == nil || !errors.Is(err, ErrNotMapped) {
 			return v, true, err
 		}
+	}
+	if len(t.shape) == 1 && t.shape[0] > 1 && t.strides[0] == 0 { // one value for all
+		if v, err = t.Read(ctx, tensor.Selection{{Kind: tensor.SelectRange, Start: 0, Stop: 1, Step: 1}}); err == nil {
+			v, err = v.BroadcastTo(t.shape)
+		}
+		return v, false, err
 	}
 	if t.st.Kind == StorageEncoded {
 		if decode := t.f.layout.Storages[t.st.ID-1].Bytes; decode != nil {

@@ -71,6 +71,13 @@ func (w *Writer) appendComposite(ctx context.Context, name string, rows *Composi
 	}
 	own := *rec
 	own.Shape = a.shape
+	for _, p := range a.parts {
+		if roleOf(p.g.rec.Name) == format.RoleValues {
+			if err := grownBinsparse(&own, p.total[0]); err != nil {
+				return GrowResult{}, w.failed(err, "attributes")
+			}
+		}
+	}
 	w.put(own)
 	return res, nil
 }

@@ -86,6 +86,11 @@ type Format struct {
 	Description string   // one line
 	// Single says that a file holds exactly one tensor.
 	Single bool
+	// Sparse says that Write takes one sparse tensor, alone. Default: false,
+	// dense tensors are all that it takes.
+	Sparse bool
+	// Keeps are the attributes of tensors that Write writes in its own way.
+	Keeps []string
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,
 	// is of this format.
 	Detect func(prefix []byte) bool

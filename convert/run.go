@@ -88,7 +88,9 @@ type Written struct {
 	Name  string
 	DType tensor.DType
 	Shape tensor.Shape
-	Bytes int64 // logical
+	// Layout is that of a composite: "csr". Default: "", it is dense.
+	Layout string
+	Bytes  int64 // logical
 	// Codec and Chunk are what rules ask for, of the native output. Default: "",
 	// nil, the tensor is stored as it is.
 	Codec string
@@ -168,7 +170,7 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 		return nil, err
 	}
 	derive := func() error { return j.derive(ctx) }
-	for _, step := range []func() error{j.choose, j.rename, derive, j.distinct, j.stores, j.limit, j.losses} {
+	for _, step := range []func() error{j.choose, j.rename, derive, j.holds, j.distinct, j.stores, j.limit, j.losses} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -195,7 +197,7 @@ func (j *job) written() {
 	for _, it := range j.items {
 		j.res.Bytes += it.t.ByteSize()
 		from := it.sources()
-		w := Written{From: from[0].File().Path(), Old: from[0].Name(), Parts: len(from), Name: it.name, DType: it.t.DType(), Shape: it.t.Shape(), Bytes: it.t.ByteSize()}
+		w := Written{From: from[0].File().Path(), Old: from[0].Name(), Parts: len(from), Name: it.name, DType: it.t.DType(), Shape: it.t.Shape(), Bytes: it.t.ByteSize(), Layout: layoutOf(it.t)}
 		if it.chunks != nil {
 			w.Codec, w.Chunk = it.chunks.Codec, it.chunks.Chunk
 		}
@@ -411,11 +413,19 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 // copyTo copies the tensors to w.
 func (j *job) copyTo(ctx context.Context, w *tensorfile.Writer) error {
 	done := int64(0)
-	for _, group := range j.groups() {
-		items := make([]tensorfile.Item, len(group))
-		for i, it := range group {
-			items[i] = tensorfile.Item{Tensor: it.t, Name: it.name, Chunks: it.chunks}
+	groups, err := j.groups()
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		var items []tensorfile.Item
+		for _, it := range group {
 			done += it.t.ByteSize()
+			if !it.anew() {
+				items = append(items, tensorfile.Item{Tensor: it.t, Name: it.name, Chunks: it.chunks})
+			} else if err := it.add(ctx, w); err != nil {
+				return err
+			}
 		}
 		if err := w.Copy(ctx, items...); err != nil {
 			return err
@@ -463,28 +473,6 @@ func (j *job) seed(ctx context.Context) ([]byte, error) {
 		}
 	}
 	return h.Sum(nil), nil
-}
-
-// groups puts the tensors on one storage together, so that it is copied once,
-// in the order in which storages are first met.
-func (j *job) groups() [][]item {
-	type key struct {
-		f  *tensorfile.File
-		id uint64
-	}
-	var groups [][]item
-	at := map[key]int{}
-	for _, it := range j.items {
-		k := key{it.t.File(), it.t.Storage().ID}
-		i, ok := at[k]
-		if !ok || k.id == 0 {
-			i = len(groups)
-			at[k] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], it)
-	}
-	return groups
 }
 
 // unchanged reports an error if an input is no longer the file that was opened:

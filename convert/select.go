@@ -37,7 +37,7 @@ func (j *job) choose() error {
 			if err != nil {
 				add(nil, failedName(err), err)
 			} else {
-				add(t, t.Name(), j.holds(t))
+				add(t, t.Name(), nil)
 			}
 		}
 		if l := f.Layout(); l != nil {
@@ -93,16 +93,6 @@ func (j *job) skip(err error) error {
 	}
 	j.res.Skipped = append(j.res.Skipped, err)
 	return nil
-}
-
-// holds reports an error if t is more than one dense tensor and the output
-// cannot hold that.
-func (j *job) holds(t *tensorfile.Tensor) error {
-	layout, _, ok := t.Composite()
-	if !ok || j.native {
-		return nil
-	}
-	return &Error{Kind: tensorfile.ErrUnsupported, Path: t.File().Path(), Tensor: t.Name(), Offset: -1, Field: "storage", Got: fmt.Sprintf("composite layout %d", layout), Want: "a dense tensor"}
 }
 
 // failedName is the name of the tensor that an error is about, or "".
@@ -231,30 +221,30 @@ func (j *job) distinct() error {
 // limit adds up what would be written and refuses too much of it: to a native
 // file the storages, each once, elsewhere every tensor in full.
 func (j *job) limit() error {
-	type key struct {
-		f  *tensorfile.File
-		id uint64
-	}
-	seen := map[key]struct{}{}
+	seen := map[storageKey]struct{}{}
 	j.res.Bytes = 0
 	written := uint64(0) // of summands below 2^63, looked at after each
 	for _, it := range j.items {
-		n := uint64(it.t.ByteSize())
-		if j.res.Bytes += int64(n); j.res.Bytes < 0 {
+		n := it.t.ByteSize()
+		if j.res.Bytes += n; j.res.Bytes < 0 {
 			j.res.Bytes = math.MaxInt64
 		}
-		if j.native {
-			st := it.t.Storage()
-			k := key{it.t.File(), st.ID}
-			if it.chunks == nil { // else it gets bytes of its own
-				if _, ok := seen[k]; ok && st.ID != 0 || n == 0 {
+		if j.native && it.chunks == nil { // else it gets bytes of its own
+			parts, err := flat(it.t)
+			if err != nil {
+				return err
+			}
+			n = 0
+			for _, p := range parts {
+				k, size := keyOf(p), p.Storage().Size
+				if _, ok := seen[k]; ok && k.id != 0 || p.ByteSize() == 0 {
 					continue
 				}
 				seen[k] = struct{}{}
-				n = uint64(st.Size)
+				n += min(size, math.MaxInt64-n)
 			}
 		}
-		if written += n; written > math.MaxInt64 {
+		if written += uint64(n); written > math.MaxInt64 {
 			written = math.MaxInt64
 		}
 	}
@@ -267,9 +257,6 @@ func (j *job) limit() error {
 	}
 	return nil
 }
-
-// carried are the attributes that foreign formats keep in their own way.
-var carried = map[string]bool{"source": true, "unit": true}
 
 // losses lists what the output cannot hold.
 func (j *job) losses() error {
@@ -297,7 +284,10 @@ func (j *job) losses() error {
 			if err != nil {
 				return err
 			}
-			keys := slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(k string) bool { return carried[k] })
+			keys := slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(k string) bool {
+				// "layout" has other names for what is written anyway.
+				return slices.Contains(j.format.Keeps, k) || k == "source" || k == "layout"
+			})
 			if len(keys) > 0 {
 				lose("attributes of tensor %s: %s", tensor.Quote(it.name), quoteAll(keys))
 			}
@@ -326,20 +316,10 @@ func equalValues(a, b any) bool {
 // foreign format keeps of plain bytes, and at everything if what is bad may be
 // left out.
 func (j *job) probe(ctx context.Context) error {
-	type key struct {
-		f  *tensorfile.File
-		id uint64
-	}
-	judged := map[key]error{}
+	judged := map[storageKey]error{}
 	kept := make([]item, 0, len(j.chosen))
 	for _, it := range j.chosen {
-		st := it.t.Storage()
-		k := key{it.t.File(), st.ID}
-		err, ok := judged[k]
-		if !ok && st.ID != 0 {
-			err = j.judge(ctx, it.t)
-			judged[k] = err
-		}
+		err := j.sound(ctx, it.t, judged)
 		if e := ctx.Err(); e != nil {
 			return e
 		}
@@ -357,7 +337,7 @@ func (j *job) probe(ctx context.Context) error {
 		j.items = kept
 		return nil
 	}
-	if left == 0 {
+	if left == 0 || j.items == nil {
 		return nil
 	}
 	// What is made of the others may be another thing.
@@ -368,6 +348,42 @@ func (j *job) probe(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// sound judges t, and the parts of a composite. judged has what was found out of
+// storages.
+func (j *job) sound(ctx context.Context, t *tensorfile.Tensor, judged map[storageKey]error) error {
+	parts, err := flat(t)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		k := keyOf(p)
+		err, ok := judged[k]
+		if !ok && k.id != 0 {
+			err = j.judge(ctx, p)
+			judged[k] = err
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, _, ok := t.Composite(); !ok {
+		return nil
+	}
+	if l := t.File().Layout(); l != nil {
+		for _, c := range l.Checks { // what a part is made of may lie in several members
+			if err := checkCRC(ctx, t, c); err != nil {
+				return err
+			}
+		}
+	}
+	if j.o.Open.SkipBad { // what the parts say of each other
+		if _, err = t.ReadComposite(ctx); errors.Is(err, tensorfile.ErrUnsupported) {
+			err = nil // a layout that is not known
+		}
+	}
+	return err
 }
 
 // judge reads what t stands on as far as that tells whether it is sound.

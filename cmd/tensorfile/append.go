@@ -205,7 +205,7 @@ func (t *tool) appended(e *edit, r *convert.Appended) error {
 			mark = "~"
 		}
 		tab.cell(mark)
-		writtenRow(tab, w, rules)
+		writtenRow(tab, w, false, rules)
 	}
 	tab.write(t.out, false, t.colored())
 	return nil

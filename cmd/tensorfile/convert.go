@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -205,6 +207,10 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 		}
 	case errors.As(err, &e) && e.Tensor != "" && e.Offset < 0 && ruleField(e.Field):
 		return &hinted{err, ruleAdvice}
+	case errors.As(err, &e) && e.Field == "layout" && strings.HasSuffix(e.Want, "alone"):
+		return &hinted{err, "--only NAME takes one; a .tensor file holds all of them"}
+	case errors.As(err, &e) && e.Field == "layout" && sparseWord(e.Got):
+		return &hinted{err, "--layout dense writes all elements; a .tensor file holds any layout"}
 	case errors.Is(err, tensorfile.ErrLimit) && errors.As(err, &e) && e.Field == "bytes to write":
 		return &hinted{err, "--max-size allows more"}
 	case errors.Is(err, tensorfile.ErrDuplicate) && errors.As(err, &e) && e.Field == "name":
@@ -225,20 +231,34 @@ func (t *tool) printPlan(r *convert.Result, out string) {
 	if rules {
 		titles = slices.Insert(titles, 4, "CODEC", "CHUNK")
 	}
+	layouts := slices.ContainsFunc(r.Tensors, func(w convert.Written) bool { return w.Layout != "" })
+	if layouts {
+		titles = slices.Insert(titles, 3, "LAYOUT")
+	}
 	tab := newTable(titles...)
 	for _, w := range r.Tensors {
-		writtenRow(tab, w, rules)
+		writtenRow(tab, w, layouts, rules)
 	}
 	tab.write(t.out, true, t.colored())
 }
 
-// writtenRow fills a row: what is written, how if there are rules, and from
-// where.
-func writtenRow(tab *table, w convert.Written, rules bool) {
+// sparseWord reports whether a text begins with the name of a sparse layout.
+func sparseWord(s string) bool {
+	word, _, _ := strings.Cut(s, " ")
+	_, err := sparse.ParseLayout(word)
+	return err == nil
+}
+
+// writtenRow fills a row: what is written, in which layout if there are some,
+// how if there are rules, and from where.
+func writtenRow(tab *table, w convert.Written, layouts, rules bool) {
 	cells := []string{clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), source(w)}
 	if rules {
 		codec, chunk := ruleCells(w)
 		cells = slices.Insert(cells, 4, codec, chunk)
+	}
+	if layouts {
+		cells = slices.Insert(cells, 3, cmp.Or(w.Layout, "dense"))
 	}
 	for _, s := range cells {
 		tab.cell(s)
@@ -288,6 +308,7 @@ type writtenJSON struct {
 	Name   string   `json:"name"`
 	DType  string   `json:"dtype"`
 	Shape  []int64  `json:"shape"`
+	Layout string   `json:"layout"` // "dense", or that of a composite
 	Bytes  int64    `json:"bytes"`
 	Source jsonPath `json:"source"`
 	Old    string   `json:"source_name"`
@@ -309,7 +330,7 @@ func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
 }
 
 func newWrittenJSON(w convert.Written) writtenJSON {
-	j := writtenJSON{Name: w.Name, DType: w.DType.String(), Shape: append([]int64{}, w.Shape...), Bytes: w.Bytes, Source: pathJSON(w.From), Old: w.Old, Parts: max(w.Parts, 1), Chunk: w.Chunk}
+	j := writtenJSON{Name: w.Name, DType: w.DType.String(), Shape: append([]int64{}, w.Shape...), Layout: cmp.Or(w.Layout, "dense"), Bytes: w.Bytes, Source: pathJSON(w.From), Old: w.Old, Parts: max(w.Parts, 1), Chunk: w.Chunk}
 	if codec, _ := ruleCells(w); codec != "-" {
 		j.Codec = &codec
 	}

@@ -60,6 +60,15 @@ func TestDocuments(t *testing.T) {
 		{"bench", "--loader", file, "w", "--time", "1us"}, {"bench", "--loader", chunked, "w", "--time", "1us", "--mem", "1MiB", "--batch", "2"},
 		{"bench", file, "w", "e", "--time", "1us", "--codec", "auto", "--codec", "planes"},
 	}...)
+	matrix := filepath.Join(dir, "m.mtx")
+	if err := os.WriteFile(matrix, []byte("%%MatrixMarket matrix coordinate real general\n3 4 2\n1 1 1\n3 4 -2\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	sparse := filepath.Join(dir, "sparse.tensor")
+	runs = append(runs, [][]string{
+		{"convert", "-n", matrix, sparse}, {"convert", matrix, sparse, "--codec", "zstd"}, {"ls", matrix}, {"ls", sparse}, {"info", matrix}, {"stats", sparse},
+		{"append", "-n", sparse, "m", matrix}, {"append", sparse, "m", matrix}, {"log", sparse}, {"attr", "ls", sparse}, {"repack", sparse, "-i"},
+	}...)
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {
 		runs = append(runs, []string{"show", file, name})
 	}

@@ -71,6 +71,7 @@ func init() {
 		Extensions:  []string{".npy"},
 		Description: "NumPy array",
 		Single:      true,
+		Keeps:       []string{"unit"},
 		Detect:      func(prefix []byte) bool { return bytes.HasPrefix(prefix, []byte(magic)) },
 		Open:        openNpy,
 		Write:       writeNpy,
@@ -78,7 +79,9 @@ func init() {
 	convert.Register(convert.Format{
 		Name:        "npz",
 		Extensions:  []string{".npz"},
-		Description: "NumPy arrays in a zip archive",
+		Description: "NumPy arrays in a zip archive, or one sparse array of SciPy",
+		Sparse:      true,
+		Keeps:       []string{"unit"},
 		Detect:      detectNpz,
 		Open:        openNpz,
 		Write:       writeNpz,
