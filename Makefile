@@ -47,12 +47,13 @@ interop: $(VENV)/ok build
 goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/npy/gen_npy.py
 	$(VENV)/bin/python testdata/tour/gen_tour.py
-	for script in views floats cast print parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
+	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/audio/testdata/gen_audio.py
 	$(VENV)/bin/python examples/superres/testdata/gen_superres.py
 	$(VENV)/bin/python transform/testdata/gen_transform.py
 	$(VENV)/bin/python sparse/testdata/gen_scipy.py
+	$(VENV)/bin/python quant/testdata/gen_quant.py
 	$(VENV)/bin/python transform/conv/testdata/gen_conv.py
 	$(VENV)/bin/python cmd/tensorfile/testdata/gen_operators.py
 

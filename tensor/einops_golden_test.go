@@ -1,19 +1,16 @@
 package tensor
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
-	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/tensorfile/tensorfile/internal/golden"
 )
 
 // einopsCase is a line of testdata/einops.jsonl.gz; see gen_einops.py.
@@ -343,68 +340,45 @@ func (c *einopsCase) list(t testing.TB, v View) (out View, copied bool, parsed S
 	return out, copied, nil, err
 }
 
-// einopsCases runs the cases of r, one to the line.
-func einopsCases(t *testing.T, r io.Reader) (cases, refused, words int, elements int64) {
+// einopsTally is what cases came to.
+type einopsTally struct {
+	cases, tutorials int
+	refused, words   int // refused by einops, and by us in the same words
+	elements         int64
+}
+
+func (n einopsTally) String() string {
+	return fmt.Sprintf("%d patterns, %d of tutorials, %d refused, %d in the same words, %d elements", n.cases, n.tutorials, n.refused, n.words, n.elements)
+}
+
+func einopsCases(t *testing.T, r io.Reader) (n einopsTally) {
 	t.Helper()
-	sc := bufio.NewScanner(r)
-	sc.Buffer(nil, 1<<24)
-	for sc.Scan() {
-		var c einopsCase
-		if err := json.Unmarshal(sc.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
-		elements += c.check(t)
-		cases++
-		refused += c.Refused
+	n.cases = golden.Each(t, r, func(c *einopsCase) {
+		n.elements += c.check(t)
+		n.refused += c.Refused
 		if c.Words != "" {
-			words++
+			n.words++
 		}
-		if t.Failed() && cases > 50 {
-			break
+		if c.About != "" {
+			n.tutorials++
 		}
-	}
-	if err := sc.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return cases, refused, words, elements
+	})
+	t.Log(n)
+	return n
 }
 
 func TestEinops(t *testing.T) {
-	b, err := os.ReadFile("testdata/einops.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases, refused, words, elements := einopsCases(t, z)
-	t.Logf("%d cases, %d refused, %d for the same reason, %d elements", cases, refused, words, elements)
-	if cases < 1000 || refused < 140 || words < 120 {
+	n := einopsCases(t, golden.Kept(t, "testdata/einops.jsonl.gz"))
+	if n.cases < 1000 || n.tutorials < 100 || n.refused < 140 || n.words < 120 {
 		t.Error("too few")
 	}
 }
 
-// TestEinopsInterop runs other patterns beside a living einops. "make interop"
-// sets TENSORFILE_PYTHON. TENSORFILE_SEED makes other ones; the seed is printed.
+// TestEinopsInterop runs other patterns beside a living einops.
 func TestEinopsInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with einops; make interop does")
-	}
-	seed, count := "20260302", "6000"
-	if s := os.Getenv("TENSORFILE_SEED"); s != "" {
-		seed = s
-	}
-	cmd := exec.Command(python, "-B", "testdata/gen_einops.py", seed, count)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cases, refused, words, elements := einopsCases(t, bytes.NewReader(out))
-	t.Logf("seed %s: %d patterns, %d refused, %d for the same reason, %d elements", seed, cases, refused, words, elements)
-	if cases < 5000 || refused < cases/10 || words < refused*4/5 {
+	lines, _ := golden.Fresh(t, "einops", "testdata/gen_einops.py", 6000)
+	n := einopsCases(t, lines)
+	if n.cases < 5000 || n.refused < n.cases/10 || n.words < n.refused*4/5 {
 		t.Error("too few")
 	}
 }

@@ -1,18 +1,13 @@
 package tensor
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"testing"
-	"time"
+
+	"github.com/tensorfile/tensorfile/internal/golden"
 )
 
 // partsCase is a line of testdata/parts.jsonl.gz; see gen_parts.py.
@@ -196,33 +191,17 @@ func (c partsCase) checkInto(t *testing.T, want View, in []View) {
 // replayParts checks every line and returns how many there were, and how many
 // of them NumPy refused.
 func replayParts(t *testing.T, r io.Reader) (n, refused int) {
-	lines := bufio.NewScanner(r)
-	for ; lines.Scan(); n++ {
-		var c partsCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
+	n = golden.Each(t, r, func(c *partsCase) {
 		if c.Err {
 			refused++
 		}
-		failed := t.Failed()
-		if c.check(t); t.Failed() && !failed {
-			t.Errorf("case %d: %s", n, lines.Text())
-		}
-	}
+		c.check(t)
+	})
 	return n, refused
 }
 
 func TestPartsEqualNumPy(t *testing.T) {
-	f, err := os.ReadFile("testdata/parts.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(f))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused := replayParts(t, z)
+	n, refused := replayParts(t, golden.Kept(t, "testdata/parts.jsonl.gz"))
 	t.Logf("%d cases, %d of them refused", n, refused)
 	if n != 3000 || refused < 300 {
 		t.Errorf("%d cases, %d refused", n, refused)
@@ -231,26 +210,14 @@ func TestPartsEqualNumPy(t *testing.T) {
 
 // TestPartsInterop asks a living NumPy about other cases.
 func TestPartsInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with NumPy; make interop does")
-	}
-	seed := os.Getenv("TENSORFILE_SEED")
-	if seed == "" {
-		seed = strconv.FormatInt(time.Now().UnixNano()%1e9, 10)
-	}
-	count := "4000"
+	count := 4000
 	if testing.Short() {
-		count = "600"
+		count = 600
 	}
-	t.Logf("TENSORFILE_SEED=%s", seed)
-	out, err := exec.Command(python, "-B", "testdata/gen_parts.py", seed, count).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused := replayParts(t, strings.NewReader(string(out)))
+	lines, _ := golden.Fresh(t, "NumPy", "testdata/gen_parts.py", count)
+	n, refused := replayParts(t, lines)
 	t.Logf("%d cases, %d of them refused", n, refused)
-	if strconv.Itoa(n) != count || refused < n/20 {
+	if n != count || refused < n/20 {
 		t.Errorf("%d cases, %d refused", n, refused)
 	}
 }

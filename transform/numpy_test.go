@@ -1,21 +1,15 @@
 package transform_test
 
 import (
-	"bufio"
 	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"io"
-	"os"
-	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/tensorfile/tensorfile/internal/golden"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform"
 )
@@ -264,35 +258,19 @@ func (c numpyCase) check(t *testing.T) {
 
 func replay(t *testing.T, r io.Reader) (n int, refused int, ops map[string]int) {
 	ops = map[string]int{}
-	lines := bufio.NewScanner(r)
-	for ; lines.Scan(); n++ {
-		var c numpyCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
+	n = golden.Each(t, r, func(c *numpyCase) {
 		if c.Err {
 			refused++
 		} else {
 			ops[c.Op+c.Mode]++
 		}
-		failed := t.Failed()
-		if c.check(t); t.Failed() && !failed {
-			t.Errorf("case %d: %s", n, lines.Text())
-		}
-	}
+		c.check(t)
+	})
 	return n, refused, ops
 }
 
 func TestEqualsNumPy(t *testing.T) {
-	f, err := os.ReadFile("testdata/numpy.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(f))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused, ops := replay(t, z)
+	n, refused, ops := replay(t, golden.Kept(t, "testdata/numpy.jsonl.gz"))
 	t.Logf("%d cases, %d refused, %v", n, refused, ops)
 	least := []int{ops["padconstant"], ops["padedge"], ops["padreflect"], ops["padsymmetric"], ops["padwrap"], ops["roll"], ops["scale"]}
 	if n != 3000 || refused < 60 || slices.Min(least) < 150 {
@@ -302,26 +280,14 @@ func TestEqualsNumPy(t *testing.T) {
 
 // TestNumPyInterop asks a living NumPy about other cases.
 func TestNumPyInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with NumPy; make interop does")
-	}
-	seed := os.Getenv("TENSORFILE_SEED")
-	if seed == "" {
-		seed = strconv.FormatInt(time.Now().UnixNano()%1e9, 10)
-	}
-	count := "4000"
+	count := 4000
 	if testing.Short() {
-		count = "600"
+		count = 600
 	}
-	t.Logf("TENSORFILE_SEED=%s", seed)
-	out, err := exec.Command(python, "-B", "testdata/gen_transform.py", seed, count).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused, ops := replay(t, strings.NewReader(string(out)))
+	lines, _ := golden.Fresh(t, "NumPy", "testdata/gen_transform.py", count)
+	n, refused, ops := replay(t, lines)
 	t.Logf("%d cases, %d refused, %v", n, refused, ops)
-	if strconv.Itoa(n) != count || refused < n/100 {
+	if n != count || refused < n/100 {
 		t.Errorf("%d cases, %d refused", n, refused)
 	}
 }

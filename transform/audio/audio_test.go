@@ -1,25 +1,19 @@
 package audio_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"strconv"
 	"testing"
 
+	"github.com/tensorfile/tensorfile/internal/golden"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform/audio"
 )
 
-// A golden is a case of testdata/gen_audio.py: frames of channels.
-type golden struct {
+// A soundCase is a case of testdata/gen_audio.py: frames of channels.
+type soundCase struct {
 	Op, DType, Quality, Converted string
 	Rates, Shape, To              []int64
 	Weights                       []float64
@@ -32,42 +26,17 @@ type golden struct {
 var names = map[string]string{"f8": "f64", "f4": "f32", "i4": "i32", "i2": "i16", "i1": "i8", "u8": "u8"}
 
 func TestGoldens(t *testing.T) {
-	b, err := os.ReadFile("testdata/audio.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	against(t, z, 1, 7)
+	against(t, golden.Kept(t, "testdata/audio.jsonl.gz"), 1, 7)
 }
 
-// TestInterop compares with a living SciPy. "make interop" sets
-// TENSORFILE_PYTHON; TENSORFILE_SEED makes other recordings.
+// TestInterop compares with a living SciPy.
 func TestInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with SciPy; make interop does")
-	}
-	seed, count := rand.Uint64()>>1, 60
-	if s := os.Getenv("TENSORFILE_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	count := 60
 	if testing.Short() {
 		count = 20
 	}
-	t.Logf("seed %d, %d recordings of each dtype", seed, count)
-	cmd := exec.Command(python, "-B", "-W", "ignore", "testdata/gen_audio.py", strconv.FormatUint(seed, 10), strconv.Itoa(count))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	against(t, bytes.NewReader(out), seed, count)
+	lines, seed := golden.Fresh(t, "SciPy", "testdata/gen_audio.py", count)
+	against(t, lines, seed, count)
 }
 
 // tally is what the cases of a kind came to.
@@ -76,7 +45,7 @@ type tally struct {
 	most                   float64 // difference
 }
 
-func (r *tally) compare(t *testing.T, g *golden, got, want tensor.View) {
+func (r *tally) compare(t *testing.T, g *soundCase, got, want tensor.View) {
 	t.Helper()
 	if !got.Shape().Equal(want.Shape()) || got.DType() != want.DType() {
 		t.Fatalf("%s %s %v %v: got %v %v, want %v %v", g.Op, g.DType, g.Shape, g.Rates, got.DType(), got.Shape(), want.DType(), want.Shape())
@@ -96,19 +65,7 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	results := map[string]*tally{}
-	in := bufio.NewReader(lines)
-	for {
-		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var g golden
-		if err := json.Unmarshal(line, &g); err != nil {
-			t.Fatal(err)
-		}
+	golden.Each(t, lines, func(g *soundCase) {
 		g.run(t, rng, func(kind string) *tally {
 			kind += " " + names[g.DType]
 			if results[kind] == nil {
@@ -116,7 +73,7 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 			}
 			return results[kind]
 		})
-	}
+	})
 	for _, d := range names {
 		for _, op := range []string{"resample", "mono", "mixed", "gain", "normal", "convert"} {
 			r := results[op+" "+d]
@@ -142,7 +99,7 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 	}
 }
 
-func (g *golden) run(t *testing.T, rng *rand.Rand, tallies func(string) *tally) {
+func (g *soundCase) run(t *testing.T, rng *rand.Rand, tallies func(string) *tally) {
 	t.Helper()
 	m := must(t)
 	o := audio.Options{Workers: 1 + rng.IntN(3)}
@@ -199,7 +156,7 @@ func (g *golden) run(t *testing.T, rng *rand.Rand, tallies func(string) *tally) 
 }
 
 // inPieces pushes v in pieces of random lengths, and wants the bits of the whole.
-func inPieces(t *testing.T, rng *rand.Rand, g *golden, v, whole tensor.View, q audio.Quality) {
+func inPieces(t *testing.T, rng *rand.Rand, g *soundCase, v, whole tensor.View, q audio.Quality) {
 	t.Helper()
 	m := must(t)
 	r, err := audio.NewResampler(g.Rates[0], g.Rates[1], &audio.ResampleOptions{Quality: q})

@@ -1,22 +1,15 @@
 package conv_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"encoding/base64"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
-	"os"
-	"os/exec"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/tensorfile/tensorfile/internal/golden"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform/conv"
 )
@@ -175,37 +168,19 @@ func (c scipyCase) check(t *testing.T) (worst float64) {
 }
 
 func replay(t *testing.T, r io.Reader) (n, refused, origins int, worst float64) {
-	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, 1<<20)
-	for ; lines.Scan(); n++ {
-		var c scipyCase
-		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
-			t.Fatal(err)
-		}
+	n = golden.Each(t, r, func(c *scipyCase) {
 		if c.Err {
 			refused++
 		} else if len(c.Origin) > 0 {
 			origins++
 		}
-		failed := t.Failed()
 		worst = max(worst, c.check(t))
-		if t.Failed() && !failed {
-			t.Errorf("case %d: %.400s", n, lines.Text())
-		}
-	}
+	})
 	return n, refused, origins, worst
 }
 
 func TestEqualsSciPy(t *testing.T) {
-	f, err := os.ReadFile("testdata/scipy.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(f))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused, origins, worst := replay(t, z)
+	n, refused, origins, worst := replay(t, golden.Kept(t, "testdata/scipy.jsonl.gz"))
 	t.Logf("%d cases, %d refused, %d with an origin; off by %.2f of the tolerance at most", n, refused, origins, worst)
 	if n != 400 || refused < 20 || origins < 100 {
 		t.Errorf("%d cases, %d refused, %d with an origin", n, refused, origins)
@@ -214,26 +189,14 @@ func TestEqualsSciPy(t *testing.T) {
 
 // TestSciPyInterop asks a living SciPy about other cases.
 func TestSciPyInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with SciPy; make interop does")
-	}
-	seed := os.Getenv("TENSORFILE_SEED")
-	if seed == "" {
-		seed = strconv.FormatInt(time.Now().UnixNano()%1e9, 10)
-	}
-	count := "800"
+	count := 800
 	if testing.Short() {
-		count = "200"
+		count = 200
 	}
-	t.Logf("TENSORFILE_SEED=%s", seed)
-	out, err := exec.Command(python, "-B", "testdata/gen_conv.py", seed, count).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, refused, origins, worst := replay(t, strings.NewReader(string(out)))
+	lines, _ := golden.Fresh(t, "SciPy", "testdata/gen_conv.py", count)
+	n, refused, origins, worst := replay(t, lines)
 	t.Logf("%d cases, %d refused, %d with an origin; off by %.2f of the tolerance at most", n, refused, origins, worst)
-	if strconv.Itoa(n) != count || refused < n/50 || origins < n/5 {
+	if n != count || refused < n/50 || origins < n/5 {
 		t.Errorf("%d cases, %d refused, %d with an origin", n, refused, origins)
 	}
 }

@@ -1,25 +1,19 @@
 package image_test
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"io"
 	"math"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"strconv"
 	"testing"
 
+	"github.com/tensorfile/tensorfile/internal/golden"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform/image"
 )
 
-// A golden is a case of testdata/gen_image.py: images in HWC.
-type golden struct {
+// An imageCase is a case of testdata/gen_image.py: images in HWC.
+type imageCase struct {
 	Op, Filter, Fit, DType string
 	Fill                   []float64
 	Shape, To              []int64
@@ -33,42 +27,17 @@ type tally struct {
 }
 
 func TestGoldens(t *testing.T) {
-	b, err := os.ReadFile("testdata/images.jsonl.gz")
-	if err != nil {
-		t.Fatal(err)
-	}
-	z, err := gzip.NewReader(bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	against(t, z, 1, 12)
+	against(t, golden.Kept(t, "testdata/images.jsonl.gz"), 1, 12)
 }
 
-// TestInterop compares with a living Pillow. "make interop" sets
-// TENSORFILE_PYTHON; TENSORFILE_SEED makes other images.
+// TestInterop compares with a living Pillow.
 func TestInterop(t *testing.T) {
-	python := os.Getenv("TENSORFILE_PYTHON")
-	if python == "" {
-		t.Skip("TENSORFILE_PYTHON names no Python with Pillow; make interop does")
-	}
-	seed, count := rand.Uint64()>>1, 240
-	if s := os.Getenv("TENSORFILE_SEED"); s != "" {
-		var err error
-		if seed, err = strconv.ParseUint(s, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	count := 240
 	if testing.Short() {
 		count = 40
 	}
-	t.Logf("seed %d, %d sizes for each filter and dtype", seed, count)
-	cmd := exec.Command(python, "-B", "-W", "ignore", "testdata/gen_image.py", strconv.FormatUint(seed, 10), strconv.Itoa(count))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	against(t, bytes.NewReader(out), seed, count)
+	lines, seed := golden.Fresh(t, "Pillow", "testdata/gen_image.py", count)
+	against(t, lines, seed, count)
 }
 
 // against runs cases in layouts, strides and byte orders that the seed gives.
@@ -76,19 +45,7 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 1))
 	results := map[string]*tally{}
-	in := bufio.NewReader(lines)
-	for {
-		line, err := in.ReadBytes('\n')
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		var g golden
-		if err := json.Unmarshal(line, &g); err != nil {
-			t.Fatal(err)
-		}
+	golden.Each(t, lines, func(g *imageCase) {
 		key := g.Op
 		if g.Filter != "" {
 			key = g.Filter + " " + g.DType
@@ -98,8 +55,8 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 		}
 		results[key].cases++
 		got, want := g.run(t, rng)
-		results[key].compare(t, &g, got, want)
-	}
+		results[key].compare(t, g, got, want)
+	})
 	for _, name := range []string{"nearest", "bilinear", "bicubic"} {
 		for _, d := range []string{"u8", "f32", "u16", "f16", "bf16"} {
 			r, want := results[name+" "+d], count
@@ -128,7 +85,7 @@ func against(t *testing.T, lines io.Reader, seed uint64, count int) {
 	}
 }
 
-func (r *tally) compare(t *testing.T, g *golden, got, want tensor.View) {
+func (r *tally) compare(t *testing.T, g *imageCase, got, want tensor.View) {
 	t.Helper()
 	if !got.Shape().Equal(want.Shape()) || got.DType() != want.DType() {
 		t.Fatalf("%s %s %v to %v: got %v %v", g.Op, g.Filter, g.Shape, g.To, got.DType(), got.Shape())
@@ -238,7 +195,7 @@ func spread(rng *rand.Rand, v tensor.View) (tensor.View, error) {
 }
 
 // run returns the result of a case and what it should be.
-func (g *golden) run(t *testing.T, rng *rand.Rand) (got, want tensor.View) {
+func (g *imageCase) run(t *testing.T, rng *rand.Rand) (got, want tensor.View) {
 	t.Helper()
 	m := must(t)
 	options := image.Options{Workers: 1 + rng.IntN(3)}
@@ -303,7 +260,7 @@ func (g *golden) run(t *testing.T, rng *rand.Rand) (got, want tensor.View) {
 }
 
 // mean adds a set one by one, in pieces and by parts that are merged.
-func (g *golden) mean(t *testing.T, rng *rand.Rand, batch tensor.View, o image.Options) (got, want tensor.View) {
+func (g *imageCase) mean(t *testing.T, rng *rand.Rand, batch tensor.View, o image.Options) (got, want tensor.View) {
 	t.Helper()
 	m := must(t)
 	n := g.Shape[0]
