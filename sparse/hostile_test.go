@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -174,7 +175,7 @@ func TestHostileParts(t *testing.T) {
 				if !errors.As(err, &e) || !errors.Is(err, c.kind) || e.Rule != c.rule {
 					t.Fatalf("%d workers: %v (rule %q), want %v (rule %q)", workers, err, e.Rule, c.kind, c.rule)
 				}
-				if !strings.HasPrefix(e.Field, c.field) || !strings.HasPrefix(e.Got, c.got) || !strings.Contains(e.Want, c.want) {
+				if !strings.Contains(e.Field, c.field) || !strings.HasPrefix(e.Got, c.got) || !strings.Contains(e.Want, c.want) {
 					t.Errorf("%d workers: %v: want %q, got %q, want %q", workers, err, c.field, c.got, c.want)
 				}
 			}
@@ -297,7 +298,13 @@ func TestLimits(t *testing.T) {
 	if _, err := rows.Select(background, rowsOf(1, tensor.None), nil); !errors.Is(err, tensor.ErrLimit) {
 		t.Errorf("2^50 rows: %v", err)
 	}
-	if s, err := rows.Select(background, rowsOf(1, 5), nil); err != nil || s.NNZ() != 0 {
+	s, err := rows.Select(background, rowsOf(1, 5), nil)
+	switch {
+	case strconv.IntSize == 32: // its pointers alone are too many
+		if !errors.Is(err, tensor.ErrLimit) {
+			t.Errorf("4 rows of 2^50: %v", err)
+		}
+	case err != nil || s.NNZ() != 0:
 		t.Errorf("4 rows of 2^50: %v", err)
 	}
 	if _, err := wide.Convert(background, CSF, &Options{Index: tensor.I32}); !errors.Is(err, tensor.ErrOverflow) {
