@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/ragged"
 	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -495,9 +496,11 @@ func (t *Tensor) decoded(ctx context.Context, decode func(context.Context) ([]by
 // compositeState is what is known of the content of a composite of an open file.
 type compositeState struct {
 	check
-	array *sparse.Array          // on the mapping
-	parts atomic.Pointer[[]Part] // that are what the layout needs
-	sizes atomic.Pointer[partSizes]
+	array   *sparse.Array // on the mapping, as the next two
+	ragged  *ragged.Array
+	strings *ragged.Strings
+	parts   atomic.Pointer[[]Part] // that are what the layout needs
+	sizes   atomic.Pointer[partSizes]
 }
 
 // partSizes are sums over the parts of a composite.
@@ -612,29 +615,7 @@ func (t *Tensor) Sparse(ctx context.Context) (*sparse.Array, error) {
 	if t.kind != format.KindComposite || !format.IsSparse(t.layout) {
 		return nil, &Error{Kind: ErrUnsupported, Path: t.f.Path(), Tensor: t.name, Offset: -1, Field: "layout", Got: t.layoutText(), Want: "a sparse tensor"}
 	}
-	s := t.state()
-	s.Lock()
-	a := s.array
-	s.Unlock()
-	if a != nil && t.f.m.Mapped() {
-		return a, nil
-	}
-	c, shared, err := t.loadComposite(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if a, err = c.Sparse(); err != nil {
-		return nil, located(err, t.f.Path(), t.name)
-	}
-	if shared {
-		s.Lock()
-		defer s.Unlock()
-		if s.array == nil {
-			s.array = a
-		}
-		return s.array, nil
-	}
-	return a, nil
+	return onMapping(ctx, t, func(s *compositeState) **sparse.Array { return &s.array }, (*Composite).Sparse)
 }
 
 // Sparse is c as a sparse array, over the same memory. Its parts are in memory.

@@ -26,10 +26,7 @@ func (t *Tensor) ReadRows(ctx context.Context, from, to int64) (Composite, error
 	if err != nil {
 		return Composite{}, t.placed(err)
 	}
-	c := Composite{Layout: t.layout, Flags: t.layoutFlags, DType: t.dtype, Shape: rows.shape}
-	for _, p := range rows.parts {
-		c.Parts = append(c.Parts, CompositePart{Role: p.Role, View: p.View})
-	}
+	c := rows.composite(t)
 	if s := t.state(); !(s.done.Load() && s.err == nil) {
 		workers := 1 // for little it is not worth to start others
 		if p := c.Part(format.RoleIndices); p == nil || p.View.NumElements() > checkPiece {
