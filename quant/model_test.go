@@ -60,7 +60,7 @@ func anyBytes(t testing.TB, r *rand.Rand, d tensor.DType, shape tensor.Shape) te
 func anyArray(t testing.TB, r *rand.Rand, small bool) (a *Array, want []float32) {
 	t.Helper()
 	rank := r.IntN(5)
-	most := map[int]int{0: 1, 1: 3000, 2: 120, 3: 24, 4: 11}[rank]
+	most := map[int]int{0: 1, 1: 3000, 2: 100, 3: 20, 4: 9}[rank]
 	if !small && rank > 1 {
 		most *= 3
 	}
