@@ -93,6 +93,10 @@ func (c *castSteps) between(d, s elem) {
 	}
 	to, number := kindOf(d)
 	switch {
+	case from == kernel.C128 && to == kernel.Bool && number: // part by part, then both
+		c.add(castStep{op: opConvert, size: 2, d: to, s: kernel.F64})
+		c.convert(to, kernel.U16)
+		return
 	case number && to == kernel.Bool:
 		c.convert(to, from)
 		return

@@ -9,7 +9,8 @@
 // GROUP(src, dst, z, y, x, w, k, STORE) has registers of its own: z, y and x
 // are one register by its three widths, w is another of 64 bytes, k a mask.
 // Z30 and Z31 hold the two limits, 8 bytes each repeated; K7 every second bit.
-// STORE is for whole lines or parts of them that are as long as a register.
+// STORE is for whole lines or parts of them that are as long as a register. What
+// is ahead is fetched by hand: the processor by itself stops at the end of a page.
 
 #define LOOP(GROUP, S, D) \
 	MOVQ dst+0(FP), DI \
@@ -24,6 +25,8 @@
 	CMPB stream+32(FP), $0 \
 	JNE stream \
 plain: \
+	PREFETCHT0 1024(SI) \
+	PREFETCHT0 (1024+S)(SI) \
 	GROUP(0(SI), 0(DI), Z0, Y0, X0, Z1, Y1, K1, VMOVDQU64) \
 	GROUP(S(SI), D(DI), Z2, Y2, X2, Z3, Y3, K2, VMOVDQU64) \
 	ADDQ $(2*S), SI \
@@ -33,6 +36,8 @@ plain: \
 	VZEROUPPER \
 	RET \
 stream: \
+	PREFETCHT0 1024(SI) \
+	PREFETCHT0 (1024+S)(SI) \
 	GROUP(0(SI), 0(DI), Z0, Y0, X0, Z1, Y1, K1, VMOVNTDQ) \
 	GROUP(S(SI), D(DI), Z2, Y2, X2, Z3, Y3, K2, VMOVNTDQ) \
 	ADDQ $(2*S), SI \

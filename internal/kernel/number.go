@@ -32,7 +32,7 @@ const (
 	F16  // to and from F32
 	BF16 // to and from F32
 	C64  // to and from F32, to Bool
-	C128 // to and from F64, to Bool
+	C128 // to and from F64
 
 	kinds = iota
 )
@@ -146,7 +146,7 @@ var goLoops = func() (t [kinds][kinds]loop) {
 	t[F64][Odd32] = floatToOdd
 	t[F32][C64], t[F64][C128] = fromReal[float32], fromReal[float64]
 	t[C64][F32], t[C128][F64] = realPart[float32], realPart[float64]
-	t[C64][Bool], t[C128][Bool] = eitherNonzero[float32], eitherNonzero[float64]
+	t[C64][Bool] = eitherNonzero
 	t[U8][F32] = func(dst, src []byte, stream bool) {
 		d, s := typed[float32, uint8](dst, src)
 		U8ToF32(d, s, stream)
@@ -367,8 +367,8 @@ func realPart[T float](dst, src []byte, _ bool) {
 	}
 }
 
-func eitherNonzero[T float](dst, src []byte, _ bool) {
-	s, _ := typed[T, T](src, src)
+func eitherNonzero(dst, src []byte, _ bool) {
+	s, _ := typed[float32, float32](src, src)
 	for i := range dst {
 		dst[i] = 0
 		if s[2*i] != 0 || s[2*i+1] != 0 {
