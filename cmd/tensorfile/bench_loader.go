@@ -41,8 +41,8 @@ func (b *bencher) loaderCommand(cmd *cobra.Command, args []string, asJSON, lines
 		return usage(cmd, "--loader needs a FILE")
 	case cmd.Flags().Changed("codec") || cmd.Flags().Changed("size"):
 		return usage(cmd, "--codec and --size do not go with --loader")
-	case b.batch < 0:
-		return usage(cmd, "--batch %d: it is more than nothing", b.batch)
+	case cmd.Flags().Changed("batch") && b.batch < 1:
+		return usage(cmd, "--batch %d: a batch has 1 row or more", b.batch)
 	}
 	if err := b.runLoader(cmd.Context(), args); err != nil {
 		return err
@@ -67,14 +67,13 @@ func (b *bencher) runLoader(ctx context.Context, args []string) error {
 	}
 	defer in.close()
 	list, err := b.matching(ctx, in, args[1:])
-	if len(args) == 1 {
-		list = largest(list)
-	}
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	if len(args) == 1 {
-		b.t.note("the largest tensor, %s; NAME... names others", clean(list[0].Name()))
+	if len(args) == 1 && len(list) > 1 {
+		x := slices.MaxFunc(list, func(a, b *tensorfile.Tensor) int { return cmp.Compare(a.ByteSize(), b.ByteSize()) })
+		b.t.note("the largest tensor, %s; GLOB... names others", clean(x.Name()))
+		list = []*tensorfile.Tensor{x}
 	}
 	var sources []loader.Source
 	rows, rowBytes := int64(1), int64(0)
@@ -226,11 +225,4 @@ func (b *bencher) printLoaderLines() {
 	for _, r := range b.loads {
 		fmt.Fprintf(b.t.out, "BenchmarkLoader/order=%s/batch=%d-%d\t%d\t%.1f ns/op\t%.2f MB/s\t%.4f x-memcpy\t%.4f busy\n", r.Order, r.Batch, b.t.jobs, r.Batches, r.NS, float64(r.Speed)/1e6, float64(r.Memcpy), float64(r.Busy))
 	}
-}
-
-// largest is the largest tensor that has samples, if there is one.
-func largest(list []*tensorfile.Tensor) []*tensorfile.Tensor {
-	list = slices.DeleteFunc(list, func(x *tensorfile.Tensor) bool { return len(x.Shape()) == 0 })
-	slices.SortStableFunc(list, func(a, b *tensorfile.Tensor) int { return cmp.Compare(b.ByteSize(), a.ByteSize()) })
-	return list[:min(len(list), 1)]
 }

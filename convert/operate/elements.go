@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -21,7 +22,9 @@ func (c Cast) apply(in []*array) ([]*array, error) {
 		if from == c.To {
 			return nil
 		}
-		if err := try(from, c.To, tensor.Cast); err != nil {
+		if err := try(from, c.To, tensor.Cast); errors.Is(err, tensor.ErrDType) {
+			return a.fail(tensor.ErrDType, "cast", "from "+from.String()+" to "+c.To.String(), "numeric dtypes")
+		} else if err != nil {
 			return err
 		}
 		if c.To.Packed() && len(s) == 0 {

@@ -62,8 +62,11 @@ func Parse(name, value string) (Step, error) {
 	s := Step{}
 	if i := strings.LastIndexByte(head, '='); i >= 0 {
 		s.Names, head = head[:i], head[i+1:]
-		if s.Names == "" {
+		switch {
+		case s.Names == "":
 			return Step{}, badValue(name, value, "a name or glob before the =")
+		case strings.Contains(s.Names, "->"):
+			return Step{}, badValue(name, value, "a semicolon between pattern and sizes: 'a (b c) -> b a c; b=2'")
 		}
 	}
 	var err error

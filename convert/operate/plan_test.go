@@ -199,6 +199,8 @@ func TestRefused(t *testing.T) {
 		{[]stock{parsed(t, "f32", "3 4")}, "rearrange a b c -> a b c", tensor.ErrShape, "2-dim tensor (3, 4)"},
 		{[]stock{parsed(t, "f32", "3 4")}, "rearrange (a z) b -> a z b; z=2", tensor.ErrShape, "divided in chunks of 2"},
 		{[]stock{parsed(t, "f32", "3 4")}, "rearrange a b -> a", tensor.ErrFormat, "only on one side"},
+		{[]stock{parsed(t, "f32", "3 4")}, "rearrange a (b c) -> a b c b=2", tensor.ErrFormat, "a semicolon between"},
+		{[]stock{parsed(t, "S3", "4")}, "dtype f32", tensor.ErrDType, "got from S3 to f32, want numeric dtypes"},
 		{[]stock{parsed(t, "f32", "3 4")}, "reduce mean a b -> a c", tensor.ErrFormat, "right side"},
 		{[]stock{parsed(t, "f32", "3 0")}, "reduce max a b -> a", tensor.ErrShape, "no elements"},
 		{[]stock{parsed(t, "i4", "3 4")}, "reduce max a b -> a", tensor.ErrUnsupported, "cast"},

@@ -354,7 +354,7 @@ func settle(n node, most int64, what string) (cost, error) {
 		}
 	}
 	if c = costOf(n, block); c.total() > most {
-		return c, &tensor.Error{Kind: tensor.ErrLimit, Offset: -1, Field: "memory for " + what, Got: fmt.Sprint(c.total()), Want: fmt.Sprintf("at most %d (MaxBytes)", most)}
+		return c, &tensor.Error{Kind: tensor.ErrLimit, Offset: -1, Field: "memory for " + what, Got: fmt.Sprintf("%d bytes", c.total()), Want: fmt.Sprintf("at most %d (MaxBytes)", most)}
 	}
 	return c, nil
 }
