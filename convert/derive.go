@@ -9,8 +9,9 @@ import (
 // Operators make other tensors of those that are converted. Package operate has
 // them.
 type Operators interface {
-	// Derive says what takes the place of src. It reads no elements: they are
-	// computed when the tensors of the result are read.
+	// Derive says what takes the place of src. It reads no elements, which are
+	// computed when the tensors of the result are read; but what is sparse is made
+	// at once, as its size follows from what it holds.
 	Derive(ctx context.Context, src []Source) (*Derived, error)
 	// String is a text that differs where results do.
 	String() string

@@ -169,8 +169,15 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 	if err := j.open(ctx, inputs); err != nil {
 		return nil, err
 	}
+	early := j.o.Operate != nil && j.o.Open.SkipBad // what is made of the others may be another thing
+	probe := func() error {
+		if early {
+			return j.probe(ctx)
+		}
+		return nil
+	}
 	derive := func() error { return j.derive(ctx) }
-	for _, step := range []func() error{j.choose, j.rename, derive, j.holds, j.distinct, j.stores, j.limit, j.losses} {
+	for _, step := range []func() error{j.choose, j.rename, probe, derive, j.holds, j.distinct, j.stores, j.limit, j.losses} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -180,8 +187,10 @@ func Files(ctx context.Context, inputs []string, out string, o *Options) (*Resul
 			return nil, err
 		}
 	} else {
-		if err := j.probe(ctx); err != nil {
-			return nil, err
+		if !early {
+			if err := j.probe(ctx); err != nil {
+				return nil, err
+			}
 		}
 		if err := j.write(ctx); err != nil {
 			return nil, err

@@ -329,23 +329,11 @@ func (j *job) probe(ctx context.Context) error {
 			return err
 		}
 	}
-	left := len(j.chosen) - len(kept)
 	if j.chosen = kept; len(kept) == 0 && len(j.res.Skipped) > 0 {
 		return j.res.Skipped[0]
 	}
 	if j.o.Operate == nil {
 		j.items = kept
-		return nil
-	}
-	if left == 0 || j.items == nil {
-		return nil
-	}
-	// What is made of the others may be another thing.
-	j.res.Notes = nil
-	for _, step := range []func() error{func() error { return j.derive(ctx) }, j.distinct, j.stores, j.limit} {
-		if err := step(); err != nil {
-			return err
-		}
 	}
 	return nil
 }

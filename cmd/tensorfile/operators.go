@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type operatorFlags struct {
 var operatorHelp = []struct{ name, usage string }{
 	{"select", "take a part as NumPy does, `[GLOB=]SELECTION`: '0:10, ::2, -1'"},
 	{"dtype", "convert elements to `[GLOB=]DTYPE`: f16, u8, ..."},
+	{"layout", "keep elements as `[GLOB=]LAYOUT`: coo, csr, csc, bsr[:HxW], csf or bitmap, with entries for those that are not 0, or dense; behind :DENSITY the limit to it"},
 	{"rearrange", "move, split and merge axes by an einops `[GLOB=]PATTERN[; a=N, ...]`: 'b (h 2) w c -> b c h w'"},
 	{"reduce", "make one element of many, min, max, sum, mean, prod, any or all, by a pattern: `[GLOB=]OP PATTERN`"},
 	{"stack", "make one tensor of all, along a new axis in front"},
@@ -61,6 +63,7 @@ func (o *operatorFlags) add(cmd *cobra.Command) {
 func completeOperator(name string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	values := map[string][]string{
 		"dtype":  {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
+		"layout": {"coo", "csr", "csc", "bsr", "csf", "bitmap", "dense"},
 		"flip":   {"h", "v", "0", "1", "2"},
 		"concat": {"0", "1", "2", "-1"},
 		"resize": {"224x224", "227x227", "299x299"},
@@ -187,6 +190,12 @@ func joinedName(c *convert.Options, out string) string {
 func operatorAdvice(e *tensor.Error) string {
 	switch {
 	case strings.HasPrefix(e.Field, "memory for "):
+		return "a larger --mem allows it; --select in front of it takes less"
+	case e.Field == "layout" && strings.HasPrefix(e.Want, "a dense tensor for") && sparseWord(e.Got):
+		return "--layout dense in front of it makes one, --select takes rows of a sparse one and --dtype converts it"
+	case e.Field == "density":
+		return "the number behind the layout is the limit: --layout dense:0.01, --layout csr:0.5"
+	case errors.Is(e.Kind, tensor.ErrLimit) && strings.HasSuffix(e.Got, " bytes") && strings.HasPrefix(e.Want, "at most "):
 		return "a larger --mem allows it; --select in front of it takes less"
 	case e.Field == "axes of a recording":
 		return "--rearrange puts axes in order, for example --rearrange 'c t -> t c'; names in the attribute dims (t, c) do as well"

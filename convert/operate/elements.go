@@ -22,6 +22,9 @@ func (c Cast) apply(in []*array) ([]*array, error) {
 		if from == c.To {
 			return nil
 		}
+		if a.composed() {
+			return a.castEntries(c.To)
+		}
 		if err := try(from, c.To, tensor.Cast); errors.Is(err, tensor.ErrDType) {
 			return a.fail(tensor.ErrDType, "cast", "from "+from.String()+" to "+c.To.String(), "numeric dtypes")
 		} else if err != nil {

@@ -20,8 +20,9 @@
 // Resize, Pad, Mono and Rate along the axes that they change) holds these, of as
 // many indices of the other axes as are in a box. A chunked or compressed source
 // whose bytes would be decoded again for each box is decoded once and held, if
-// that fits. Pipeline.MaxBytes bounds all of it together; Derive fails with
-// ErrLimit if a result cannot be computed within it.
+// that fits. Entries of sparse tensors are held from the operator that made them
+// until the results are closed. Pipeline.MaxBytes bounds all of it together;
+// Derive fails with ErrLimit if a result cannot be computed within it.
 //
 // A Pipeline may be used by several goroutines; so may tensors that it derives.
 package operate
@@ -40,6 +41,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/internal/glob"
 	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -97,6 +99,8 @@ type array struct {
 	from  []int
 	t     *tensorfile.Tensor // while nothing was done to it
 	n     node
+	s     *sparse.Array // in memory; nil: dense, or a composite of the file
+	w     *work
 	attrs tensorfile.Attrs // never changed, only replaced
 	last  string           // operator
 }
@@ -123,20 +127,29 @@ func (a *array) located(err error) error {
 	return err
 }
 
-// Derive plans the steps for tensors of open files. It reads no elements. Errors
-// name the tensor and what does not fit: ErrShape, ErrDType, ErrIndex,
-// ErrDuplicate for two results of one name, convert.ErrNoMatch for a step whose
-// Names match nothing, and ErrLimit where MaxBytes is too little.
+// Derive plans the steps for tensors of open files. It reads no elements, but for
+// what is or becomes sparse: the size of that follows from what it holds, and it is
+// made here, in memory. Errors name the tensor and what does not fit: ErrShape,
+// ErrDType, ErrIndex, ErrDuplicate for two results of one name, ErrUnsupported for
+// a sparse tensor and an operator on dense ones, convert.ErrNoMatch for a step
+// whose Names match nothing, and ErrLimit where MaxBytes is too little.
 //
 // The result is valid while the files of src are open.
 func (p *Pipeline) Derive(ctx context.Context, src []convert.Source) (*convert.Derived, error) {
+	w := &work{ctx: ctx, p: p, most: p.MaxBytes, workers: p.Workers}
+	if w.most == 0 {
+		w.most = 4 << 30
+	}
+	if w.workers < 1 {
+		w.workers = runtime.GOMAXPROCS(0)
+	}
 	arrays := make([]*array, len(src))
 	for i, s := range src {
 		attrs, err := s.Attrs()
 		if err != nil {
 			return nil, err
 		}
-		arrays[i] = &array{name: s.As, path: s.File().Path(), from: []int{i}, t: s.Tensor, n: &source{t: s.Tensor}, attrs: attrs}
+		arrays[i] = &array{name: s.As, path: s.File().Path(), from: []int{i}, t: s.Tensor, n: &source{t: s.Tensor}, w: w, attrs: attrs}
 	}
 	for _, s := range p.Steps {
 		var err error
@@ -147,7 +160,7 @@ func (p *Pipeline) Derive(ctx context.Context, src []convert.Source) (*convert.D
 	if err := distinct(arrays, src); err != nil {
 		return nil, err
 	}
-	return p.derived(ctx, arrays)
+	return p.derived(w, arrays)
 }
 
 // apply applies an operator to the arrays that it is for. The others stay where
@@ -170,6 +183,14 @@ func (s Step) apply(arrays []*array) ([]*array, error) {
 	}
 	if at < 0 {
 		return arrays, nil
+	}
+	for _, a := range in {
+		if !a.composed() {
+			continue
+		}
+		if err := a.denseOnly(s.Operator); err != nil {
+			return nil, err
+		}
 	}
 	done, err := s.Operator.apply(in)
 	if err != nil {
@@ -210,7 +231,11 @@ func each(in []*array, fn func(a *array) error) ([]*array, error) {
 	for i, a := range in {
 		own := *a
 		out[i] = &own
-		if err := fn(&own); err != nil {
+		err := a.w.ctx.Err()
+		if err == nil {
+			err = fn(&own)
+		}
+		if err != nil {
 			return nil, a.located(err)
 		}
 	}
@@ -234,22 +259,27 @@ func distinct(arrays []*array, src []convert.Source) error {
 }
 
 // derived makes a file of what is computed.
-func (p *Pipeline) derived(ctx context.Context, arrays []*array) (*convert.Derived, error) {
-	most, workers := p.MaxBytes, p.Workers
-	if most == 0 {
-		most = 4 << 30
-	}
-	if workers < 1 {
-		workers = runtime.GOMAXPROCS(0)
-	}
-	work := newPool(most, workers)
+func (p *Pipeline) derived(w *work, arrays []*array) (*convert.Derived, error) {
+	most := w.left()
+	work := newPool(most, w.workers)
 	l := &convert.Layout{Format: "operators", Version: "1"}
 	path := ""
 	for _, a := range arrays {
-		if err := ctx.Err(); err != nil {
+		if err := w.ctx.Err(); err != nil {
 			return nil, err
 		}
 		if a.t != nil {
+			continue
+		}
+		if path == "" {
+			path = a.path
+		}
+		if a.s != nil {
+			t, err := a.describe(l)
+			if err != nil {
+				return nil, a.located(err)
+			}
+			l.Tensors = append(l.Tensors, t)
 			continue
 		}
 		d, shape := a.n.form()
@@ -267,9 +297,6 @@ func (p *Pipeline) derived(ctx context.Context, arrays []*array) (*convert.Deriv
 			l.Storages = append(l.Storages, convert.LayoutStorage{Size: bytes, Codec: a.last, Open: work.add(a, c, bytes)})
 		}
 		l.Tensors = append(l.Tensors, t)
-		if path == "" {
-			path = a.path
-		}
 	}
 	var file *tensorfile.File
 	out := &convert.Derived{Close: func() error { return nil }}

@@ -31,6 +31,7 @@ var parsers = map[string]func(text string) (Operator, error){
 		}
 		return Concat{Axis: text}, nil
 	},
+	"layout":    parseLayout,
 	"rearrange": parseRearrange,
 	"reduce":    parseReduce,
 	"resize":    parseResize,

@@ -48,6 +48,9 @@ func (s Select) apply(in []*array) ([]*array, error) {
 			}
 		}
 		keep(len(before) - next)
+		if a.composed() {
+			return a.pickEntries(ranges, from, s.String())
+		}
 		return a.pick("selection "+s.Selection.String(), ranges, from)
 	})
 }
