@@ -94,6 +94,9 @@ type Format struct {
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,
 	// is of this format.
 	Detect func(prefix []byte) bool
+	// Fits reports whether a file of size bytes that Detect takes is of this
+	// format, for formats whose first bytes are not rare enough. nil: it is.
+	Fits func(prefix []byte, size int64) bool
 	// Open reads the description of a file. nil: the format cannot be read.
 	Open func(ctx context.Context, in Input, o *ReadOptions) (*Layout, error)
 	// Write writes tensors in order to w. nil: the format cannot be written.
@@ -241,7 +244,7 @@ func find(m *mmap.Map, o *OpenOptions) (f Format, native bool, err error) {
 		return f, true, nil
 	}
 	for _, f := range Formats() {
-		if f.Open != nil && f.Detect != nil && f.Detect(prefix) {
+		if f.Open != nil && f.Detect != nil && f.Detect(prefix) && (f.Fits == nil || f.Fits(prefix, m.Size())) {
 			return f, false, nil
 		}
 	}
