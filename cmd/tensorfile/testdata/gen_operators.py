@@ -131,6 +131,15 @@ case("photo other", "--resize 12x12 --crop 10x10 --stack --rearrange 'b h w c ->
 case("photo", "--dtype f32 --rearrange '(h a) (w b) c -> h w (a b c); a=2, b=2' --reduce 'mean h w c -> h w' --scale 2 --dtype u16",
      (reduce(rearrange(g["photo"].astype("f4"), "(h a) (w b) c -> h w (a b c)", a=2, b=2), "h w c -> h w", "mean") * np.float32(2)).astype("u2"))
 
+# Through layouts with entries.
+case("gray", "--layout csr --select '3:11, ::2' --dtype f32 --layout dense", g["gray"][3:11, ::2].astype("f4"))
+case("gray", "--layout csc --select '-1:2:-3, 5:' --layout dense", g["gray"][-1:2:-3, 5:])
+case("gray", "--layout bsr:3x11 --dtype i16 --layout coo --layout dense --scale 3", g["gray"].astype("i2") * 3)
+case("cube", "--layout csf --select '1, ::2' --layout dense", g["cube"][1, ::2])
+case("cube", "--layout coo --select ':, 1:, 3' --layout dense", g["cube"][:, 1:, 3])
+case("photo", "--flip h --layout bitmap --select '2:9' --layout dense --flip v", g["photo"][2:9, ::-1][::-1])
+case("line", "--layout coo --select 3 --dtype f32", g["line"][3].astype("f4"))
+
 
 def npy(a):
     b = io.BytesIO()
