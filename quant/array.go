@@ -116,6 +116,10 @@ func (a *Array) Zeros() (v tensor.View, ok bool) { return a.zeros, a.asymmetric 
 // Group is the extent of a group along each axis. The caller must not change it.
 func (a *Array) Group() []int64 { return a.group }
 
+// First is where in its group the first element stands, along each axis. The
+// caller must not change it.
+func (a *Array) First() []int64 { return a.first }
+
 // fail makes an error without a place in a file.
 func fail(kind error, field, got, want, rule string) error {
 	return &tensor.Error{Kind: kind, Offset: -1, Field: field, Got: got, Want: want, Rule: rule}
