@@ -1,11 +1,14 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -22,8 +25,9 @@ func (j *job) compositeRows(ctx context.Context, w *tensorfile.Writer, t *tensor
 	}
 	for i, it := range j.items {
 		x := it.t
-		if other, _, _ := x.Composite(); other != layout || len(x.Shape()) != len(r.Shape) {
-			return nil, &Error{Kind: tensorfile.ErrShape, Path: x.File().Path(), Tensor: x.Name(), Offset: -1, Field: "rows", Got: fmt.Sprintf("layout %d, shape %v", other, x.Shape()), Want: fmt.Sprintf("layout %d, as %s has, and its shape but for axis 0", layout, tensor.Quote(t.Name()))}
+		other, _, _ := x.Composite()
+		if !(other == layout || format.IsSparse(other) && format.IsSparse(layout)) || len(x.Shape()) != len(r.Shape) {
+			return nil, &Error{Kind: tensorfile.ErrShape, Path: x.File().Path(), Tensor: x.Name(), Offset: -1, Field: "rows", Got: fmt.Sprintf("%s of shape %v", cmp.Or(layoutOf(x), "a dense tensor"), x.Shape()), Want: fmt.Sprintf("layout %s, as %s has, and its shape but for axis 0", layoutOf(t), tensor.Quote(t.Name()))}
 		}
 		n := x.Shape()[0]
 		if r.Shape[0] += n; r.Shape[0] < 0 {
@@ -58,11 +62,7 @@ func (j *job) compositeRows(ctx context.Context, w *tensorfile.Writer, t *tensor
 	}
 	done := int64(0)
 	for _, it := range j.items {
-		rows, err := it.t.ReadComposite(ctx)
-		if err != nil {
-			return nil, err
-		}
-		res, err := w.AppendComposite(ctx, t.Name(), rows, g)
+		res, err := appendRows(ctx, w, t, it.t, g)
 		if err != nil {
 			return nil, err
 		}
@@ -73,4 +73,40 @@ func (j *job) compositeRows(ctx context.Context, w *tensorfile.Writer, t *tensor
 		}
 	}
 	return r, j.unchanged()
+}
+
+// appendRows adds the rows of x behind those of t. Entries of another layout, or
+// in another order than t has them, are converted.
+func appendRows(ctx context.Context, w *tensorfile.Writer, t, x *tensorfile.Tensor, g *tensorfile.GrowOptions) (tensorfile.GrowResult, error) {
+	layout, flags, _ := t.Composite()
+	other, have, _ := x.Composite()
+	const both = format.FlagSorted | format.FlagUnique
+	if other == layout && have&both&flags == flags&both || !format.IsSparse(layout) {
+		rows, err := x.ReadComposite(ctx)
+		if err != nil {
+			return tensorfile.GrowResult{}, err
+		}
+		return w.AppendComposite(ctx, t.Name(), rows, g)
+	}
+	o := &sparse.Options{}
+	if sparse.Layout(layout) == sparse.BSR {
+		v, err := t.Part(format.RoleValues)
+		if err != nil {
+			return tensorfile.GrowResult{}, err
+		}
+		if s := v.Shape(); len(s) == 3 {
+			o.Block = [2]int64{s[1], s[2]}
+		}
+	}
+	a, err := x.Sparse(ctx)
+	if err == nil {
+		a, err = a.Convert(ctx, sparse.Layout(layout), o)
+	}
+	if err == nil && flags&both != 0 {
+		a, err = a.Canonical(ctx, nil)
+	}
+	if err != nil {
+		return tensorfile.GrowResult{}, err
+	}
+	return w.AppendSparse(ctx, t.Name(), a, g)
 }

@@ -217,6 +217,18 @@ func (t *tool) info(ctx context.Context, path, get string) (infoJSON, error) {
 	return j, nil
 }
 
+// stores adds up the storages of a tensor, or of the parts of a composite.
+func (j *infoJSON) stores(x *tensorfile.Tensor, seen map[uint64]bool) {
+	if st := x.Storage(); st.ID != 0 && !seen[st.ID] {
+		seen[st.ID] = true
+		j.Stored = addSaturated(j.Stored, st.Stored)
+	}
+	parts, _ := x.Parts() // what is wrong with them is for verify to say
+	for _, p := range parts {
+		j.stores(p.Tensor, seen)
+	}
+}
+
 // walk adds up the tensors.
 func (j *infoJSON) walk(ctx context.Context, in *input, bad func(error)) error {
 	mix := map[string]*dtypeJSON{}
@@ -234,14 +246,11 @@ func (j *infoJSON) walk(ctx context.Context, in *input, bad func(error)) error {
 			}
 			continue
 		}
-		n, st := x.ByteSize(), x.Storage()
+		n := x.ByteSize()
 		j.Tensors++
 		j.Elements = addSaturated(j.Elements, x.NumElements())
 		j.Bytes = addSaturated(j.Bytes, n)
-		if st.ID != 0 && !storages[st.ID] {
-			storages[st.ID] = true
-			j.Stored = addSaturated(j.Stored, st.Stored)
-		}
+		j.stores(x, storages)
 		d := mix[x.DType().String()]
 		if d == nil {
 			d = &dtypeJSON{DType: x.DType().String()}

@@ -268,6 +268,13 @@ func notes(x *tensorfile.Tensor, shared map[uint64]int) []string {
 	if u, ok := a["unit"].(string); ok {
 		n = append(n, "unit "+clean(u))
 	}
+	if names, ok := a["layout"].(map[string]any); ok {
+		if b, ok := names["binsparse"].(map[string]any); ok {
+			if name, ok := b["format"].(string); ok {
+				n = append(n, "binsparse "+clean(name))
+			}
+		}
+	}
 	if dims := a.Dims(); dims != nil {
 		n = append(n, "axes "+clean(strings.Join(dims, ",")))
 	}
