@@ -5,4 +5,5 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
+	_ "github.com/tensorfile/tensorfile/convert/wav"
 )
