@@ -238,6 +238,10 @@ const planParts = 16
 // of which is in order and one goroutine's at a time, by several workers. What
 // decodes as a stream is one part. parts is called first with their number.
 func (t *tool) eachBlock(ctx context.Context, p pick, parts func(int), fn func(part int, v tensor.View) error) (repeat int64, err error) {
+	if isQuantised(p.Tensor) {
+		parts(1)
+		return 1, eachQuantised(ctx, p, func(v tensor.View) error { return fn(0, v) })
+	}
 	if p.Storage().Kind == tensorfile.StorageEncoded {
 		parts(1)
 		return 1, t.decoded(ctx, p, func(v tensor.View) error { return fn(0, v) })

@@ -243,6 +243,9 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "layout", Got: layoutName(p.Tensor), Want: "a dense tensor, or text"}
 	}
 	layout, _, _ := p.Composite()
+	if isQuantised(p.Tensor) {
+		return t.showQuantised(ctx, w, p, o)
+	}
 	if format.LayoutName(layout) == "" || layout == format.LayoutQuantised {
 		return t.showParts(ctx, w, p, o)
 	}

@@ -69,10 +69,14 @@ func units(d tensor.DType, shape tensor.Shape, axis int) int64 {
 
 // layoutWord is the order of plain dense tensors, else the layout.
 func layoutWord(t *tensorfile.Tensor) string {
-	if l := layoutName(t); l != "dense" {
+	switch l := layoutName(t); l {
+	case "dense":
+		return orderName(t)
+	case "quantised":
+		return quantisedWord(t)
+	default:
 		return l
 	}
-	return orderName(t)
 }
 
 // storedBytes is how much of the file the elements of a tensor take: what they

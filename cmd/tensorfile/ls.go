@@ -333,28 +333,29 @@ func sortOrder(keys []sortKey, by string) []int {
 
 // tensorJSON is a tensor in the documents of ls and show.
 type tensorJSON struct {
-	Name       string       `json:"name"`
-	DType      string       `json:"dtype"`
-	Shape      []int64      `json:"shape"`
-	Layout     string       `json:"layout"`
-	Order      *string      `json:"order"` // null for composites
-	ByteOrder  string       `json:"byte_order"`
-	Codec      *string      `json:"codec"`
-	Elements   int64        `json:"elements"`
-	NNZ        *int64       `json:"nnz,omitempty"` // of what is sparse
-	Density    *jsonFloat   `json:"density,omitempty"`
-	Bytes      int64        `json:"bytes"`
-	Stored     int64        `json:"stored"`
-	Ratio      *jsonFloat   `json:"ratio"`
-	Strides    []int64      `json:"strides"`
-	Offset     int64        `json:"offset"` // of element (0, ..., 0) in the storage
-	Storage    *storageJSON `json:"storage"`
-	Chunk      []int64      `json:"chunk"`
-	Shared     bool         `json:"shared"`
-	Misaligned bool         `json:"misaligned"`
-	Generation uint64       `json:"generation,omitempty"`
-	Attrs      any          `json:"attrs"`
-	Error      *errorJSON   `json:"error,omitempty"`
+	Name       string         `json:"name"`
+	DType      string         `json:"dtype"`
+	Shape      []int64        `json:"shape"`
+	Layout     string         `json:"layout"`
+	Order      *string        `json:"order"` // null for composites
+	ByteOrder  string         `json:"byte_order"`
+	Codec      *string        `json:"codec"`
+	Elements   int64          `json:"elements"`
+	NNZ        *int64         `json:"nnz,omitempty"` // of what is sparse
+	Density    *jsonFloat     `json:"density,omitempty"`
+	Quantised  *quantisedJSON `json:"quantised,omitempty"`
+	Bytes      int64          `json:"bytes"`
+	Stored     int64          `json:"stored"`
+	Ratio      *jsonFloat     `json:"ratio"`
+	Strides    []int64        `json:"strides"`
+	Offset     int64          `json:"offset"` // of element (0, ..., 0) in the storage
+	Storage    *storageJSON   `json:"storage"`
+	Chunk      []int64        `json:"chunk"`
+	Shared     bool           `json:"shared"`
+	Misaligned bool           `json:"misaligned"`
+	Generation uint64         `json:"generation,omitempty"`
+	Attrs      any            `json:"attrs"`
+	Error      *errorJSON     `json:"error,omitempty"`
 }
 
 type storageJSON struct {
@@ -380,6 +381,9 @@ func tensorDoc(x *tensorfile.Tensor, shared map[uint64]int) tensorJSON {
 	} else if n, ok := entriesOf(x); ok {
 		d := jsonFloat(density(x, n))
 		j.NNZ, j.Density = &n, &d
+	}
+	if j.Layout == "quantised" {
+		j.Quantised = quantisedDoc(x)
 	}
 	if codec := codecOf(&st); codec != "" {
 		j.Codec = &codec

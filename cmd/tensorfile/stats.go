@@ -320,7 +320,7 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 	if !stats.Numeric(p.DType()) {
 		return d, nil
 	}
-	if layout, _, composite := p.Composite(); composite {
+	if layout, _, composite := p.Composite(); composite && !isQuantised(p.Tensor) {
 		// Of the elements that are stored; codes without their scales say nothing.
 		x, err := p.Part(format.RoleValues)
 		if err != nil || layout == format.LayoutQuantised || p.sel != nil {
@@ -371,7 +371,7 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 
 // distinct is the number of elements that are not the same one again.
 func distinct(p pick) (int64, error) {
-	if p.Storage().Kind == tensorfile.StorageEncoded {
+	if p.Storage().Kind == tensorfile.StorageEncoded || isQuantised(p.Tensor) {
 		shape, err := p.shape()
 		if err != nil {
 			return 0, err
