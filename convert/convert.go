@@ -89,6 +89,8 @@ type Format struct {
 	// Sparse says that Write takes one sparse tensor, alone. Default: false,
 	// dense tensors are all that it takes.
 	Sparse bool
+	// Strings says that Write takes tensors of strings. Default: false.
+	Strings bool
 	// Keeps are the attributes of tensors that Write writes in its own way.
 	Keeps []string
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,

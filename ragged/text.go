@@ -3,6 +3,7 @@ package ragged
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -74,21 +75,20 @@ func hexNumber(c uint32) string {
 	return strings.Repeat("0", max(0, 4-len(s))) + s
 }
 
-// Text returns the strings as a tensor of text of fixed width, in memory of its
-// own. The dtype is S (bytes of UTF-8) or U (characters) with a width, or
-// tensor.Text(0) or tensor.UTF32(0) for the width of the longest string, 1 at
-// least.
-//
-// A string that does not fit is ErrOverflow. One that ends in U+0000 is
-// ErrFormat: it could not be told from one that is filled up.
-func (s *Strings) Text(ctx context.Context, d tensor.DType, o *Options) (tensor.View, error) {
+// TextDType is the dtype that Text makes of d: with the width of the longest
+// string, 1 at least, if d has none. Errors are those of Text.
+func (s *Strings) TextDType(ctx context.Context, d tensor.DType, o *Options) (tensor.DType, error) {
 	if d.Class != tensor.ClassBytes || d.Variant != tensor.VariantText && d.Variant != tensor.VariantUTF32 {
-		return tensor.View{}, fail(tensor.ErrDType, "dtype", d.String(), "text, S or U", "")
+		return d, fail(tensor.ErrDType, "dtype", d.String(), "text, S or U", "")
 	}
 	if err := s.Validate(ctx, o); err != nil {
-		return tensor.View{}, err
+		return d, err
 	}
-	wide := d.Variant == tensor.VariantUTF32
+	size := int64(1) // bytes of a character
+	if d.Variant == tensor.VariantUTF32 {
+		size = 4
+	}
+	limit := int64(d.UnitBytes) / size
 	need := make([]int64, o.workers())
 	err := split(s.n, len(need), func(part int, lo, hi int64) error {
 		return s.each(ctx, lo, hi, func(i, a, b int64) error {
@@ -97,34 +97,44 @@ func (s *Strings) Text(ctx context.Context, d tensor.DType, o *Options) (tensor.
 				return err
 			}
 			if len(text) > 0 && text[len(text)-1] == 0 {
-				return fail(tensor.ErrFormat, "string "+itoa(i), "U+0000 at its end", "another end, for NULs fill up elements of fixed width", "")
+				return fail(tensor.ErrFormat, "string "+itoa(i), "U+0000 at its end", "another end, for NULs fill up text of fixed width", "")
 			}
 			n := int64(len(text))
-			if wide {
+			if size == 4 {
 				n = int64(utf8.RuneCount(text))
 			}
-			if limit := int64(d.UnitBytes); limit > 0 && (wide && n > limit/4 || !wide && n > limit) {
-				return fail(tensor.ErrOverflow, "string "+itoa(i), itoa(n)+" long", "at most what "+d.String()+" holds", "")
+			if limit > 0 && n > limit {
+				return fail(tensor.ErrOverflow, "string "+itoa(i), itoa(n)+" long", "at most "+itoa(limit)+", the width of "+d.String(), "")
 			}
 			need[part] = max(need[part], n)
 			return nil
 		})
 	})
-	if err != nil {
-		return tensor.View{}, err
+	if err != nil || limit > 0 {
+		return d, err
+	}
+	longest := max(slices.Max(need), 1)
+	width := int(min(longest, 1<<30))
+	if d = tensor.Text(width); size == 4 {
+		d = tensor.UTF32(width)
 	}
 	if d.UnitBytes == 0 {
-		longest := int64(1)
-		for _, n := range need {
-			longest = max(longest, n)
-		}
-		width := int(min(longest, 1<<30))
-		if d = tensor.Text(width); wide {
-			d = tensor.UTF32(width)
-		}
-		if d.UnitBytes == 0 {
-			return tensor.View{}, fail(tensor.ErrLimit, "string", itoa(longest)+" long", "at most 16 MiB for text of fixed width", "")
-		}
+		return d, fail(tensor.ErrLimit, "string", itoa(longest)+" long", "at most 16 MiB for text of fixed width", "")
+	}
+	return d, nil
+}
+
+// Text returns the strings as a tensor of text of fixed width, in memory of its
+// own. The dtype is S (bytes of UTF-8) or U (characters) with a width, or
+// tensor.Text(0) or tensor.UTF32(0) for the width of the longest string, 1 at
+// least.
+//
+// A string that does not fit is ErrOverflow. One that ends in U+0000 is
+// ErrFormat: it could not be told from one that is filled up.
+func (s *Strings) Text(ctx context.Context, d tensor.DType, o *Options) (tensor.View, error) {
+	d, err := s.TextDType(ctx, d, o)
+	if err != nil {
+		return tensor.View{}, err
 	}
 	if err := checkedRoom("text", s.n, int64(d.UnitBytes), o.most()); err != nil {
 		return tensor.View{}, err
@@ -145,7 +155,7 @@ func (s *Strings) Text(ctx context.Context, d tensor.DType, o *Options) (tensor.
 				return err
 			}
 			unit := to[i*size:][:size]
-			if !wide {
+			if d.Variant == tensor.VariantText {
 				copy(unit, text)
 				return nil
 			}

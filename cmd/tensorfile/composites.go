@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -237,8 +236,11 @@ func numpyName(d tensor.DType) string {
 }
 
 // showComposite prints a composite: what is sparse as SciPy does, ragged rows
-// and strings one a line, all others part by part.
+// and strings as lists, all others part by part.
 func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
+	if isUneven(p.Tensor) && plainParts(p.Tensor) {
+		return t.showUneven(ctx, w, p, o)
+	}
 	if o.as != "text" || o.hex {
 		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "layout", Got: layoutName(p.Tensor), Want: "a dense tensor, or text"}
 	}
@@ -263,32 +265,6 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 		fo.Precision = -1
 	}
 	switch layout {
-	case format.LayoutRagged:
-		fmt.Fprintf(w, "<Ragged array of dtype '%s'\n\twith %d rows, %d values and shape %v>\n", numpyName(d.dtype), d.shape[0], d.length(format.RoleValues), d.shape)
-		return d.lines(w, d.shape[0], o.full, func(i int64) (string, error) {
-			v, err := d.run(format.RoleOffsets, format.RoleValues, i)
-			if err != nil {
-				return "", err
-			}
-			return fmt.Sprintf("  (%d,)\t%s", i, strings.ReplaceAll(tensor.Format(v, fo), "\n", "\n  \t")), nil
-		})
-	case format.LayoutString:
-		n, err := d.shape.NumElements()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "<String array\n\twith %d strings, %d bytes and shape %v>\n", n, d.length(format.RoleBytes), d.shape)
-		return d.lines(w, n, o.full, func(i int64) (string, error) {
-			v, err := d.run(format.RoleOffsets, format.RoleBytes, i)
-			if err != nil {
-				return "", err
-			}
-			own, err := v.Clone()
-			if err != nil {
-				return "", err
-			}
-			return fmt.Sprintf("  %s\t%s", appendTuple(nil, unravel(i, d.shape)), tensor.Quote(string(own.Span()))), nil
-		})
 	case format.LayoutBitmap:
 		return t.showParts(ctx, w, p, o)
 	}
@@ -373,22 +349,6 @@ func scalarText(v tensor.View, o *tensor.FormatOptions) string {
 	return s
 }
 
-// run is what the pointers of run i point to.
-func (d *parted) run(ptr, role string, i int64) (tensor.View, error) {
-	a, err := d.number(ptr, i)
-	if err != nil {
-		return tensor.View{}, err
-	}
-	b, err := d.number(ptr, i+1)
-	if err == nil && (a < 0 || b < a || b > d.length(role)) {
-		err = &tensorfile.Error{Kind: tensorfile.ErrCorrupt, Offset: -1, Field: "part " + ptr, Got: fmt.Sprintf("%d, %d", a, b), Want: fmt.Sprintf("pointers up to %d that never fall", d.length(role)), Rule: format.RuleLayoutPointer}
-	}
-	if err != nil {
-		return tensor.View{}, err
-	}
-	return d.rows(role, a, b)
-}
-
 // lines prints lines of which there are n, or some of each end.
 func (d *parted) lines(w io.Writer, n int64, full bool, line func(i int64) (string, error)) error {
 	for i := int64(0); i < n; i++ {
@@ -405,16 +365,6 @@ func (d *parted) lines(w io.Writer, n int64, full bool, line func(i int64) (stri
 		}
 	}
 	return nil
-}
-
-// unravel is the index of element i in C order.
-func unravel(i int64, shape tensor.Shape) []int64 {
-	at := make([]int64, len(shape))
-	for axis := range slices.Backward(shape) {
-		at[axis] = i % shape[axis]
-		i /= shape[axis]
-	}
-	return at
 }
 
 // showParts prints the parts of a composite one by one.

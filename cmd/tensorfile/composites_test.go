@@ -6,6 +6,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/ragged"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -43,4 +44,43 @@ func viewOf[T tensor.Elem](ts *testscript.TestScript, shape tensor.Shape, x ...T
 	v, err := tensor.FromSlice(x, shape...)
 	ts.Check(err)
 	return v
+}
+
+// scriptUneven writes a file with ragged tensors and strings, plain ones and
+// those that are long.
+func scriptUneven(ts *testscript.TestScript, neg bool, args []string) {
+	w, err := tensorfile.Create(ts.MkAbs(args[0]), &tensorfile.CreateOptions{Deterministic: true})
+	ts.Check(err)
+	ctx := context.Background()
+	rows := func(name string, a *ragged.Array, err error) {
+		ts.Check(err)
+		ts.Check(w.AddRagged(ctx, name, a, nil))
+	}
+	a, err := ragged.FromSlices([][]float32{{1, 2}, {}, {3}, {}, {4, 5, 6}})
+	rows("rows", a, err)
+	a, err = ragged.New(viewOf(ts, nil, uint8(0), 2, 2, 3), viewOf(ts, tensor.Shape{3, 2}, int16(1), 2, 3, 4, 5, 6), 2)
+	rows("pairs", a, err)
+	var long [][]float64
+	for i := range 2000 {
+		long = append(long, make([]float64, i%3))
+		for k := range long[i] {
+			long[i][k] = float64(i) / 8
+		}
+	}
+	a, err = ragged.FromSlices(long)
+	rows("many", a, err)
+	words := func(name string, list []string, shape ...int64) {
+		s, err := ragged.FromStrings(list, shape...)
+		ts.Check(err)
+		if name == "one" {
+			s, err = s.Reshape(tensor.Shape{})
+			ts.Check(err)
+		}
+		ts.Check(w.AddStrings(ctx, name, s, nil))
+	}
+	words("words", []string{"abc", "", "\u20ac uro", "d\tf"})
+	words("grid", []string{"a", "\u20ac\n", `"q"`, "", ",", "b c"}, 2, 3)
+	words("one", []string{"alone"})
+	words("nul", []string{"a\x00", "b"})
+	ts.Check(w.Commit(ctx))
 }

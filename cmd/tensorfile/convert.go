@@ -209,6 +209,8 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 		return &hinted{err, ruleAdvice}
 	case errors.As(err, &e) && e.Field == "layout" && strings.HasSuffix(e.Want, "alone"):
 		return &hinted{err, "--only NAME takes one; a .tensor file holds all of them"}
+	case errors.As(err, &e) && e.Field == "layout" && e.Got == "ragged":
+		return &hinted{err, "rows differ in length: 'show --as json' and '--as csv' print them; a .tensor file holds them"}
 	case errors.As(err, &e) && e.Field == "layout" && sparseWord(e.Got):
 		return &hinted{err, "--layout dense writes all elements; a .tensor file holds any layout"}
 	case errors.Is(err, tensorfile.ErrLimit) && errors.As(err, &e) && e.Field == "bytes to write":

@@ -36,6 +36,7 @@ func TestMain(m *testing.M) {
 //	mkfile OUT TENSOR...     a native file, see mkfile
 //	mkopaque OUT             a file with a tensor of a codec that nobody knows
 //	mkcomposites OUT         a file with a composite of each layout
+//	mkuneven OUT             a file with rows of different lengths, and strings
 //	hurtchunk FILE NAME N     change a byte of chunk N of a tensor
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
@@ -54,7 +55,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "same": scriptSame,
-			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites,
+			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven,
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "npy" {

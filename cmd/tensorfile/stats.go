@@ -42,7 +42,9 @@ NaN is counted and otherwise left out. Infinities count for extremes and
 quantiles, not for mean and deviation. Complex numbers are described by their
 magnitude. Extremes of integers are exact. Quantiles are exact for dtypes up to
 16 bits and for up to 1,048,576 elements; beyond, they are marked ~ and off by at
-most 1/4096 of their value. Bytes, text and quantised blocks have no statistics.`,
+most 1/4096 of their value. Bytes, text and quantised blocks have no statistics.
+Ragged tensors have a second line for the lengths of rows, in values, and strings
+one for theirs, in bytes.`,
 		Example: `  tensorfile stats model.tensor
   tensorfile stats weights.npz 'layers.*.weight' --quantiles 0.01,0.5,0.99
   tensorfile stats --hist 20 weights.npz 'conv1[0]'
@@ -101,7 +103,7 @@ type statsJSON struct {
 	DType     string         `json:"dtype"`
 	Shape     []int64        `json:"shape"`
 	Numeric   bool           `json:"numeric"`
-	Of        string         `json:"of"` // "values", "stored values" of composites, "magnitudes" of complex numbers
+	Of        string         `json:"of"` // "values", "stored values" of composites, "lengths" of rows and strings, "magnitudes" of complex numbers
 	Count     int64          `json:"count"`
 	NaN       *int64         `json:"nan"`
 	PosInf    *int64         `json:"positive_infinity"`
@@ -142,6 +144,7 @@ type described struct {
 	pick
 	shape  tensor.Shape
 	stored tensor.Shape // of a composite: of the values that are there, which are counted
+	rows   bool         // the lengths of rows are described, not values
 	sum    stats.Summary
 	acc    *stats.Accumulator // nil: not numeric
 	hist   *stats.Histogram   // nil: not asked for, or nothing to count
@@ -155,6 +158,22 @@ func (d *described) count() int64 {
 	}
 	n, _ := shape.NumElements() // was checked when the shape was made
 	return n
+}
+
+// dtype of what is described.
+func (d *described) dtype() tensor.DType {
+	if d.rows {
+		return tensor.I64
+	}
+	return d.DType()
+}
+
+// suffix of the name of what is described.
+func (d *described) suffix() string {
+	if d.rows {
+		return " (lengths)"
+	}
+	return ""
 }
 
 // stats prints the statistics of an open file.
@@ -175,11 +194,19 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 	err = t.picked(ctx, in, names, func(p pick, err error) error {
 		if err == nil {
 			var d *described
-			if d, err = t.describe(ctx, p, o, seen); err == nil {
-				if o.json {
-					docs = append(docs, statsDoc(d, o))
-				} else {
-					statsRow(tab, d, o)
+			var lengths *described
+			if d, err = t.describe(ctx, p, o, seen); err == nil && isUneven(p.Tensor) {
+				lengths, err = describeLengths(ctx, p, o)
+			}
+			if err == nil {
+				for _, d := range []*described{d, lengths} {
+					switch {
+					case d == nil:
+					case o.json:
+						docs = append(docs, statsDoc(d, o))
+					default:
+						statsRow(tab, d, o)
+					}
 				}
 				if d.hist != nil && !o.json {
 					hists = append(hists, d)
@@ -323,6 +350,9 @@ func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(te
 	if layout, _, composite := p.Composite(); composite && !isQuantised(p.Tensor) {
 		// Of the elements that are stored; codes without their scales say nothing.
 		x, err := p.Part(format.RoleValues)
+		if err == nil && layout == format.LayoutRagged && p.sel != nil {
+			return d, located(d.describeRows(ctx, o), p.Tensor)
+		}
 		if err != nil || layout == format.LayoutQuantised || p.sel != nil {
 			return d, located(err, p.Tensor)
 		}
@@ -439,8 +469,8 @@ func numberText(n stats.Number) string {
 
 // statsRow fills the columns of one tensor.
 func statsRow(tab *table, d *described, o *statsFlags) {
-	tab.cell(clean(d.label()))
-	tab.cell(d.DType().String())
+	tab.cell(clean(d.label()) + d.suffix())
+	tab.cell(d.dtype().String())
 	tab.cell(itoa(d.count()))
 	if d.acc == nil {
 		for range 7 + len(o.quantiles) {
@@ -466,8 +496,11 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 }
 
 func statsDoc(d *described, o *statsFlags) statsJSON {
-	j := statsJSON{Name: d.Name(), DType: d.DType().String(), Shape: list(d.shape), Of: "values", Count: d.count()}
-	if d.stored != nil {
+	j := statsJSON{Name: d.Name(), DType: d.dtype().String(), Shape: list(d.shape), Of: "values", Count: d.count()}
+	switch {
+	case d.rows:
+		j.Of = "lengths"
+	case d.stored != nil:
 		j.Of = "stored values"
 	}
 	if d.sel != nil {
@@ -477,7 +510,7 @@ func statsDoc(d *described, o *statsFlags) statsJSON {
 	if d.acc == nil {
 		return j
 	}
-	if d.DType().Class == tensor.ClassComplex {
+	if d.dtype().Class == tensor.ClassComplex {
 		j.Of = "magnitudes"
 	}
 	s := &d.sum

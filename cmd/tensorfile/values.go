@@ -126,6 +126,19 @@ func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
 	if err != nil {
 		return err
 	}
+	if err := jsonHead(w, p, shape); err != nil {
+		return err
+	}
+	err = jsonLists(w, add, shape, func(fn func(tensor.View) error) error { return t.inOrder(ctx, p, fn) })
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, "}\n")
+	return err
+}
+
+// jsonHead writes the document of values up to these.
+func jsonHead(w io.Writer, p pick, shape tensor.Shape) error {
 	head := struct {
 		Schema string `json:"schema"`
 		jsonPath
@@ -143,15 +156,19 @@ func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
 	if err != nil {
 		return err
 	}
-	b = append(b[:len(b)-1], `,"values":`...)
+	_, err = w.Write(append(b[:len(b)-1], `,"values":`...))
+	return err
+}
+
+// jsonLists writes the elements of a shape, which each gives in C order, as
+// nested lists.
+func jsonLists(w io.Writer, add func([]byte, tensor.View, int64) ([]byte, error), shape tensor.Shape, each func(func(tensor.View) error) error) error {
 	total, err := shape.NumElements()
 	if err != nil {
 		return err
 	}
 	if total == 0 {
-		b = append(b, "[]"...)
-	}
-	if _, err := w.Write(b); err != nil {
+		_, err := io.WriteString(w, "[]")
 		return err
 	}
 	// Before and behind the n-th element stand as many brackets as there are
@@ -163,7 +180,7 @@ func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
 	}
 	n := int64(0)
 	out := values{w: w, add: add}
-	err = t.inOrder(ctx, p, func(v tensor.View) error {
+	return each(func(v tensor.View) error {
 		return out.each(v, func(b []byte) []byte {
 			n++
 			closed := 0
@@ -187,11 +204,6 @@ func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
 			return b
 		})
 	})
-	if err != nil {
-		return err
-	}
-	_, err = io.WriteString(w, "}\n")
-	return err
 }
 
 type style int
@@ -331,11 +343,16 @@ func appender(d tensor.DType, s style) (func([]byte, tensor.View, int64) ([]byte
 			q, err := json.Marshal(text)
 			return append(b, q...), err
 		}
-		if strings.ContainsAny(text, "\",\r\n") {
-			text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
-		}
-		return append(b, text...), nil
+		return appendCSV(b, text), nil
 	}, nil
+}
+
+// appendCSV appends a field, between quotes where that is needed.
+func appendCSV(b []byte, text string) []byte {
+	if strings.ContainsAny(text, "\",\r\n") {
+		text = `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
+	}
+	return append(b, text...)
 }
 
 // floatAppender returns the function that appends a float with the fewest

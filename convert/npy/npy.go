@@ -35,7 +35,9 @@
 // the file: csr, csc, bsr and coo of any rank by their members where they lie,
 // dia as coo with all that its diagonals hold. One sparse tensor alone is written
 // as such an archive; structure is expanded, and layouts that SciPy does not save
-// become coo.
+// become coo. A tensor of strings is written as an array of text (U) as wide as
+// the longest of them; a string that ends in U+0000, which text of fixed width
+// cannot tell, is refused.
 //
 // The attributes of a tensor that was read say what its dtype does not:
 //
@@ -71,6 +73,7 @@ func init() {
 		Extensions:  []string{".npy"},
 		Description: "NumPy array",
 		Single:      true,
+		Strings:     true,
 		Keeps:       []string{"unit"},
 		Detect:      func(prefix []byte) bool { return bytes.HasPrefix(prefix, []byte(magic)) },
 		Open:        openNpy,
@@ -81,6 +84,7 @@ func init() {
 		Extensions:  []string{".npz"},
 		Description: "NumPy arrays in a zip archive, or one sparse array of SciPy",
 		Sparse:      true,
+		Strings:     true,
 		Keeps:       []string{"unit"},
 		Detect:      detectNpz,
 		Open:        openNpz,

@@ -11,6 +11,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/internal/zipfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/ragged"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -24,12 +25,14 @@ type array struct {
 	parts   []convert.Source // one, or one for each leaf
 	leaves  []leaf           // of a structure
 	item    int64            // bytes of one element of a structure
+	strings *ragged.Strings  // to be written as text of the dtype
+	text    tensor.DType
 	head    []byte
 }
 
 // writeNpy writes the one array that src makes.
 func writeNpy(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
-	arrays, err := plan(src)
+	arrays, err := plan(ctx, src)
 	if err != nil {
 		return writing(err, "npy")
 	}
@@ -49,7 +52,7 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 	if len(src) == 1 && isSparse(src[0]) {
 		return writing(writeScipy(ctx, w, src[0], method), "npz")
 	}
-	arrays, err := plan(src)
+	arrays, err := plan(ctx, src)
 	if err != nil {
 		return writing(err, "npz")
 	}
@@ -101,6 +104,9 @@ func (a *array) write(ctx context.Context, w io.Writer) error {
 	if a.leaves != nil {
 		return a.writeStructure(ctx, w)
 	}
+	if a.strings != nil {
+		return a.writeText(ctx, w)
+	}
 	t := a.parts[0]
 	if !a.fortran {
 		return t.WriteCOrder(ctx, w)
@@ -122,7 +128,7 @@ func reversed(n, rank int) []int {
 
 // plan makes arrays of the tensors, in their order, with the fields of a
 // structure at the place of the first.
-func plan(src []convert.Source) ([]*array, error) {
+func plan(ctx context.Context, src []convert.Source) ([]*array, error) {
 	groups, err := findStructures(src)
 	if err != nil {
 		return nil, err
@@ -138,7 +144,7 @@ func plan(src []convert.Source) ([]*array, error) {
 		if g != nil {
 			a, err = g.array()
 		} else {
-			a, err = single(s)
+			a, err = single(ctx, s)
 		}
 		if err == nil {
 			a.head, err = encodeHeader(a.descr, a.fortran, a.shape)
@@ -152,8 +158,11 @@ func plan(src []convert.Source) ([]*array, error) {
 }
 
 // single makes an array of one tensor.
-func single(s convert.Source) (*array, error) {
+func single(ctx context.Context, s convert.Source) (*array, error) {
 	if layout, _, ok := s.Composite(); ok {
+		if layout == format.LayoutString {
+			return textOf(ctx, s)
+		}
 		want := "a dense tensor"
 		if format.IsSparse(layout) {
 			want = "a dense tensor, or a sparse one alone in a .npz (choose it with --only)"
@@ -182,6 +191,47 @@ func single(s convert.Source) (*array, error) {
 		fortran: isFortran(d, shape, s.Strides()),
 		size:    s.ByteSize(), parts: []convert.Source{s},
 	}, nil
+}
+
+// textOf makes an array of strings: NumPy's U, as wide as the longest of them.
+func textOf(ctx context.Context, s convert.Source) (*array, error) {
+	list, err := s.Strings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	d, err := list.TextDType(ctx, tensor.UTF32(0), nil)
+	if err != nil {
+		return nil, err
+	}
+	size, err := tensor.ByteSize(d, list.Shape())
+	if err != nil {
+		return nil, err
+	}
+	return &array{name: s.As, descr: string(appendRepr(nil, descrOf(d))), shape: list.Shape(), size: size, strings: list, text: d}, nil
+}
+
+// writeText writes strings as text, some at a time.
+func (a *array) writeText(ctx context.Context, w io.Writer) error {
+	n := a.strings.Len()
+	flat, err := a.strings.Reshape(tensor.Shape{n})
+	if err != nil {
+		return err
+	}
+	step := max(1<<20/int64(a.text.UnitBytes), 1)
+	for lo := int64(0); lo < n; lo += step {
+		part, err := flat.Slice(lo, min(lo+step, n))
+		if err != nil {
+			return err
+		}
+		v, err := part.Text(ctx, a.text, nil)
+		if err != nil {
+			return err
+		}
+		if err := v.WriteCOrder(contextWriter{ctx, w}, tensor.LittleEndian); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // withUnit is d with the unit that attrs name, if d is a time and the unit is
