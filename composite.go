@@ -437,7 +437,10 @@ func (t *Tensor) openParts(ctx context.Context) ([]Part, error) {
 // placed says where the record of t stands, if an error has no better place.
 func (t *Tensor) placed(err error) error {
 	var e *Error
-	if err != nil && errors.As(err, &e) && e.Offset < 0 && e.Rule != "" && t.f.layout == nil {
+	if errors.As(err, &e) && e.Rule != "" && e.Format == "" {
+		e.Format = t.format()
+	}
+	if e != nil && e.Offset < 0 && e.Rule != "" && t.f.layout == nil {
 		var rec format.TensorRecord
 		t.f.m.Guard(func() error {
 			if ok, err := t.f.cat.Tensor(t.name, &rec); err == nil && ok {

@@ -520,7 +520,7 @@ func (f *File) checksum(l mmap.Lease, off, n int64) (sum uint32, err error) {
 }
 
 // foreign checks what checksums a foreign file has: those of plain extents, and
-// those that decoders look at.
+// those that decoders look at; and what the parts of composites say of each other.
 func (v *verifier) foreign() error {
 	l := v.f.layout
 	v.rep.Tensors, v.rep.Storages = len(l.Tensors), len(l.Storages)
@@ -575,6 +575,24 @@ func (v *verifier) foreign() error {
 			if ctxErr := v.ctx.Err(); ctxErr != nil {
 				return ctxErr
 			}
+			v.find(err)
+		}
+	}
+	if len(v.rep.Findings) > 0 || v.o.Sample > 0 {
+		return nil // what is damaged would be told again
+	}
+	for i := range l.Tensors {
+		if l.Tensors[i].Layout == 0 {
+			continue
+		}
+		t, err := v.f.Tensor(l.Tensors[i].Name)
+		if err == nil {
+			err = t.wholeComposite(v.ctx)
+		}
+		if ctxErr := v.ctx.Err(); ctxErr != nil {
+			return ctxErr
+		}
+		if err != nil && !errors.Is(err, ErrLimit) {
 			v.find(err)
 		}
 	}

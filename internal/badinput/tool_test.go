@@ -68,7 +68,7 @@ func call(t testing.TB, cmd *exec.Cmd) result {
 // where verify found damage; nothing but answers goes to stdout (rule 6).
 func TestTool(t *testing.T) {
 	bin := build(t)
-	for _, r := range append(nativeRows(), fileRows()...) {
+	for _, r := range slices.Concat(nativeRows(), fileRows(), sparseRows(), matrixRows(), scipyRows()) {
 		if r.Slow || r.ID == "N02" {
 			continue
 		}
