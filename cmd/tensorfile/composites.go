@@ -42,6 +42,7 @@ type parted struct {
 	rows   func(role string, a, b int64) (tensor.View, error) // [a, b) along axis 0
 	shapes map[string]tensor.Shape
 	near   map[string]window
+	value  tensor.View // of one element, which is all that was selected
 }
 
 // window is a piece of numbers that was read.
@@ -82,6 +83,9 @@ func (d *parted) selected(ctx context.Context, p pick) error {
 	axis := format.CompressedAxis(d.layout)
 	for i, r := range ranges {
 		if r.Drop || r.Step != 1 || i != axis && r.Count != d.shape[i] {
+			if format.IsSparse(d.layout) {
+				return d.picked(ctx, p, ranges)
+			}
 			return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: fmt.Sprintf("a range of axis %d, as the tensor is stored by these", axis)}
 		}
 	}
@@ -255,6 +259,11 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 	if err != nil {
 		return err
 	}
+	if d.shape == nil && p.sel != nil {
+		_, err := io.WriteString(w, scalarText(d.value, &tensor.FormatOptions{Precision: -1})+"\n")
+		return err
+	}
+	layout = d.layout
 	for _, role := range format.Roles(layout, len(d.shape)) {
 		if d.shapes[role] == nil && role != format.RoleFill {
 			return t.showParts(ctx, w, p, o) // something is missing, or composed itself
@@ -342,7 +351,7 @@ func scalarText(v tensor.View, o *tensor.FormatOptions) string {
 			}
 		}
 	}
-	s := tensor.Format(v, o)
+	s := strings.Replace(tensor.Format(v, o), ".e", "e", 1)
 	if strings.HasSuffix(s, ".") {
 		s += "0"
 	}

@@ -105,6 +105,7 @@ type statsJSON struct {
 	Numeric   bool           `json:"numeric"`
 	Of        string         `json:"of"` // "values", "stored values" of composites, "lengths" of rows and strings, "magnitudes" of complex numbers
 	Count     int64          `json:"count"`
+	Density   *jsonFloat     `json:"density,omitempty"` // of what is sparse: count by elements
 	NaN       *int64         `json:"nan"`
 	PosInf    *int64         `json:"positive_infinity"`
 	NegInf    *int64         `json:"negative_infinity"`
@@ -179,7 +180,7 @@ func (d *described) suffix() string {
 // stats prints the statistics of an open file.
 func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlags) error {
 	ctx := cmd.Context()
-	titles := []string{"NAME", "DTYPE", ">COUNT", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
+	titles := []string{"NAME", "DTYPE", ">COUNT", "?DENSITY", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
 	for _, q := range o.quantiles {
 		titles = append(titles, ">P"+strconv.FormatFloat(q*100, 'g', 6, 64))
 	}
@@ -472,6 +473,11 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 	tab.cell(clean(d.label()) + d.suffix())
 	tab.cell(d.dtype().String())
 	tab.cell(itoa(d.count()))
+	share := ""
+	if n, ok := entriesOf(d.Tensor); ok {
+		share = strconv.FormatFloat(density(d.Tensor, n), 'g', 3, 64)
+	}
+	tab.cell(share)
 	if d.acc == nil {
 		for range 7 + len(o.quantiles) {
 			tab.cell("-")
