@@ -25,6 +25,8 @@ type operatorFlags struct {
 var operatorHelp = []struct{ name, usage string }{
 	{"select", "take a part as NumPy does, `[GLOB=]SELECTION`: '0:10, ::2, -1'"},
 	{"dtype", "convert elements to `[GLOB=]DTYPE`: f16, u8, ..."},
+	{"quant", "keep floats as `[GLOB=]SCHEME`: few bits with scales, such as i8:axis=0, i4:group=32, u4:group=128, mxfp8_e4m3 or mxfp4"},
+	{"dequant", "make numbers of quantised tensors, of the dtype `[GLOB=]DTYPE`"},
 	{"layout", "keep elements as `[GLOB=]LAYOUT`: coo, csr, csc, bsr[:HxW], csf or bitmap, with entries for those that are not 0, or dense; behind :DENSITY the limit to it"},
 	{"rearrange", "move, split and merge axes by an einops `[GLOB=]PATTERN[; a=N, ...]`: 'b (h 2) w c -> b c h w'"},
 	{"reduce", "make one element of many, min, max, sum, mean, prod, any or all, by a pattern: `[GLOB=]OP PATTERN`"},
@@ -62,16 +64,18 @@ func (o *operatorFlags) add(cmd *cobra.Command) {
 // behind a "GLOB=" too.
 func completeOperator(name string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	values := map[string][]string{
-		"dtype":  {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
-		"layout": {"coo", "csr", "csc", "bsr", "csf", "bitmap", "dense"},
-		"flip":   {"h", "v", "0", "1", "2"},
-		"concat": {"0", "1", "2", "-1"},
-		"resize": {"224x224", "227x227", "299x299"},
-		"crop":   {"224x224", "227x227", "299x299"},
-		"pad":    {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
-		"reduce": {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
-		"rate":   {"16000", "22050", "44100", "48000"},
-		"scale":  {"1/255", "2/255,-1", "1,0,0:1"},
+		"dtype":   {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
+		"quant":   {"i8", "i8:axis=0", "i4:group=32", "u4:group=128", "mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8"},
+		"dequant": {"f16", "bf16", "f32", "f64"},
+		"layout":  {"coo", "csr", "csc", "bsr", "csf", "bitmap", "dense"},
+		"flip":    {"h", "v", "0", "1", "2"},
+		"concat":  {"0", "1", "2", "-1"},
+		"resize":  {"224x224", "227x227", "299x299"},
+		"crop":    {"224x224", "227x227", "299x299"},
+		"pad":     {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
+		"reduce":  {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
+		"rate":    {"16000", "22050", "44100", "48000"},
+		"scale":   {"1/255", "2/255,-1", "1,0,0:1"},
 	}[name]
 	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		list := slices.Clone(values)
@@ -191,6 +195,8 @@ func operatorAdvice(e *tensor.Error) string {
 	switch {
 	case strings.HasPrefix(e.Field, "memory for "):
 		return "a larger --mem allows it; --select in front of it takes less"
+	case e.Field == "layout" && strings.HasPrefix(e.Want, "a dense tensor for") && e.Got == "quantised":
+		return "--dequant f32 in front of it makes one"
 	case e.Field == "layout" && strings.HasPrefix(e.Want, "a dense tensor for") && sparseWord(e.Got):
 		return "--layout dense in front of it makes one, --select takes rows of a sparse one and --dtype converts it"
 	case e.Field == "density":

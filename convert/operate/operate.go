@@ -41,6 +41,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/internal/glob"
 	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/quant"
 	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -100,6 +101,7 @@ type array struct {
 	t     *tensorfile.Tensor // while nothing was done to it
 	n     node
 	s     *sparse.Array // in memory; nil: dense, or a composite of the file
+	q     *quant.Array  // in memory; nil: not quantised here
 	w     *work
 	attrs tensorfile.Attrs // never changed, only replaced
 	last  string           // operator
@@ -274,7 +276,7 @@ func (p *Pipeline) derived(w *work, arrays []*array) (*convert.Derived, error) {
 		if path == "" {
 			path = a.path
 		}
-		if a.s != nil {
+		if a.s != nil || a.q != nil {
 			t, err := a.describe(l)
 			if err != nil {
 				return nil, a.located(err)

@@ -31,7 +31,15 @@ var parsers = map[string]func(text string) (Operator, error){
 		}
 		return Concat{Axis: text}, nil
 	},
-	"layout":    parseLayout,
+	"layout": parseLayout,
+	"quant": func(text string) (Operator, error) {
+		s, err := parseQuantise(text)
+		return s.Operator, err
+	},
+	"dequant": func(text string) (Operator, error) {
+		d, err := tensor.ParseDType(strings.TrimSpace(text))
+		return Dequantise{d}, err
+	},
 	"rearrange": parseRearrange,
 	"reduce":    parseReduce,
 	"resize":    parseResize,
@@ -54,6 +62,9 @@ func Parse(name, value string) (Step, error) {
 		}
 		slices.Sort(names)
 		return Step{}, &tensor.Error{Kind: tensor.ErrUnsupported, Offset: -1, Field: "operator", Got: tensor.Quote(name), Want: "one of " + strings.Join(names, ", ")}
+	}
+	if name == "quant" {
+		return parseQuantise(value)
 	}
 	// What follows a ";" may have "=" of its own.
 	head, tail := value, ""

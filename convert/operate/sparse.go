@@ -109,8 +109,8 @@ func (w *work) options() *sparse.Options {
 
 // composed reports whether a is more than one dense tensor.
 func (a *array) composed() bool {
-	if a.s != nil || a.t == nil {
-		return a.s != nil
+	if a.s != nil || a.q != nil || a.t == nil {
+		return a.s != nil || a.q != nil
 	}
 	_, _, ok := a.t.Composite()
 	return ok
@@ -118,8 +118,11 @@ func (a *array) composed() bool {
 
 // layout is the name of the layout of what is composed.
 func (a *array) layout() string {
-	if a.s != nil {
+	switch {
+	case a.s != nil:
 		return a.s.Layout().String()
+	case a.q != nil:
+		return format.LayoutName(format.LayoutQuantised)
 	}
 	n, _, _ := a.t.Composite()
 	if name := format.LayoutName(n); name != "" {
@@ -130,7 +133,8 @@ func (a *array) layout() string {
 
 // denseOnly reports an error about an operator that has no use for entries.
 func (a *array) denseOnly(op Operator) error {
-	if _, ok := op.(Layout); ok {
+	switch op.(type) {
+	case Layout, Dequantise: // which say themselves what they are for
 		return nil
 	}
 	if _, _, sparse := a.sparse(); sparse {
@@ -521,6 +525,9 @@ func castOne(v tensor.View, to tensor.DType) (tensor.View, error) {
 
 // describe adds what was made of entries to the layout of the results.
 func (a *array) describe(l *convert.Layout) (convert.LayoutTensor, error) {
+	if a.q != nil {
+		return a.describeQuantised(l)
+	}
 	s := a.s
 	t := convert.LayoutTensor{Name: a.name, DType: s.DType(), Shape: s.Shape(), Attrs: a.attrs, Layout: uint16(s.Layout()), Flags: s.Flags()}
 	for _, p := range s.Parts() {
