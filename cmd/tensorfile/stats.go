@@ -509,6 +509,10 @@ func statsDoc(d *described, o *statsFlags) statsJSON {
 	case d.stored != nil:
 		j.Of = "stored values"
 	}
+	if n, ok := entriesOf(d.Tensor); ok {
+		x := jsonFloat(density(d.Tensor, n))
+		j.Density = &x
+	}
 	if d.sel != nil {
 		text := d.sel.String()
 		j.Selection = &text
