@@ -47,6 +47,7 @@ interop: $(VENV)/ok build
 goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/npy/gen_npy.py
 	$(VENV)/bin/python testdata/idx/gen_idx.py
+	$(VENV)/bin/python convert/aiff/testdata/gen_aiff.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
