@@ -117,9 +117,9 @@ func (c *convolver[T]) down() int64 {
 func (c *convolver[T]) across() int64 { return (c.axes[len(c.axes)-1].out-1)/c.columns + 1 }
 
 // taps is the number of products in a result.
-func (c *geometry) taps() int64 {
-	n := c.channels
-	for _, a := range c.axes {
+func (g *geometry) taps() int64 {
+	n := g.channels
+	for _, a := range g.axes {
 		n *= a.kernel
 	}
 	return n
