@@ -42,6 +42,7 @@ interop: $(VENV)/ok build
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u)
 	$(VENV)/bin/python spec/reader/check.py
 	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
+	$(VENV)/bin/python -B testdata/interop/binsparse_interop.py bin/tensorfile
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok

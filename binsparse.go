@@ -50,7 +50,7 @@ func nameBinsparse(ctx context.Context, rec *format.TensorRecord, a *sparse.Arra
 // descriptors. It is nil for what has no name there: blocks, bitmaps, entries that
 // are not declared sorted and unique, elements such as f16.
 //
-//	coo of rank 1, 2   CVEC, COO; of other ranks custom, one level of all axes
+//	coo of rank 1, 2   CVEC, COOR; of other ranks custom, one level of all axes
 //	csr, csc           CSR, CSC
 //	csf                DCSR, DCSC, CVEC; other ranks and orders custom, a level an axis
 //
@@ -137,7 +137,7 @@ func (b *binsparse) descriptor() map[string]any {
 		case 1:
 			d["format"] = "CVEC"
 		case 2:
-			d["format"] = "COO"
+			d["format"] = "COOR"
 		default:
 			d["format"], d["custom"] = "custom", map[string]any{"level": level(rank, element())}
 		}

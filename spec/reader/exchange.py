@@ -4,7 +4,7 @@ file, which must find the same bytes and nothing wrong:
     python exchange.py TOOL [COUNT]"""
 import os, random, subprocess, sys, tempfile
 import numpy as np
-import tensorfile, verify
+import composites, tensorfile, verify
 
 DTYPES = "u1 i1 u2 i2 u4 i4 u8 i8 f2 f4 f8 c8 c16 ? S5 V6 U3".split()
 CODECS = ["raw", "lz4", "zstd:1", "shuffle|lz4", "shuffle|zstd:3", "bitshuffle|lz4", "delta|zstd", "delta:z|bitshuffle|lz4",
@@ -33,6 +33,33 @@ def array(r):
     return a.astype(d).reshape(shape)
 
 
+def matrices(tool, count):
+    """Dense arrays through every sparse layout, in plain parts and in chunks: elements, content hash and checks."""
+    r, read = random.Random(2612), 0
+    with tempfile.TemporaryDirectory() as folder:
+        npy, native = os.path.join(folder, "x.npy"), os.path.join(folder, "x.tensor")
+        while read < count:
+            a = array(r)
+            layout = r.choice(["coo", "csf", "bitmap"] + (["csr", "csc", "bsr"] if a.ndim == 2 else []))
+            if a.dtype.kind not in "biufc": continue
+            a = np.where(np.random.default_rng(read).random(a.shape) < r.choice([0, 0.1, 0.6]), a, np.zeros((), a.dtype)).astype(a.dtype)
+            np.save(npy, a)
+            store = ["--codec", r.choice(["zstd", "shuffle|lz4", "raw"]), "--chunk", str(r.randint(1, 50))] if r.random() < 0.6 else []
+            args = [tool, "convert", "-f", npy, native, "--layout", layout] + store
+            p = subprocess.run(args, capture_output=True, text=True)
+            assert p.returncode == 0, (args, p.stderr)
+            t = tensorfile.File.open(native)["x"]
+            what = "%s %s %s %s" % (a.dtype, a.shape, layout, store)
+            errors = verify.verify(t.f)
+            assert not errors, (what, [str(e) for e in errors])
+            got = composites.elements(t)
+            assert composites.LAYOUTS[t.layout] == layout and got.dtype == a.dtype and got.tobytes() == a.tobytes(), what
+            sums = subprocess.run([tool, "hash", "--tensors", native], capture_output=True, text=True)
+            assert composites.content_hash(t).hex() in sums.stdout, (what, sums.stdout)
+            read += 1
+    print("exchange: %d sparse tensors read, equal bit for bit" % read)
+
+
 def main(tool, count=200):
     r = random.Random(2611)
     read = opaque = undefined = 0
@@ -58,6 +85,7 @@ def main(tool, count=200):
                 assert e.rule == "pipeline.stage" and any(s in codec for s in ("s2", "deflate")), (what, str(e))
                 opaque += 1
     print("exchange: %d files read, equal bit for bit; %d opaque, %d pipelines not defined for their dtype" % (read, opaque, undefined))
+    matrices(tool, count // 2)
 
 
 if __name__ == "__main__":
