@@ -126,8 +126,10 @@ func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows
 		n := min(width/size, rows-top) + again
 		for j := 0; j < cols; j += side {
 			m := min(side, cols-j)
-			if ahead := j + 4*side; stream && ahead < cols {
-				// So many streams are more than the processor foresees.
+			if ahead := j + side; stream && ahead < cols {
+				// So many streams are more than the processor foresees. More than
+				// the next squares would not stay where strides are near powers
+				// of two.
 				prefetchRows(&src[first*srcStride+ahead*size], srcStride, n)
 			}
 			full := 0
