@@ -120,9 +120,6 @@ func (s *spans) each(ctx context.Context, lo, hi int64, fn func(i, a, b int64) e
 			} else if a, b = room[i-lo], room[i-lo+1]; a < 0 || b < a || b > s.total || b-a > s.longest {
 				return s.wrong(i, a, b)
 			}
-			if fn == nil {
-				continue
-			}
 			if err := fn(i, a, b); err != nil {
 				return err
 			}
@@ -142,12 +139,14 @@ func (s *spans) check(ctx context.Context, workers int) (longest int64, err erro
 			return 0, fail(tensor.ErrCorrupt, "offsets[0]", s.ptr.text(0), "0", rulePointer)
 		}
 	}
-	most := make([]int64, workers+1)
-	err = split(s.n, workers, func(part int, lo, hi int64) error {
-		return s.each(ctx, lo, hi, func(_, a, b int64) error {
-			most[part] = max(most[part], b-a)
-			return nil
-		})
+	most := make([]int64, workers)
+	err = split(s.n, workers, func(part int, lo, hi int64) (err error) {
+		for at := lo; at < hi && err == nil; at += scanPiece {
+			var n int64
+			n, err = s.scan(ctx, at, min(at+scanPiece, hi))
+			most[part] = max(most[part], n)
+		}
+		return err
 	})
 	if err != nil {
 		return 0, err
@@ -161,6 +160,57 @@ func (s *spans) check(ctx context.Context, workers int) (longest int64, err erro
 		}
 	}
 	return longest, nil
+}
+
+// scanPiece is how many rows are looked at between looks at the context.
+const scanPiece = 1 << 16
+
+// scan checks rows lo to hi and returns the most elements that one has.
+func (s *spans) scan(ctx context.Context, lo, hi int64) (most int64, err error) {
+	bad := -1
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case s.picked: // were checked
+		for i, a := range s.starts[lo:hi] {
+			most = max(most, s.stops[lo:][i]-a)
+		}
+	case s.ptr.wide != nil:
+		most, bad = scan(s.ptr.wide[lo:hi+1], s.total, s.longest)
+	case s.ptr.narrow != nil:
+		most, bad = scan(s.ptr.narrow[lo:hi+1], s.total, s.longest)
+	case s.ptr.plain != nil:
+		most, bad = scan(s.ptr.plain[lo:hi+1], s.total, s.longest)
+	default:
+		err = s.each(ctx, lo, hi, func(_, a, b int64) error {
+			most = max(most, b-a)
+			return nil
+		})
+	}
+	if bad >= 0 {
+		a, b := s.ptr.pair(lo + int64(bad))
+		err = s.wrong(lo+int64(bad), a, b)
+	}
+	return most, err
+}
+
+// scan is the longest row that offsets tell of, and the first that is wrong or
+// -1.
+func scan[T int32 | uint32 | int64](ptr []T, total, longest int64) (most int64, bad int) {
+	last := int64(ptr[0])
+	if last < 0 {
+		return 0, 0
+	}
+	for i, x := range ptr[1:] {
+		x := int64(x)
+		n := x - last
+		if n < 0 || n > longest || x > total {
+			return most, i
+		}
+		most = max(most, n)
+		last = x
+	}
+	return most, -1
 }
 
 // ends is the first number and number n.

@@ -185,15 +185,48 @@ func (s *Strings) text(ctx context.Context, workers int) (bool, error) {
 	if err != nil || bad.Load() {
 		return false, err
 	}
+	// As the bytes are whole characters, no string is cut if none begins inside
+	// one.
 	err = split(s.n, workers, func(_ int, lo, hi int64) error {
-		return s.each(ctx, lo, hi, func(_, a, b int64) error {
-			if a < b && s.inside(a) {
+		for at := lo; at < hi && !bad.Load(); at += scanPiece {
+			end := min(at+scanPiece, hi)
+			found := false
+			switch x := &s.ptr; {
+			case ctx.Err() != nil:
+				return ctx.Err()
+			case s.raw != nil && x.wide != nil:
+				found = cuts(x.wide[at:end], s.raw)
+			case s.raw != nil && x.narrow != nil:
+				found = cuts(x.narrow[at:end], s.raw)
+			case s.raw != nil && x.plain != nil:
+				found = cuts(x.plain[at:end], s.raw)
+			default:
+				err := s.each(ctx, at, end, func(_, a, b int64) error {
+					found = found || a < b && s.inside(a)
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			if found {
 				bad.Store(true)
 			}
-			return nil
-		})
+		}
+		return nil
 	})
 	return !bad.Load(), err
+}
+
+// cuts reports whether one of the places, which were checked, is inside a
+// character.
+func cuts[T int32 | uint32 | int64](ptr []T, raw []byte) bool {
+	for _, x := range ptr {
+		if uint64(x) < uint64(len(raw)) && raw[x]&0xc0 == 0x80 {
+			return true
+		}
+	}
+	return false
 }
 
 // start is the first byte from at on that begins a character, or the byte that
