@@ -152,6 +152,35 @@ def dense(t, name, p):
     return a
 
 
+# Exponent bits, fraction bits and bias of the floats that NumPy lacks, by variant.
+SHORT = {1: (8, 7, 127), 2: (4, 3, 7), 3: (5, 2, 15), 4: (4, 3, 8), 5: (5, 2, 16), 6: (8, 0, 127), 7: (2, 1, 1),
+         8: (2, 3, 1), 9: (3, 2, 3)}
+
+
+def numbers(t):
+    """Elements of any int, uint or float dtype as binary32."""
+    d = t.dtype
+    if d.cls in (2, 3) or not d.variant: return t.array().astype(np.float32)
+    if d.e == 1:
+        x = np.frombuffer(t.image(), "<u%d" % d.b).reshape(t.shape).astype(np.int64)
+    else:
+        units = d.units(t.shape)
+        rows = np.frombuffer(t.image(), np.uint8).reshape(units[:-1] + [units[-1] * d.b])
+        bits = np.unpackbits(rows, axis=-1, bitorder="little")[..., :t.shape[-1] * d.bits]
+        x = (bits.reshape(t.shape + (d.bits,)).astype(np.int64) << np.arange(d.bits)).sum(-1)
+    e, m, bias = SHORT[d.variant]
+    power, fraction, negative = x >> m & (1 << e) - 1, x & (1 << m) - 1, x >> e + m & 1
+    v = np.ldexp(1 + fraction / 2**m, power - bias)
+    if d.variant != 6: v = np.where(power == 0, np.ldexp(fraction / 2**m, 1 - bias), v)
+    top = power == (1 << e) - 1
+    if d.variant in (1, 3): v = np.where(top, np.where(fraction, np.nan, np.inf), v)
+    v = np.where(negative == 1, -v, v)
+    if d.variant == 2: v = np.where(top & (fraction == 7), np.nan, v)
+    if d.variant in (4, 5): v = np.where(x == 0x80, np.nan, v)
+    if d.variant == 6: v = np.where(top, np.nan, v)
+    return v.astype(np.float32)
+
+
 def elements(t):
     """A NumPy array of a sparse or quantised tensor, a list of arrays of a ragged one, an array of str."""
     name, p = check_parts(t)
@@ -171,10 +200,12 @@ def elements(t):
                 need(False, "composite.utf8", str(e))
         return out.reshape(t.shape)
     group = p["group"].array()
-    wide = lambda role: p[role].array().astype(np.float32)
+    wide = lambda role: numbers(p[role]) if not p[role].layout else elements(p[role]).astype(np.float32)
     each = tuple(np.ix_(*[np.arange(n) // int(g) for n, g in zip(t.shape, group)]))
     zeros = wide("zeros")[each] if "zeros" in p else np.float32(0)
-    return ((wide("values") - zeros) * wide("scales")[each]).astype(t.dtype.numpy())
+    with np.errstate(all="ignore"):  # NumPy warns of infinities and NaN
+        x = (wide("values") - zeros) * wide("scales")[each]
+        return x.astype(t.dtype.numpy() or np.float32)  # binary32 of a dtype that NumPy lacks
 
 
 def content_hash(t):
