@@ -488,6 +488,30 @@ def tf_batches(a, batch, shuffle, f32):
     return run
 
 
+def dequantise(scheme, rows, columns, target):
+    """Values a byte each: NumPy has none of 4 bits packed."""
+    kind, group = {"i8:axis=0": ("int8", columns), "i4:group=32": ("int8", 32), "u4:group=128": ("uint8", 128),
+                   "mxfp8_e4m3": ("float8_e4m3fn", 32), "mxfp4": ("float4_e2m1fn", 32)}[scheme]
+    r = np.random.default_rng(1)
+    codes = r.integers(0, 256 if kind in ("int8", "float8_e4m3fn") else 16, (rows * columns // group, group), np.uint8)
+    values = codes.view(named(kind))
+    scales = r.standard_normal((len(values), 1), np.float32)
+    zeros = r.integers(0, 16, (len(values), 1), np.uint8).astype(np.float32) if kind == "uint8" else None
+    out = warm(values.shape, np.float32)
+    other = warm(values.shape, named("bfloat16"), 1) if target == "bf16" else None
+
+    def run():
+        with np.errstate(all="ignore"):
+            np.copyto(out, values, casting="unsafe")
+            if zeros is not None:
+                np.subtract(out, zeros, out=out)
+            np.multiply(out, scales, out=out)
+            if other is not None:
+                np.copyto(other, out, casting="unsafe")
+
+    return run
+
+
 def version():
     sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
     return lambda: None
