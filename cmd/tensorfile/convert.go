@@ -50,7 +50,8 @@ Operators change tensors on the way, in the order in which they are given:
 value makes it count for tensors of these names only. Images have the axes HW,
 HWC or CHW with 1 to 4 channels, alone or behind a batch axis, or axes called
 h, w and c. --mem bounds the memory. docs/convert.md has each operator with an
-example; -n shows what comes out without reading an element.`,
+example; -n shows what comes out without reading an element, but of what is or
+becomes sparse (--layout), the size of which follows from that.`,
 		Example: `  tensorfile convert weights.npz weights.tensor
   tensorfile convert weights.tensor weights.npz --only 'layers.*.weight'
   tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right

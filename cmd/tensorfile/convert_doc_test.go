@@ -12,10 +12,6 @@ import (
 // there.
 func TestConvertDoc(t *testing.T) {
 	const path = "../../docs/convert.md"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
 	for _, args := range [][]string{
 		{"a.tensor", "a=u8(4,6,3)"}, {"c.tensor", "b=u8(4,6,3)"}, {"m.tensor", "m=f32(3,6)"}, {"wave.tensor", `wave:{"sample_rate":48000}`, "wave=i16(4800,2)"},
@@ -24,18 +20,48 @@ func TestConvertDoc(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := func(args ...string) string {
-		cmd := exec.Command("tensorfile", args...)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		if _, failed := err.(*exec.ExitError); err != nil && !failed {
-			t.Fatal(err)
-		}
-		return string(out)
-	}
+	run := func(args ...string) { runIn(t, dir, args...) }
 	run("convert", "a.tensor", "a.npy")
 	run("convert", "c.tensor", "b.npy", "--scale", "1,100")
 	run("convert", "m.tensor", "m.npy")
+	text := docShows(t, path, dir, 20)
+	for _, h := range operatorHelp {
+		if !strings.Contains(text, "| `--"+h.name) || !strings.Contains(text, " --"+h.name+" ") && !strings.Contains(text, " --"+h.name+"\n") {
+			t.Errorf("--%s is not in %s", h.name, path)
+		}
+	}
+}
+
+// So is what docs/sparse.md shows of files.
+func TestSparseDoc(t *testing.T) {
+	dir := t.TempDir()
+	const matrix = "%%MatrixMarket matrix coordinate real general\n3 4 4\n1 1 5\n1 4 1\n3 2 7\n3 4 2\n"
+	if err := os.WriteFile(filepath.Join(dir, "m.mtx"), []byte(matrix), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	docShows(t, "../../docs/sparse.md", dir, 12)
+}
+
+// runIn runs the tool in a directory and returns what it prints.
+func runIn(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("tensorfile", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if _, failed := err.(*exec.ExitError); err != nil && !failed {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// docShows runs the commands of a document, of which there are at least so many,
+// and compares what they print with what stands below them.
+func docShows(t *testing.T, path, dir string, least int) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	const begin, end = "<!-- run -->\n```text\n", "```\n"
 	parts := strings.Split(string(text), begin)
 	out, n := parts[0], 0
@@ -54,7 +80,7 @@ func TestConvertDoc(t *testing.T) {
 				b.WriteByte('\n')
 			}
 			n++
-			b.WriteString(line + run(words(strings.TrimSpace(command))...))
+			b.WriteString(line + runIn(t, dir, words(strings.TrimSpace(command))...))
 		}
 		if got := b.String(); got != old && !*update {
 			t.Errorf("block %d shows\n%s\nthe tool prints\n%s\n(-update writes it)", i+1, old, got)
@@ -62,17 +88,13 @@ func TestConvertDoc(t *testing.T) {
 		out += begin + b.String() + end + rest
 	}
 	t.Logf("%d commands", n)
-	if n < 20 {
+	if n < least {
 		t.Error("too few")
-	}
-	for _, h := range operatorHelp {
-		if !strings.Contains(string(text), "| `--"+h.name) || !strings.Contains(out, " --"+h.name+" ") && !strings.Contains(out, " --"+h.name+"\n") {
-			t.Errorf("--%s is not in %s", h.name, path)
-		}
 	}
 	if *update && out != string(text) {
 		if err := os.WriteFile(path, []byte(out), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return out
 }
