@@ -110,7 +110,8 @@ func newFaultDir(t *testing.T) *faultDir {
 		}
 	}
 	commitOn(t, m, "more")
-	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"}} {
+	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"},
+		{"convert", "m.tensor", "sparse.tensor", "--only", "w", "--layout", "csr", "--codec", "zstd:1", "--chunk", "300"}, {"convert", "m.tensor", "sparse.npz", "--only", "w", "--layout", "csr"}, {"convert", "sparse.npz", "w.mtx", "--layout", "coo", "--select", ":3"}} {
 		if _, stderr, code := inProcess(t, d.args(args)...); code != 0 {
 			t.Fatal(args, stderr)
 		}
@@ -186,6 +187,12 @@ var writing = []faultCase{
 	{[]string{"convert", "in.tensor", "new.tensor", "--dtype", "f32", "--flip", "0", "--codec", "v=shuffle|zstd:1"}, "new.tensor", false, false},
 	{[]string{"convert", "-f", "in.npz", "old.npz", "--select", "v=::3", "--pad", "2"}, "old.npz", false, false},
 	{[]string{"convert", "-f", "in.tensor", "chunks.tensor", "old.tensor", "--only", "v", "--stack", "--rearrange", "a b -> b a"}, "old.tensor", false, false},
+	{[]string{"convert", "sparse.tensor", "new.tensor", "--layout", "csc", "--codec", "zstd:1"}, "new.tensor", false, false},
+	{[]string{"convert", "-f", "w.mtx", "old.tensor"}, "old.tensor", false, false},
+	{[]string{"convert", "-f", "sparse.tensor", "old.npz", "--select", ":9"}, "old.npz", false, false},
+	{[]string{"convert", "-f", "sparse.npz", "w.mtx", "--layout", "csf"}, "w.mtx", false, false},
+	{[]string{"append", "sparse.tensor", "w", "sparse.npz"}, "sparse.tensor", true, false},
+	{[]string{"append", "m.tensor", "sparse.npz", "--name", "new"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.npz", "--only", "x"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.tensor", "--replace"}, "m.tensor", true, false},
 	{[]string{"append", "m.tensor", "in.npz", "--only", "v", "--name", "new", "--codec", "new=shuffle|zstd:1", "--chunk", "new=128"}, "m.tensor", true, false},
@@ -418,6 +425,8 @@ var readers = [][]string{
 	{"diff", "m.tensor", "in.tensor"}, {"diff", "m.tensor", "copy.tensor"}, {"log", "m.tensor"}, {"log", "--json", "m.tensor"}, {"inspect", "m.tensor"},
 	{"attr", "ls", "m.tensor"}, {"attr", "get", "m.tensor", "w", "unit"}, {"info", "in.npz"}, {"ls", "in.npz"}, {"show", "in.npz", "v"}, {"stats", "in.npz"}, {"verify", "in.npz"}, {"hash", "in.npz"},
 	{"info", "chunks.tensor"}, {"ls", "-l", "chunks.tensor"}, {"show", "chunks.tensor", "v"}, {"show", "chunks.tensor", "v[100:300]"}, {"stats", "chunks.tensor"}, {"verify", "chunks.tensor"},
+	{"info", "sparse.tensor"}, {"ls", "-l", "sparse.tensor"}, {"show", "sparse.tensor", "w"}, {"show", "sparse.tensor", "w[3:7]"}, {"stats", "sparse.tensor"}, {"verify", "sparse.tensor"}, {"hash", "sparse.tensor"},
+	{"ls", "sparse.npz"}, {"show", "sparse.npz", "sparse"}, {"verify", "sparse.npz"}, {"ls", "w.mtx"}, {"show", "w.mtx", "w"}, {"stats", "w.mtx"}, {"verify", "w.mtx"}, {"hash", "w.mtx"},
 	{"hash", "chunks.tensor"}, {"diff", "chunks.tensor", "in.tensor"}, {"inspect", "chunks.tensor"}, {"recover", "-n", "chunks.tensor"}, {"repack", "-n", "chunks.tensor", "no.tensor", "--codec", "v=lz4"},
 	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"convert", "-n", "m.tensor", "no.npz", "--only", "w", "--flip", "0"}, {"recover", "-n", "m.tensor"},
 }

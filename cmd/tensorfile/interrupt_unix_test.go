@@ -61,6 +61,8 @@ func TestInterruptedWriters(t *testing.T) {
 		{[]string{"convert", "-f", in, "OUT.npz"}, small},
 		{[]string{"convert", in, "OUT.tensor", "--rearrange", "a b -> b a", "--dtype", "f64"}, ""},
 		{[]string{"convert", "-f", in, "OUT.npy", "--pad", "1,0", "--dtype", "f16"}, small},
+		{[]string{"convert", in, "OUT.tensor", "--layout", "csr", "--dtype", "f64"}, ""},
+		{[]string{"convert", "-f", in, "OUT.mtx", "--layout", "coo"}, small},
 		{[]string{"repack", in, "OUT.tensor"}, ""},
 		{[]string{"repack", "-f", in, "OUT.tensor"}, small},
 		{[]string{"repack", "-i", "OUT.tensor"}, in},

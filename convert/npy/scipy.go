@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/zipfile"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -65,6 +66,16 @@ func (r *npzReader) scipy(ctx context.Context, in convert.Input, name string) er
 	t.Attrs = convert.Attrs{"source": source}
 	l.Tensors = []convert.LayoutTensor{t}
 	return nil
+}
+
+// likeScipy reports whether an archive has the members that SciPy always writes.
+func likeScipy(entries []zipfile.Entry) bool {
+	for _, name := range []string{"format.npy", "shape.npy", "data.npy"} {
+		if !slices.ContainsFunc(entries, func(e zipfile.Entry) bool { return e.Name == name }) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkComposite checks dtypes and shapes of the parts.
