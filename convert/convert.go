@@ -60,6 +60,9 @@ type ReadOptions struct {
 	// AllowTrailing reads files that have bytes behind what they describe, as
 	// some writers leave them. Default: false, they are refused.
 	AllowTrailing bool
+	// ReplaceInvalid reads what is no UTF-8 in a text file as U+FFFD, instead of
+	// refusing the file. Default: false.
+	ReplaceInvalid bool
 	// MaxHeader limits the bytes of a header. Default: that of the format's own
 	// reader (NumPy: 10,000).
 	MaxHeader int64

@@ -1,0 +1,178 @@
+package text
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+var (
+	lf   = []byte("\n")
+	crLF = []byte("\r\n")
+	mark = []byte("\ufeff")
+)
+
+const chunkSize = 256 << 10
+
+// foreignMarks are the byte order marks of other encodings; the longer ones
+// first, for one begins with another.
+var foreignMarks = []struct{ name, mark string }{
+	{"UTF-32, big-endian", "\x00\x00\xfe\xff"},
+	{"UTF-32, little-endian", "\xff\xfe\x00\x00"},
+	{"UTF-16, big-endian", "\xfe\xff"},
+	{"UTF-16, little-endian", "\xff\xfe"},
+}
+
+// scanner reads a file as chunks of valid UTF-8.
+type scanner struct {
+	ctx  context.Context
+	f    *file
+	at   int64  // offset in the file of what is read next
+	buf  []byte // what was read; the first used bytes were given
+	used int
+	fill []byte // a chunk with replacements
+	line int64  // lines that ended in the chunks so far
+}
+
+// scan begins behind the byte order mark.
+func (f *file) scan(ctx context.Context) (*scanner, error) {
+	s := &scanner{ctx: ctx, f: f, buf: make([]byte, 0, min(f.in.Size()+1, chunkSize))}
+	var b [4]byte
+	n, err := f.in.ReadAt(b[:min(f.in.Size(), 4)], 0)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	begin := b[:n]
+	if bytes.HasPrefix(begin, mark) {
+		s.at = int64(len(mark))
+		return s, nil
+	}
+	for _, m := range foreignMarks {
+		if bytes.HasPrefix(begin, []byte(m.mark)) {
+			return nil, f.wrong(tensor.ErrUnsupported, 0, 1, m.name, "UTF-8")
+		}
+	}
+	return s, nil
+}
+
+func (f *file) wrong(kind error, offset, line int64, got, want string) error {
+	return &tensor.Error{Kind: kind, Path: f.in.Path(), Format: formatName, Offset: offset, Field: "line " + strconv.FormatInt(line, 10), Got: got, Want: want}
+}
+
+// next returns the next chunk, which is never empty, and io.EOF behind the last.
+// Neither a character nor a CR LF goes across the end of a chunk. The caller may
+// change the chunk; it is good until the next call.
+func (s *scanner) next() ([]byte, error) {
+	if err := s.ctx.Err(); err != nil {
+		return nil, err
+	}
+	have := copy(s.buf, s.buf[s.used:])
+	begin := s.at - int64(have)
+	size := s.f.in.Size()
+	n := int(min(int64(cap(s.buf)-have), size-s.at))
+	s.buf = s.buf[:have+n]
+	if m, err := s.f.in.ReadAt(s.buf[have:], s.at); m < n {
+		if err == io.EOF {
+			err = s.f.changed()
+		}
+		return nil, err
+	}
+	s.at += int64(n)
+	b := s.buf
+	if len(b) == 0 {
+		return nil, io.EOF
+	}
+	if s.at < size {
+		b = b[:whole(b)]
+	}
+	s.used = len(b)
+	if !utf8.Valid(b) {
+		if !s.f.replace {
+			at := invalid(b)
+			return nil, s.f.wrong(tensor.ErrFormat, begin+int64(at), s.line+int64(bytes.Count(b[:at], lf))+1, fmt.Sprintf("% x", b[at:at+subpart(b[at:])]), "UTF-8")
+		}
+		s.fill = replaced(s.fill[:0], b)
+		b = s.fill
+	}
+	s.line += int64(bytes.Count(b, lf))
+	return b, nil
+}
+
+// whole is the length of b without a character or a CR LF that is cut at its end.
+func whole(b []byte) int {
+	n := len(b)
+	if b[n-1] == '\r' {
+		return n - 1
+	}
+	for k := 1; k < utf8.UTFMax && k <= n; k++ {
+		if utf8.RuneStart(b[n-k]) {
+			if !utf8.FullRune(b[n-k:]) {
+				return n - k
+			}
+			break
+		}
+	}
+	return n
+}
+
+// invalid is where b stops being UTF-8.
+func invalid(b []byte) int {
+	for i := 0; i < len(b); {
+		r, n := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && n <= 1 {
+			return i
+		}
+		i += n
+	}
+	return len(b)
+}
+
+// replaced appends b to dst with U+FFFD for each maximal subpart that is no
+// character.
+func replaced(dst, b []byte) []byte {
+	for len(b) > 0 {
+		n := invalid(b)
+		dst = append(dst, b[:n]...)
+		if b = b[n:]; len(b) > 0 {
+			dst = utf8.AppendRune(dst, utf8.RuneError)
+			b = b[subpart(b):]
+		}
+	}
+	return dst
+}
+
+// subpart is the length of the longest begin of b, which does not begin with a
+// character, that begins some character; 1 if there is none (Unicode, section
+// 3.9, "U+FFFD Substitution of Maximal Subparts").
+func subpart(b []byte) int {
+	length, lo, hi := 1, byte(0x80), byte(0xbf)
+	switch c := b[0]; {
+	case c >= 0xc2 && c <= 0xdf:
+		length = 2
+	case c >= 0xe0 && c <= 0xef:
+		length = 3
+		if c == 0xe0 {
+			lo = 0xa0
+		} else if c == 0xed {
+			hi = 0x9f
+		}
+	case c >= 0xf0 && c <= 0xf4:
+		length = 4
+		if c == 0xf0 {
+			lo = 0x90
+		} else if c == 0xf4 {
+			hi = 0x8f
+		}
+	}
+	n := 1
+	for n < length && n < len(b) && b[n] >= lo && b[n] <= hi {
+		lo, hi = 0x80, 0xbf
+		n++
+	}
+	return n
+}
