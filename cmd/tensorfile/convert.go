@@ -120,6 +120,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
+	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
 	operators.add(cmd)
@@ -171,10 +172,10 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 	} else if out == convert.Stream {
 		o.Stdout = io.Discard
 	}
-	skip := o.Open.SkipBad
+	skip, replace := o.Open.SkipBad, o.Open.ReplaceInvalid
 	d, n := o.Open.Void2, o.Open.Name
 	o.Open = *t.openOptions()
-	o.Open.SkipBad, o.Open.Void2, o.Open.Name = skip, d, n
+	o.Open.SkipBad, o.Open.ReplaceInvalid, o.Open.Void2, o.Open.Name = skip, replace, d, n
 	return nil
 }
 

@@ -6,5 +6,6 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
+	_ "github.com/tensorfile/tensorfile/convert/text"
 	_ "github.com/tensorfile/tensorfile/convert/wav"
 )
