@@ -23,6 +23,8 @@ run ls -l model.tensor
 run show model.tensor 'encoder.weight[:2, ::16]'
 run stats model.tensor 'encoder.*'
 run verify model.tensor
+run convert model.tensor mask.npz --only mask --layout csr
+run stats mask.npz
 run convert model.tensor back.npz
 printf '\n$ samenpz model.npz back.npz\n'
 (cd "$here" && go run ./examples/samenpz "$dir/model.npz" "$dir/back.npz")
