@@ -141,6 +141,19 @@ case("photo", "--flip h --layout bitmap --select '2:9' --layout dense --flip v",
 case("line", "--layout coo --select 3 --dtype f32", g["line"][3].astype("f4"))
 
 
+# Quantised and back: a scale a row, or one for each eight columns.
+def quantised(a, most):
+    """The rule absmax in f32, along the last axis of a."""
+    scale = np.abs(a).max(-1, keepdims=True) / np.float32(most)
+    return np.clip(np.rint(a / scale), -most, most).astype("i1").astype("f4") * scale
+
+
+big = g["big"].astype("<f4")
+case("planar", "--quant i8:axis=0 --dequant f32", quantised(g["planar"].reshape(3, 120), 127).reshape(3, 12, 10))
+case("big", "--flip 0 --quant i8:axis=0 --dequant f16", quantised(big, 127)[::-1].astype("f2"))
+case("cube", "--dtype f32 --quant i4:group=8 --dequant f32", quantised(g["cube"].astype("f4"), 7))
+
+
 def npy(a):
     b = io.BytesIO()
     np.lib.format.write_array(b, a, version=(1, 0))
