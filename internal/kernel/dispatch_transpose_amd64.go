@@ -104,9 +104,9 @@ func transposeThrough(dst []byte, dstStride int, src []byte, srcStride int, rows
 	side := 64 / size
 	b := transposeBuffers.Get().(*transposeBuffer)
 	defer transposeBuffers.Put(b)
-	// Pieces of 32 elements: as many rows as stay in the cache side by side,
-	// even if their strides are near a power of two; where an
-	// element is so small that this is hardly a line, more of them.
+	// Pieces of 32 elements: as many rows as stay in the cache side by side, even
+	// if their strides are near a power of two. Where elements are so small that
+	// this is hardly a line, more of them.
 	width := 32 * size
 	if size < 4 {
 		width = 512 * size
