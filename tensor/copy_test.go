@@ -407,6 +407,9 @@ func TestWriteCOrderErrors(t *testing.T) {
 }
 
 func TestWriteCOrderMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("pools forget under the race detector")
+	}
 	v, _ := Make(F64, Shape{600, 700})
 	turned, err := v.Transpose()
 	if err != nil {
