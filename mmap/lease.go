@@ -43,21 +43,45 @@ func (l *leases) add(n uint64) (uint64, bool) {
 	}
 }
 
+// head is the Map that m was joined to: its count of users is that of all.
+func (m *Map) head() *Map {
+	if m.joined != nil {
+		return m.joined
+	}
+	return m
+}
+
 func (m *Map) enter(n uint64) bool {
-	_, ok := m.add(n)
+	_, ok := m.head().add(n)
 	return ok
 }
 
 // leave takes one user off and lets the mapping go if it was the last one.
 func (m *Map) leave() {
-	if v := m.state.Add(^uint64(0)); v&(closingBit|countMask) == closingBit {
-		m.finish()
+	h := m.head()
+	if v := h.state.Add(^uint64(0)); v&(closingBit|countMask) == closingBit {
+		h.finish()
 	}
 }
 
 // closed reports whether everything has been let go, or is about to be.
 func (m *Map) closed() bool {
-	return m.state.Load()&(closingBit|countMask) == closingBit
+	return m.head().state.Load()&(closingBit|countMask) == closingBit
+}
+
+// Join makes one of m and others as far as their lives go: a lease on one keeps
+// all of them, and closing one closes all. It is for sources that one thing is
+// made of, such as the shards of a set. The others must be fresh: not joined, no
+// lease taken, no call under way; of m only Close and Shutdown must not run
+// beside it.
+func (m *Map) Join(others ...*Map) {
+	for _, o := range others {
+		if o == m || o.joined != nil || o.members != nil || o.state.Load() != 0 || m.joined != nil {
+			panic("mmap: Join of a Map that is in use")
+		}
+		o.joined = m
+		m.members = append(m.members, o)
+	}
 }
 
 // A Lease keeps a Map open and mapped until it is released. It is a plain value
@@ -71,16 +95,17 @@ type Lease struct {
 
 // Acquire takes a lease. After Close or Shutdown has begun it is ErrClosed.
 func (m *Map) Acquire() (Lease, error) {
-	v, ok := m.add(oneTicket + 1)
+	users := &m.head().leases
+	v, ok := users.add(oneTicket + 1)
 	if !ok {
 		return Lease{}, m.enterError()
 	}
-	slots := m.first[:]
-	if t := m.table.Load(); t != nil {
+	slots := users.first[:]
+	if t := users.table.Load(); t != nil {
 		slots = *t
 	}
 	if 2*(v&countMask) > uint64(len(slots)) {
-		slots = m.moreSlots(slots)
+		slots = users.moreSlots(slots)
 	}
 	for {
 		// An odd stride puts neighbours in time on different cache lines.
@@ -92,7 +117,7 @@ func (m *Map) Acquire() (Lease, error) {
 			}
 			i++
 		}
-		slots = m.moreSlots(slots)
+		slots = users.moreSlots(slots)
 	}
 }
 
@@ -138,6 +163,7 @@ func (l Lease) ReadAt(p []byte, off int64) (int, error) { return l.check().readA
 // guarded calls run it returns ErrInUse and the Map stays as it was. Closing a
 // closed Map does nothing and returns what closing it returned.
 func (m *Map) Close() error {
+	m = m.head()
 	for {
 		v := m.state.Load()
 		switch {
@@ -159,6 +185,7 @@ func (m *Map) Close() error {
 // release completes it. Calling it from inside a guarded call, or while holding
 // a lease that only the caller can release, waits until ctx ends.
 func (m *Map) Shutdown(ctx context.Context) error {
+	m = m.head()
 	if v := m.state.Or(closingBit); v&(closingBit|countMask) == 0 {
 		m.finish()
 	}

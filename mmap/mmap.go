@@ -36,6 +36,9 @@ type Options struct {
 // io.ReaderAt. All methods may be called from many goroutines.
 type Map struct {
 	leases
+	joined  *Map   // the Map whose leases count for this one; nil: its own
+	members []*Map // joined to this one
+
 	region atomic.Pointer[region] // nil: not mapped (yet, ever or any more)
 
 	src  io.ReaderAt
@@ -421,6 +424,11 @@ func (m *Map) fetch(off uint64, n int) ([]byte, error) {
 // last user has left.
 func (m *Map) finish() {
 	var errs []error
+	for _, o := range m.members {
+		if o.finish(); o.closeErr != nil {
+			errs = append(errs, o.closeErr)
+		}
+	}
 	if r := m.region.Swap(nil); r != nil {
 		live.Delete(r)
 		if err := retired.add(r.data); err != nil {
@@ -453,7 +461,7 @@ func (m *Map) finish() {
 
 // enterError says why a new user was not let in.
 func (m *Map) enterError() error {
-	if m.state.Load()&closingBit == 0 {
+	if m.head().state.Load()&closingBit == 0 {
 		return &tensor.Error{Kind: tensor.ErrLimit, Path: m.path, Offset: -1, Field: "leases",
 			Got: "one more", Want: "at most " + strconv.Itoa(countMask)}
 	}
