@@ -81,8 +81,9 @@ type File struct {
 	past     history
 
 	// Foreign files.
-	layout *Layout
-	byName map[string]int
+	layout   *Layout
+	byName   map[string]int
+	bySource []*File // of each source of the layout, in its order
 
 	checked sync.Map // storage id -> *check
 	grids   sync.Map // gridKey -> *grid
@@ -304,6 +305,11 @@ func (f *File) Check() error {
 	if err != nil && f.layout == nil && f.appended() {
 		return nil
 	}
+	for _, g := range f.bySource {
+		if err == nil && g != f {
+			err = g.m.Check()
+		}
+	}
 	return err
 }
 
@@ -349,7 +355,7 @@ type Info struct {
 	Leftover   int64 // bytes past the committed length, which readers ignore
 	Notes      []string
 
-	Size      int64 // bytes of the file
+	Size      int64 // bytes of the file, and of the others that its tensors lie in
 	Mapped    bool
 	MapReason string // why it is not mapped
 }
@@ -358,6 +364,13 @@ type Info struct {
 func (f *File) Info() Info {
 	i := Info{Size: f.m.Size(), Mapped: f.m.Mapped(), MapReason: f.m.Reason()}
 	if f.layout != nil {
+		i.Size = 0
+		for _, g := range f.bySource {
+			i.Size += g.m.Size()
+			if i.Mapped && !g.m.Mapped() && g.m.Size() > 0 {
+				i.Mapped, i.MapReason = false, g.m.Reason()
+			}
+		}
 		i.Format, i.Version, i.Notes = f.layout.Format, f.layout.Version, f.layout.Notes
 		return i
 	}

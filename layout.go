@@ -23,6 +23,9 @@ type Layout struct {
 	Storages []LayoutStorage
 	Tensors  []LayoutTensor // in the order of the file
 	Checks   []LayoutCheck  // checksums that the file keeps of plain bytes
+	// Sources are what the tensors lie in beside the file itself: the shards of a
+	// set. Storages count them from 1. The File owns and closes them.
+	Sources []*mmap.Map
 	// Skipped holds one error for each tensor that was left out because the
 	// reader was told to go on without it.
 	Skipped []error
@@ -33,7 +36,8 @@ type Layout struct {
 // LayoutStorage is an extent of plain bytes in the file or a stream that
 // decodes to bytes.
 type LayoutStorage struct {
-	Offset, Size int64 // plain: [Offset, Offset+Size) of the file
+	Source       int   // 0: the file; else Layout.Sources[Source-1]
+	Offset, Size int64 // plain: [Offset, Offset+Size) of the source
 	// Open, if not nil, says that the storage is encoded: it decodes to exactly
 	// Size bytes. It is safe to call from many goroutines.
 	Open func(ctx context.Context) (io.ReadCloser, error)
@@ -72,20 +76,33 @@ type LayoutTensor struct {
 }
 
 // OpenLayout makes a File of the source m, which holds a file of another
-// format, and its layout. The File owns m from now on and closes it, also if
-// OpenLayout fails.
+// format, and its layout. The File owns m and the layout's Sources from now on
+// and closes them, also if OpenLayout fails. Tensor.File of a tensor in another
+// source than m is a File of that source: it shows the same tensors, and closing
+// either closes both.
 func OpenLayout(m *mmap.Map, l *Layout, o *OpenOptions) (*File, error) {
 	f := newFile(m, o)
 	f.layout = l
-	if err := f.indexLayout(); err != nil {
+	m.Join(l.Sources...)
+	f.bySource = []*File{f}
+	for _, s := range l.Sources {
+		f.bySource = append(f.bySource, newFile(s, o))
+	}
+	err := f.indexLayout()
+	for _, g := range f.bySource {
+		if err != nil {
+			break
+		}
+		if err = g.m.Map(g.m.Size()); err == nil {
+			g.mapped, g.reason = g.m.Mapped(), g.m.Reason()
+			g.layout, g.byName, g.bySource = l, f.byName, f.bySource
+			g.limit = max(g.limit, f.limit)
+		}
+	}
+	if err != nil {
 		m.Close()
 		return nil, located(err, m.Path(), "")
 	}
-	if err := m.Map(m.Size()); err != nil {
-		m.Close()
-		return nil, err
-	}
-	f.mapped, f.reason = m.Mapped(), m.Reason()
 	return f, nil
 }
 
@@ -96,8 +113,10 @@ func (f *File) indexLayout() error {
 	}
 	for i := range l.Storages {
 		s := &l.Storages[i]
-		if s.Size < 0 || s.Open == nil && (s.Offset < 0 || s.Offset > f.m.Size() || s.Size > f.m.Size()-s.Offset) {
-			return e(ErrTruncated, s.Member, "data", fmt.Sprintf("[%d, +%d)", s.Offset, s.Size), fmt.Sprintf("inside the file's %d bytes", f.m.Size()))
+		m := f.bySource[s.Source].m
+		if s.Size < 0 || s.Open == nil && (s.Offset < 0 || s.Offset > m.Size() || s.Size > m.Size()-s.Offset) {
+			err := e(ErrTruncated, s.Member, "data", fmt.Sprintf("[%d, +%d)", s.Offset, s.Size), fmt.Sprintf("inside the file's %d bytes", m.Size()))
+			return located(err, m.Path(), "")
 		}
 		if s.Open == nil {
 			s.StoredSize = s.Size

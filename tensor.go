@@ -276,6 +276,7 @@ func (f *File) foreignTensor(l *LayoutTensor, name string) *Tensor {
 	}
 	if l.Storage >= 0 {
 		s := &f.layout.Storages[l.Storage]
+		t.f = f.bySource[s.Source]
 		t.st = storage{ID: uint64(l.Storage) + 1, Kind: StorageRaw, Offset: s.Offset, Size: s.Size}
 		if s.Open != nil {
 			t.st.Kind = StorageEncoded

@@ -537,11 +537,11 @@ func (v *verifier) foreign() error {
 		if v.o.Sample > 0 && rand.Float64() >= v.o.Sample {
 			continue
 		}
-		h := crc32.NewIEEE()
+		h, f := crc32.NewIEEE(), v.f.bySource[0]
 		buf := make([]byte, min(c.Size, 1<<20))
 		for at := int64(0); at < c.Size; at += int64(len(buf)) {
 			b := buf[:min(int64(len(buf)), c.Size-at)]
-			if err := v.f.readAt(b, c.Offset+at); err != nil {
+			if err := f.readAt(b, c.Offset+at); err != nil {
 				return err
 			}
 			h.Write(b)
@@ -549,7 +549,7 @@ func (v *verifier) foreign() error {
 		v.rep.Blocks++
 		v.rep.Bytes += c.Size
 		if got := h.Sum32(); got != c.CRC32 {
-			v.find(&Error{Kind: ErrCorrupt, Format: l.Format, Member: c.Member, Offset: c.Offset, Field: "CRC-32", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", c.CRC32)})
+			v.find(&Error{Kind: ErrCorrupt, Path: f.Path(), Format: l.Format, Member: c.Member, Offset: c.Offset, Field: "CRC-32", Got: fmt.Sprintf("%08x", got), Want: fmt.Sprintf("%08x", c.CRC32)})
 		}
 	}
 	for i := range l.Storages {

@@ -66,6 +66,8 @@ type ReadOptions struct {
 	// MaxHeader limits the bytes of a header. Default: that of the format's own
 	// reader (NumPy: 10,000).
 	MaxHeader int64
+
+	place *place // of the file; nil: that of the Input
 }
 
 // WriteOptions says how to write a foreign file. The zero value, and nil, are
@@ -187,12 +189,16 @@ func Open(ctx context.Context, path string, o *OpenOptions) (*tensorfile.File, e
 		own.TailFirst = true
 		o = &own
 	}
-	return OpenMap(ctx, m, o)
+	return openMap(ctx, m, o, path)
 }
 
 // OpenMap is Open for a source that is open already. The File owns m from now
 // on and closes it, also if OpenMap fails.
 func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File, error) {
+	return openMap(ctx, m, o, m.Path())
+}
+
+func openMap(ctx context.Context, m *mmap.Map, o *OpenOptions, path string) (*tensorfile.File, error) {
 	if o == nil {
 		o = &OpenOptions{}
 	}
@@ -208,7 +214,9 @@ func OpenMap(ctx context.Context, m *mmap.Map, o *OpenOptions) (*tensorfile.File
 		m.Close()
 		return nil, &Error{Kind: tensorfile.ErrUnsupported, Path: m.Path(), Format: f.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(o.Generation), Want: "none: only .tensor files keep older ones"}
 	}
-	l, err := f.Open(ctx, m, &o.ReadOptions)
+	read := o.ReadOptions
+	read.place = &place{path, &o.OpenOptions}
+	l, err := f.Open(ctx, m, &read)
 	if err != nil {
 		m.Close()
 		return nil, inFile(err, m.Path(), f.Name)

@@ -395,7 +395,7 @@ func (j *job) judge(ctx context.Context, t *tensorfile.Tensor) error {
 		return err
 	case l != nil:
 		c, ok := j.checkOf(l, st.Member)
-		if ok && c.Offset <= st.Offset && st.Offset+st.Size <= c.Offset+c.Size {
+		if ok && l.Storages[st.ID-1].Source == 0 && c.Offset <= st.Offset && st.Offset+st.Size <= c.Offset+c.Size {
 			return checkCRC(ctx, t, c)
 		}
 		return nil

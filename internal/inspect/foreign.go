@@ -24,6 +24,9 @@ func Foreign(f *tensorfile.File) *Map {
 	own := l.Format + " headers and padding"
 	for i := range l.Storages {
 		s := &l.Storages[i]
+		if s.Source != 0 {
+			continue // in another file
+		}
 		if s.StoredSize == 0 || s.Open != nil && s.Offset == 0 {
 			if s.StoredSize > 0 { // the layout does not say where it stands
 				own = l.Format + " headers, padding and encoded payloads"
