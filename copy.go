@@ -165,7 +165,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 		return id, err
 	case t.access().err == nil:
 		m := t.f.m.Bytes()
-		src := &mapSource{bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, t.f.m, lease, t.st.Offset}
+		src := &mapSource{bytesSource: bytesSource{m[t.st.Offset : t.st.Offset+t.st.Size]}, m: t.f.m, lease: lease, off: t.st.Offset}
 		id, err := w.blocks(ctx, t.st.Size, src, t.blockExp())
 		if err == nil {
 			err = w.failed(w.compareSums(t, id), "payload")

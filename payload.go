@@ -87,7 +87,23 @@ type mapSource struct {
 	m     *mmap.Map
 	lease mmap.Lease
 	off   int64 // of the part in the file
+	done  int64 // of the part, of the one goroutine that calls next
 }
+
+// next maps the pages of a large piece in one call: a fault for every few of
+// them takes longer than copying what they hold.
+func (s *mapSource) next(n int, _ func() []byte) ([]byte, error) {
+	if n >= populateBytes {
+		if err := s.m.Advise(s.off+s.done, int64(n), mmap.Populate); err != nil {
+			return nil, err
+		}
+	}
+	s.done += int64(n)
+	return s.bytesSource.next(n, nil)
+}
+
+// populateBytes is the least that is worth a system call to map it.
+const populateBytes = 256 << 10
 
 func (s *mapSource) guard(fn func() error) error {
 	return s.m.FaultError(s.lease.Guard(fn), s.off)
