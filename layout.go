@@ -39,7 +39,9 @@ type LayoutStorage struct {
 	Source       int   // 0: the file; else Layout.Sources[Source-1]
 	Offset, Size int64 // plain: [Offset, Offset+Size) of the source
 	// Open, if not nil, says that the storage is encoded: it decodes to exactly
-	// Size bytes. It is safe to call from many goroutines.
+	// Size bytes. It is safe to call from many goroutines. A stream that is an
+	// io.Seeker is told with Seek(n, io.SeekStart), before anything is read of it,
+	// that the first n bytes are not wanted; others are read up to there.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Bytes, beside Open, gives what Open does in memory that nobody changes, for
 	// formats that decode as a whole. Parts of composites are then not copied.

@@ -195,7 +195,8 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	}
 }
 
-// decodeRegion decodes the storage up to the last byte of r, once.
+// decodeRegion decodes the storage up to the last byte of r, once, and from its
+// first byte on if the stream can go there.
 func (t *Tensor) decodeRegion(ctx context.Context, dst tensor.View, r region) error {
 	lo, hi := r.reach()
 	in, err := t.openStream(ctx)
@@ -276,7 +277,15 @@ func readGrowing(in io.Reader, n int64) ([]byte, error) {
 	}
 }
 
+// skip goes to byte n of a stream that was just opened.
 func skip(in io.Reader, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	if s, ok := in.(io.Seeker); ok {
+		_, err := s.Seek(n, io.SeekStart)
+		return err
+	}
 	_, err := io.CopyN(io.Discard, in, n)
 	return streamError(err)
 }

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
@@ -275,6 +276,21 @@ func TestSections(t *testing.T) {
 				t.Errorf("%s in pieces of %d", name, n)
 			}
 		}
+		for n := range len(want) + 1 { // from every byte on
+			r, err := s.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k, err := r.(io.Seeker).Seek(int64(n), io.SeekStart); err != nil || k != int64(n) {
+				t.Fatal(k, err)
+			}
+			if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want[n:]) {
+				t.Errorf("%s from byte %d on: %v", name, n, err)
+			}
+			if _, err := r.(io.Seeker).Seek(int64(len(want))+9, io.SeekStart); err == nil {
+				t.Error("a place behind the end")
+			}
+		}
 		tens, _ := f.Tensor("x")
 		for at := int64(0); at < 53; at++ {
 			part, err := tens.Read(t.Context(), tensor.Selection{{Kind: tensor.SelectIndex, Start: at}})
@@ -285,6 +301,49 @@ func TestSections(t *testing.T) {
 				t.Errorf("%s: sample %d", name, at)
 			}
 		}
+	}
+}
+
+// counted counts what is read of a file.
+type counted struct {
+	*bytes.Reader
+	n *atomic.Int64
+}
+
+func (c counted) ReadAt(p []byte, off int64) (int, error) {
+	c.n.Add(int64(len(p)))
+	return c.Reader.ReadAt(p, off)
+}
+
+// TestFarPart reads the end of a long recording, and of the file no more than
+// that needs.
+func TestFarPart(t *testing.T) {
+	x := make([]int32, 3<<20)
+	for i := range x {
+		x[i] = int32(i*2654435761) &^ 255
+	}
+	b := encode(t, from(t, x), convert.Attrs{"sample_rate": 1, "encoding": "i24"})
+	var n atomic.Int64
+	f, err := convert.OpenMap(t.Context(), mmap.NewReaderAt(counted{bytes.NewReader(b), &n}, int64(len(b)), "x.wav"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	tens, _ := f.Tensor("x")
+	n.Store(0)
+	tail, err := tensor.ParseSelection("[-1000:]")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := tens.Read(t.Context(), tail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := from(t, x[len(x)-1000:]); v.String() != w.String() {
+		t.Errorf("%v, want %v", v, w)
+	}
+	if n.Load() > 128<<10 {
+		t.Errorf("%d bytes read for 3000", n.Load())
 	}
 }
 

@@ -3,6 +3,7 @@ package pcm
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 
 	"github.com/tensorfile/tensorfile/convert"
@@ -25,12 +26,15 @@ func (s *Sound) opener(in convert.Input, from, to int64) func(context.Context) (
 		decode = decode24
 	}
 	return func(context.Context) (io.ReadCloser, error) {
-		return &decoder{in: in, at: from, to: to, size: int(s.Encoding.Bytes), width: width, decode: decode}, nil
+		return &decoder{in: in, from: from, at: from, to: to, size: int(s.Encoding.Bytes), width: width, decode: decode}, nil
 	}
 }
 
+// decoder decodes [from, to) of a file. Every sample stands for itself, so it can
+// begin at any.
 type decoder struct {
 	in     io.ReaderAt
+	from   int64
 	at, to int64 // what is left of the file
 	size   int   // of a sample
 	width  int   // of an element
@@ -38,9 +42,27 @@ type decoder struct {
 	raw    []byte
 	buf    [8]byte // of an element that was not taken whole
 	rest   []byte
+
+	skipped [8]byte
 }
 
 func (d *decoder) Close() error { return nil }
+
+// Seek goes to an offset from the begin, which is inside what is decoded or its
+// end.
+func (d *decoder) Seek(offset int64, whence int) (int64, error) {
+	sample, inside := offset/int64(d.width), int(offset%int64(d.width))
+	if whence != io.SeekStart || offset < 0 || sample > (d.to-d.from)/int64(d.size) {
+		return 0, bad(tensor.ErrIndex, "offset", fmt.Sprint(offset), "one from the begin, inside the samples")
+	}
+	d.at, d.rest = d.from+sample*int64(d.size), nil
+	if inside > 0 {
+		if _, err := io.ReadFull(d, d.skipped[:inside]); err != nil {
+			return 0, err
+		}
+	}
+	return offset, nil
+}
 
 func (d *decoder) Read(p []byte) (int, error) {
 	if len(d.rest) > 0 {
