@@ -63,6 +63,17 @@ type ReadOptions struct {
 	// ReplaceInvalid reads what is no UTF-8 in a text file as U+FFFD, instead of
 	// refusing the file. Default: false.
 	ReplaceInvalid bool
+	// NoEXIF leaves pictures as they are stored, where EXIF says that they are to
+	// be turned. Default: false, they are turned upright.
+	NoEXIF bool
+	// MaxDecoded limits the bytes that the pictures of a file decode to, and what
+	// their decoder holds beside them. Default: 1 GiB; negative: no limit.
+	MaxDecoded int64
+	// Query is the SQL whose rows are read of a database. Default: those of Table.
+	Query string
+	// Table is the table to read of a database. Default: all of a file; of an
+	// address it must be said.
+	Table string
 	// MaxHeader limits the bytes of a header. Default: that of the format's own
 	// reader (NumPy: 10,000).
 	MaxHeader int64
@@ -76,6 +87,18 @@ type WriteOptions struct {
 	// Compress asks for compression where a format has it as a choice (deflate
 	// in .npz). Default: false.
 	Compress bool
+	// Quality is that of lossy pictures, 1 to 100. Default: 90.
+	Quality int
+	// Table is the name of the table that is made in a database. Default: "tensors".
+	// A database that is there is added to only if a name is given.
+	Table string
+	// Encoding is how samples of sound are written: u8, i8, i16, i24, i32, f32,
+	// f64, alaw or mulaw, of which Format.Encodings are those of a format. The full
+	// scales correspond: to integers samples are rounded in one step to the
+	// nearest, halves to even, without dither, and clipped, and NaN becomes
+	// silence. Default: the attribute "encoding" of a tensor if it is of its
+	// dtype, or else what holds the dtype.
+	Encoding string
 }
 
 // Source is a tensor to write and the name to write it under.
@@ -96,6 +119,8 @@ type Format struct {
 	Sparse bool
 	// Strings says that Write takes tensors of strings. Default: false.
 	Strings bool
+	// Encodings are what WriteOptions.Encoding may be. Default: nothing.
+	Encodings []string
 	// Keeps are the attributes of tensors that Write writes in its own way.
 	Keeps []string
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,
@@ -108,6 +133,36 @@ type Format struct {
 	Open func(ctx context.Context, in Input, o *ReadOptions) (*Layout, error)
 	// Write writes tensors in order to w. nil: the format cannot be written.
 	Write func(ctx context.Context, w io.Writer, src []Source, o *WriteOptions) error
+	// WriteTo writes tensors into something that is there already and holds other
+	// things, too: a table into a database. All of it is done or nothing. nil: the
+	// format has no such thing.
+	WriteTo func(ctx context.Context, to Target, src []Source, o *WriteOptions) error
+
+	// Schemes are those of addresses, such as "postgres", whose objects are no
+	// files: Connect opens them, and WriteTo writes into them. Default: none.
+	Schemes []string
+	// Connect reads what is at an address. The sources of the layout live as long as
+	// the File.
+	Connect func(ctx context.Context, address string, o *ReadOptions) (*Layout, error)
+	// Redact is an address without what nobody else may see: errors and lists show
+	// this one.
+	Redact func(address string) string
+}
+
+// Target is what Format.WriteTo writes into.
+type Target struct {
+	Path string // of a file, or an address
+	// Overwrite replaces what is there under the name that is to be written.
+	// Default: false, it is ErrExists.
+	Overwrite bool
+	// DryRun looks whether it could be done, and does nothing. Default: false.
+	DryRun bool
+	// NoSync leaves it to chance when the bytes reach the disk. Default: false.
+	NoSync bool
+	// Progress is told the bytes of tensors written so far. nil: nobody asks.
+	Progress func(done int64)
+	// Check, if not nil, is called when all is written: its error undoes it.
+	Check func() error
 }
 
 var registry struct {
@@ -124,6 +179,9 @@ func Register(f Format) {
 		if g.Name == f.Name {
 			panic("convert: format " + f.Name + " registered twice")
 		}
+	}
+	for _, scheme := range f.Schemes {
+		registerScheme(scheme, f)
 	}
 	registry.formats = append(registry.formats, f)
 	slices.SortFunc(registry.formats, func(a, b Format) int { return cmp.Compare(a.Name, b.Name) })
@@ -175,10 +233,14 @@ type OpenOptions struct {
 //
 // path may be an address of a scheme that was registered with RegisterScheme.
 // The object is then read as it is needed, under ctx, for as long as the File is
-// open, and its end first, as with OpenOptions.TailFirst.
+// open, and its end first, as with OpenOptions.TailFirst. Or it is one of a format
+// that has Schemes, which is read before Open returns.
 func Open(ctx context.Context, path string, o *OpenOptions) (*tensorfile.File, error) {
 	if o == nil {
 		o = &OpenOptions{}
+	}
+	if f, ok := byScheme(path); ok {
+		return connect(ctx, f, path, o)
 	}
 	m, remote, err := openSource(ctx, path, &o.OpenOptions)
 	if err != nil {
@@ -210,9 +272,9 @@ func openMap(ctx context.Context, m *mmap.Map, o *OpenOptions, path string) (*te
 	if native {
 		return tensorfile.OpenMap(m, &o.OpenOptions)
 	}
-	if o.Generation != 0 {
+	if err := noGenerations(f, m.Path(), o); err != nil {
 		m.Close()
-		return nil, &Error{Kind: tensorfile.ErrUnsupported, Path: m.Path(), Format: f.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(o.Generation), Want: "none: only .tensor files keep older ones"}
+		return nil, err
 	}
 	read := o.ReadOptions
 	read.place = &place{path, &o.OpenOptions}
@@ -222,6 +284,13 @@ func openMap(ctx context.Context, m *mmap.Map, o *OpenOptions, path string) (*te
 		return nil, inFile(err, m.Path(), f.Name)
 	}
 	return tensorfile.OpenLayout(m, l, &o.OpenOptions)
+}
+
+func noGenerations(f Format, path string, o *OpenOptions) error {
+	if o.Generation == 0 {
+		return nil
+	}
+	return &Error{Kind: tensorfile.ErrUnsupported, Path: path, Format: f.Name, Offset: -1, Field: "generation", Got: fmt.Sprint(o.Generation), Want: "none: only .tensor files keep older ones"}
 }
 
 // find decides what m is.

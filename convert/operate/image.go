@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tensorfile/tensorfile/convert/internal/picture"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform/image"
 )
@@ -16,8 +17,6 @@ type imageAxes struct{ y, x, c int }
 
 // Names of axes in the attribute dims.
 var (
-	rowNames     = []string{"h", "height", "y", "row", "rows"}
-	columnNames  = []string{"w", "width", "x", "column", "columns"}
 	channelNames = []string{"c", "channel", "channels"}
 	timeNames    = []string{"t", "time", "sample", "samples", "frame", "frames"}
 )
@@ -27,30 +26,11 @@ func named(dims, names []string) int {
 	return slices.IndexFunc(dims, func(d string) bool { return slices.Contains(names, strings.ToLower(d)) })
 }
 
-// mostChannels is the largest extent that is taken for channels where axes have
-// no names.
-const mostChannels = 4
-
-// image finds the axes of images: by their names, or else by rank. Of rank 2
-// they are rows and columns; of rank 3 and 4 the last axis is channels if it has
-// 1 to 4, else the one before rows and columns if that has.
+// image finds the axes of images, as picture.Axes does.
 func (a *array) image() (imageAxes, error) {
 	s := a.shape()
-	if dims := a.attrs.Dims(); dims != nil {
-		im := imageAxes{named(dims, rowNames), named(dims, columnNames), named(dims, channelNames)}
-		if im.y >= 0 && im.x >= 0 {
-			return im, nil
-		}
-	}
-	few := func(n int64) bool { return n >= 1 && n <= mostChannels }
-	switch n := len(s); {
-	case n == 2:
-		return imageAxes{0, 1, -1}, nil
-	case n < 2 || n > 4:
-	case few(s[n-1]):
-		return imageAxes{n - 3, n - 2, n - 1}, nil
-	case few(s[n-3]):
-		return imageAxes{n - 2, n - 1, n - 3}, nil
+	if y, x, c, ok := picture.Axes(s, a.attrs.Dims()); ok {
+		return imageAxes{y, x, c}, nil
 	}
 	return imageAxes{}, a.fail(tensor.ErrShape, "axes of an image", s.String(), "HW, HWC or CHW with 1 to 4 channels, alone or behind a batch axis, or axes called h, w and c (attribute dims); rearrange puts them so")
 }
