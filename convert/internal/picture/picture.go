@@ -73,6 +73,9 @@ type Picture struct {
 	Storage convert.LayoutStorage
 	Offset  int64
 	Strides tensor.Strides
+	// Inflates says that a Storage that decodes as it is read, in little memory,
+	// has elements out of proportion to the file: ReadOptions.MaxDecoded counts.
+	Inflates bool
 }
 
 // DefaultDecoded is ReadOptions.MaxDecoded if that is not set.
@@ -127,7 +130,7 @@ func (p *Picture) Describe(l *convert.Layout, in convert.Input, o *convert.ReadO
 // size is that of the elements, within what the options allow.
 func (p *Picture) size(o *convert.ReadOptions) (int64, error) {
 	n, err := tensor.ByteSize(p.DType, tensor.Shape{p.Frames, p.Height, p.Width, p.Channels})
-	if err != nil || p.Decode == nil {
+	if err != nil || p.Decode == nil && !p.Inflates {
 		return n, err
 	}
 	limit := o.MaxDecoded
