@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -248,6 +249,13 @@ func (j *job) target(inputs []string) error {
 	j.res.Format = format.Name
 	if !j.native {
 		j.res.Format = j.format.Name
+	}
+	if e := j.o.Write.Encoding; e != "" && !slices.Contains(j.format.Encodings, e) {
+		want := "none: " + j.res.Format + " has no encodings of samples"
+		if len(j.format.Encodings) > 0 {
+			want = "one of " + strings.Join(j.format.Encodings, ", ")
+		}
+		return j.fail(tensorfile.ErrUnsupported, "encoding", tensor.Quote(e), want)
 	}
 	if j.out == Stream {
 		if j.o.Stdout == nil {

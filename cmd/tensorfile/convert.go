@@ -104,7 +104,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 				if fi, err := os.Stat(out); err == nil && len(o.Store) > 0 {
 					smaller = " in a file of " + sizeText(fi.Size())
 				}
-				fmt.Fprintf(t.out, "%s: %s, %s%s\n", clean(out), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes), smaller)
+				fmt.Fprintf(t.out, "%s: %s, %s%s\n", clean(shown(out)), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes), smaller)
 			}
 			return nil
 		},
@@ -120,6 +120,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
+	f.StringVar(&o.Write.Encoding, "encoding", "", "write samples of sound as `ENCODING`: u8, i8, i16, i24, i32, f32, f64, alaw or mulaw")
 	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
@@ -128,6 +129,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	cmd.RegisterFlagCompletionFunc("to", completeFormat)
+	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions([]string{"u8", "i8", "i16", "i24", "i32", "f32", "f64", "alaw", "mulaw"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -226,7 +228,7 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 }
 
 func (t *tool) printPlan(r *convert.Result, out string) {
-	fmt.Fprintf(t.out, "%s: %s, %s, %s\n", clean(out), r.Format, counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes))
+	fmt.Fprintf(t.out, "%s: %s, %s, %s\n", clean(shown(out)), r.Format, counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes))
 	if len(r.Tensors) == 0 {
 		return
 	}
@@ -322,7 +324,7 @@ type writtenJSON struct {
 }
 
 func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
-	j := convertJSON{Schema: schema("convert"), Output: pathJSON(out), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Notes: []string{}, Skipped: []findingJSON{}}
+	j := convertJSON{Schema: schema("convert"), Output: pathJSON(shown(out)), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Notes: []string{}, Skipped: []findingJSON{}}
 	for _, w := range r.Tensors {
 		j.Tensors = append(j.Tensors, newWrittenJSON(w))
 	}

@@ -39,6 +39,7 @@ func init() {
 		Extensions:  []string{".aiff", ".aif", ".aifc"},
 		Description: "AIFF and AIFF-C: PCM, float, A-law, mu-law",
 		Single:      true,
+		Encodings:   pcm.Names(encodings),
 		Keeps:       []string{"sample_rate", "encoding", "valid_bits", "info", "dims"},
 		Detect:      detect,
 		Open:        open,

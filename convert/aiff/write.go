@@ -22,8 +22,8 @@ var compressions = map[pcm.Encoding][2]string{
 // version is the one version of AIFF-C there is, as its FVER chunk has it.
 const version = 0xA2805140
 
-func write(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
-	r, err := pcm.OfTensor(src, func(t *convert.Tensor, w io.Writer) error { return t.WriteCOrder(ctx, w) }, encodings...)
+func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.WriteOptions) error {
+	r, err := pcm.OfTensor(ctx, src, o, encodings...)
 	if err == nil {
 		err = encode(w, r)
 	}

@@ -42,6 +42,7 @@ func init() {
 		Extensions:  []string{".wav", ".wave", ".bwf", ".rf64"},
 		Description: "WAV, RF64 and BW64: PCM, float, A-law, mu-law",
 		Single:      true,
+		Encodings:   pcm.Names(encodings),
 		Keeps:       []string{"sample_rate", "encoding", "channel_mask", "valid_bits", "info", "bext", "dims"},
 		Detect:      detect,
 		Open:        open,

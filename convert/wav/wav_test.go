@@ -347,6 +347,42 @@ func TestFarPart(t *testing.T) {
 	}
 }
 
+// TestAsked writes floats in one step in the encoding that is asked for,
+// whatever the attribute says.
+func TestAsked(t *testing.T) {
+	x := []float32{0, 1, -1, 2, 0.5 / 32768, 1.5 / 32768, -0.5 / 32768, float32(math.NaN()), 0.25}
+	f, err := open(t, encode(t, from(t, x), convert.Attrs{"sample_rate": 8000}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := f.Tensor("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	format, _ := convert.ByName("wav")
+	for encoding, want := range map[string]string{
+		"u8":    from(t, []uint8{128, 255, 0, 255, 128, 128, 128, 128, 160}).String(),
+		"i16":   from(t, []int16{0, 32767, -32768, 32767, 0, 2, 0, 0, 8192}).String(),
+		"i24":   from(t, []int32{0, math.MaxInt32 - 255, math.MinInt32, math.MaxInt32 - 255, 1 << 15, 3 << 15, -1 << 15, 0, 1 << 29}).String(),
+		"i32":   from(t, []int32{0, math.MaxInt32, math.MinInt32, math.MaxInt32, 1 << 15, 3 << 15, -1 << 15, 0, 1 << 29}).String(),
+		"f32":   from(t, x).String(),
+		"f64":   from(t, []float64{0, 1, -1, 2, 0.5 / 32768, 1.5 / 32768, -0.5 / 32768, math.NaN(), 0.25}).String(),
+		"mulaw": from(t, []int16{0, 32124, -32124, 32124, 0, 0, 0, 0, 8316}).String(),
+	} {
+		var b bytes.Buffer
+		if err := format.Write(t.Context(), &b, []convert.Source{{Tensor: source, As: "x"}}, &convert.WriteOptions{Encoding: encoding}); err != nil {
+			t.Fatal(encoding, err)
+		}
+		v, attrs := sound(t, b.Bytes())
+		if v.String() != want || attrs["encoding"] != encoding {
+			t.Errorf("%s: %v of %v, want %s", encoding, v, attrs["encoding"], want)
+		}
+	}
+	if len(format.Encodings) != 8 {
+		t.Errorf("encodings %v", format.Encodings)
+	}
+}
+
 var full = convert.Attrs{
 	"sample_rate": int64(48000), "encoding": "i24", "valid_bits": int64(20), "channel_mask": int64(0x3f), "dims": []any{"time", "channel"},
 	"info": map[string]any{"INAM": "Prélude", "IART": "x", "ICMT": "", "IKEY": "ab"},

@@ -14,8 +14,8 @@ import (
 
 var encodings = []pcm.Encoding{pcm.U8, pcm.I16, pcm.I24, pcm.I32, pcm.F32, pcm.F64, pcm.ALaw, pcm.MuLaw}
 
-func write(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
-	r, err := pcm.OfTensor(src, func(t *convert.Tensor, w io.Writer) error { return t.WriteCOrder(ctx, w) }, encodings...)
+func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.WriteOptions) error {
+	r, err := pcm.OfTensor(ctx, src, o, encodings...)
 	if err == nil {
 		err = encode(w, r)
 	}

@@ -4,6 +4,7 @@ package pcm
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -148,9 +149,10 @@ func OfView(v tensor.View, attrs convert.Attrs, known ...Encoding) (*Recording, 
 	return record(v.DType(), v.Shape(), attrs, write, known)
 }
 
-// OfTensor is the recording in the one tensor of src. Its attribute "encoding"
-// counts if it is of the tensor's dtype: another dtype came later.
-func OfTensor(src []convert.Source, write func(t *convert.Tensor, w io.Writer) error, known ...Encoding) (*Recording, error) {
+// OfTensor is the recording in the one tensor of src, in the encoding that o asks
+// for. Without one its attribute "encoding" counts if it is of the tensor's
+// dtype: another dtype came later.
+func OfTensor(ctx context.Context, src []convert.Source, o *convert.WriteOptions, known ...Encoding) (*Recording, error) {
 	if len(src) != 1 {
 		return nil, bad(tensor.ErrUnsupported, "tensors", fmt.Sprint(len(src)), "one recording")
 	}
@@ -168,7 +170,14 @@ func OfTensor(src []convert.Source, write func(t *convert.Tensor, w io.Writer) e
 		attrs = maps.Clone(attrs)
 		delete(attrs, "encoding")
 	}
-	r, err := record(t.DType(), t.Shape(), attrs, func(w io.Writer) error { return write(t.Tensor, w) }, known)
+	if o != nil && o.Encoding != "" {
+		attrs = maps.Clone(attrs)
+		if attrs == nil {
+			attrs = convert.Attrs{}
+		}
+		attrs["encoding"] = o.Encoding
+	}
+	r, err := record(t.DType(), t.Shape(), attrs, func(w io.Writer) error { return t.WriteCOrder(ctx, w) }, known)
 	return r, named(err, t.As)
 }
 
@@ -228,18 +237,23 @@ func encodingFor(d tensor.DType, attrs convert.Attrs, known []Encoding) (Encodin
 		if e, ok := find(text); ok {
 			return e, nil
 		}
-		names := make([]string, len(known))
-		for i, e := range known {
-			names[i] = e.Name
-		}
-		return Encoding{}, bad(tensor.ErrUnsupported, "attribute encoding", tensor.Quote(fmt.Sprint(v)), "one of "+strings.Join(names, ", "))
+		return Encoding{}, bad(tensor.ErrUnsupported, "attribute encoding", tensor.Quote(fmt.Sprint(v)), "one of "+strings.Join(Names(known), ", "))
 	}
 	for _, name := range []string{from.name, from.like} {
 		if e, ok := find(name); ok {
 			return e, nil
 		}
 	}
-	return Encoding{}, bad(tensor.ErrUnsupported, "dtype", d.String(), "another (convert with --dtype)")
+	return Encoding{}, bad(tensor.ErrUnsupported, "dtype", d.String(), "another, or one of the encodings "+strings.Join(Names(known), ", ")+" (--encoding)")
+}
+
+// Names are those of encodings.
+func Names(known []Encoding) []string {
+	names := make([]string, len(known))
+	for i, e := range known {
+		names[i] = e.Name
+	}
+	return names
 }
 
 // Number is an attribute that is a number.
