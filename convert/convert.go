@@ -74,6 +74,8 @@ type ReadOptions struct {
 	// Table is the table to read of a database. Default: all of a file; of an
 	// address it must be said.
 	Table string
+	// Columns says how the columns of tables are read.
+	Columns TableOptions
 	// MaxHeader limits the bytes of a header. Default: that of the format's own
 	// reader (NumPy: 10,000).
 	MaxHeader int64
@@ -87,6 +89,10 @@ type WriteOptions struct {
 	// Compress asks for compression where a format has it as a choice (deflate
 	// in .npz). Default: false.
 	Compress bool
+	// Delimiter is written between fields of csv. Default: a comma.
+	Delimiter byte
+	// NoHeader leaves out the names of columns in CSV. Default: false.
+	NoHeader bool
 	// Quality is that of lossy pictures, 1 to 100. Default: 90.
 	Quality int
 	// Table is the name of the table that is made in a database. Default: "tensors".
