@@ -75,7 +75,7 @@ func (j *job) holds() error {
 
 func (j *job) takes(it item, of int) error {
 	layout, _, ok := it.t.Composite()
-	if !ok || j.format.Strings && layout == format.LayoutString {
+	if !ok || j.format.Strings && layout == format.LayoutString || j.format.Ragged && layout == format.LayoutRagged {
 		return nil
 	}
 	bad := func(got, want string) error {

@@ -86,6 +86,9 @@ type ReadOptions struct {
 // WriteOptions says how to write a foreign file. The zero value, and nil, are
 // the defaults.
 type WriteOptions struct {
+	// Attrs are the file's own attributes, for formats that have a place for them.
+	// Files fills them with those of its inputs. Default: none.
+	Attrs Attrs
 	// Compress asks for compression where a format has it as a choice (deflate
 	// in .npz). Default: false.
 	Compress bool
@@ -125,10 +128,15 @@ type Format struct {
 	Sparse bool
 	// Strings says that Write takes tensors of strings. Default: false.
 	Strings bool
+	// Ragged says that Write takes ragged tensors. Default: false.
+	Ragged bool
 	// Encodings are what WriteOptions.Encoding may be. Default: nothing.
 	Encodings []string
 	// Keeps are the attributes of tensors that Write writes in its own way.
 	Keeps []string
+	// FileLosses says what of a file's own attributes (WriteOptions.Attrs) Write
+	// does not keep, a line for each. nil: it keeps none.
+	FileLosses func(a Attrs) []string
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,
 	// is of this format.
 	Detect func(prefix []byte) bool

@@ -15,6 +15,7 @@ import (
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -122,7 +123,9 @@ var ErrNoMatch = errors.New("no tensor matches")
 // job is one conversion.
 type job struct {
 	o      Options
-	out    string
+	out    string // as it is shown
+	place  string // the path, or the address
+	into   bool   // something that is there: Format.WriteTo writes
 	native bool
 	format Format
 	files  []*tensorfile.File
@@ -159,7 +162,7 @@ func (it *item) sources() []*tensorfile.Tensor {
 // Between native files, and from mapped foreign ones to native ones, strides
 // and shared storages are kept.
 func Files(ctx context.Context, inputs []string, out string, o *Options) (*Result, error) {
-	j := &job{out: out}
+	j := &job{out: Redact(out), place: out}
 	if o != nil {
 		j.o = *o
 	}
@@ -234,17 +237,8 @@ func (j *job) target(inputs []string) error {
 	if len(inputs) == 0 {
 		return j.fail(tensorfile.ErrPath, "inputs", "none", "at least one")
 	}
-	switch f, ok := ByExtension(j.out); {
-	case j.o.To == format.Name, j.o.To == "" && (j.out == Stream || strings.HasSuffix(strings.ToLower(j.out), format.Extension)):
-		j.native = true
-	case j.o.To != "":
-		if j.format, ok = ByName(j.o.To); !ok || j.format.Write == nil {
-			return j.fail(tensorfile.ErrUnsupported, "output format", tensor.Quote(j.o.To), "one of "+writable())
-		}
-	case !ok || f.Write == nil:
-		return j.fail(tensorfile.ErrUnsupported, "output format", "an extension that names none", "one of "+extensions()+", or a format by name")
-	default:
-		j.format = f
+	if err := j.outFormat(); err != nil {
+		return err
 	}
 	j.res.Format = format.Name
 	if !j.native {
@@ -267,6 +261,9 @@ func (j *job) target(inputs []string) error {
 		if in == Stream || schemeOf(in) != "" {
 			continue
 		}
+		if schemeOf(j.place) != "" {
+			break
+		}
 		switch same, err := atomicfile.Same(fsys.Default(), in, j.out); {
 		case err != nil:
 			return err
@@ -274,7 +271,60 @@ func (j *job) target(inputs []string) error {
 			return j.fail(tensorfile.ErrPath, "output", "the same file as the input "+tensor.Quote(in), "another file")
 		}
 	}
+	if j.into {
+		return nil
+	}
 	return atomicfile.Check(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite})
+}
+
+// outFormat finds the output's format, and whether it is something that is there
+// and is written into.
+func (j *job) outFormat() error {
+	unsupported := func(got, want string) error {
+		return j.fail(tensorfile.ErrUnsupported, "output format", got, want)
+	}
+	if f, ok := byScheme(j.place); ok {
+		j.format, j.into = f, true
+		if f.WriteTo == nil || j.o.To != "" && j.o.To != f.Name {
+			return unsupported(tensor.Quote(j.o.To)+" at such an address", f.Name)
+		}
+		return nil
+	}
+	if scheme := schemeOf(j.place); scheme != "" {
+		j.out = "" // may have a password
+		return unsupported(scheme+"://...", "a path, or an address of a format that this program has")
+	}
+	switch f, ok := ByExtension(j.out); {
+	case j.o.To == format.Name, j.o.To == "" && (j.out == Stream || strings.HasSuffix(strings.ToLower(j.out), format.Extension)):
+		j.native = true
+		return nil
+	case j.o.To != "":
+		if j.format, ok = ByName(j.o.To); !ok || j.format.Write == nil {
+			return unsupported(tensor.Quote(j.o.To), "one of "+writable())
+		}
+	case !ok || f.Write == nil:
+		return unsupported("an extension that names none", "one of "+extensions()+", or a format by name")
+	default:
+		j.format = f
+	}
+	if j.format.WriteTo != nil && j.o.Write.Table != "" && j.out != Stream {
+		var err error
+		j.into, err = holds(j.out, j.format)
+		return err
+	}
+	return nil
+}
+
+// holds reports whether there is a file at path that is of the format.
+func holds(path string, f Format) (bool, error) {
+	m, err := mmap.Open(path, &mmap.Options{NoMmap: true})
+	if err != nil {
+		return false, nil // there is none, or none that can be read: creating it says more
+	}
+	defer m.Close()
+	prefix := make([]byte, min(m.Size(), 512))
+	_, err = m.ReadAt(prefix, 0)
+	return err == nil && f.Detect(prefix), err
 }
 
 func writable() string {
@@ -337,6 +387,9 @@ func (j *job) write(ctx context.Context) (err error) {
 	if j.native {
 		return j.writeNative(ctx)
 	}
+	if j.into {
+		return inFile(j.format.WriteTo(ctx, j.destination(), sources(j.items), &j.o.Write), j.out, j.format.Name)
+	}
 	if j.out == Stream {
 		b := bufio.NewWriterSize(j.progress(j.o.Stdout), writeBuffer)
 		if err := j.format.Write(ctx, b, sources(j.items), &j.o.Write); err != nil {
@@ -365,6 +418,15 @@ func (j *job) write(ctx context.Context) (err error) {
 	return inFile(err, j.out, j.format.Name)
 }
 
+// destination is what Format.WriteTo writes into.
+func (j *job) destination() Target {
+	to := Target{Path: j.place, Overwrite: j.o.Overwrite, DryRun: j.o.DryRun, NoSync: j.o.NoSync, Check: j.unchanged}
+	if j.o.Progress != nil {
+		to.Progress = func(done int64) { j.o.Progress(min(done, j.res.Bytes), j.res.Bytes) }
+	}
+	return to
+}
+
 func sources(items []item) []Source {
 	src := make([]Source, len(items))
 	for i, it := range items {
@@ -378,6 +440,9 @@ func sources(items []item) []Source {
 func (j *job) plan(ctx context.Context) error {
 	if j.native {
 		return nil
+	}
+	if j.into {
+		return inFile(j.format.WriteTo(ctx, j.destination(), sources(j.items), &j.o.Write), j.out, j.format.Name)
 	}
 	err := j.format.Write(ctx, noWriter{}, sources(j.items), &j.o.Write)
 	if errors.Is(err, errNoWrite) {

@@ -5,11 +5,12 @@ import (
 	"io/fs"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/remote/httprange" // and http and https addresses with it
 )
 
 // shown is a path as it is printed: an address without the credentials in it.
-func shown(path string) string { return httprange.Redact(path) }
+func shown(path string) string { return convert.Redact(httprange.Redact(path)) }
 
 // remoteHint adds to the error of opening an address what to try.
 func remoteHint(path string, err error) error {
