@@ -8,25 +8,17 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/tensorfile/tensorfile/convert/internal/utf8text"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 var (
 	lf   = []byte("\n")
 	crLF = []byte("\r\n")
-	mark = []byte("\ufeff")
+	mark = []byte(utf8text.Mark)
 )
 
 const chunkSize = 256 << 10
-
-// foreignMarks are the byte order marks of other encodings; the longer ones
-// first, for one begins with another.
-var foreignMarks = []struct{ name, mark string }{
-	{"UTF-32, big-endian", "\x00\x00\xfe\xff"},
-	{"UTF-32, little-endian", "\xff\xfe\x00\x00"},
-	{"UTF-16, big-endian", "\xfe\xff"},
-	{"UTF-16, little-endian", "\xff\xfe"},
-}
 
 // scanner reads a file as chunks of valid UTF-8.
 type scanner struct {
@@ -52,10 +44,8 @@ func (f *file) scan(ctx context.Context) (*scanner, error) {
 		s.at = int64(len(mark))
 		return s, nil
 	}
-	for _, m := range foreignMarks {
-		if bytes.HasPrefix(begin, []byte(m.mark)) {
-			return nil, f.wrong(tensor.ErrUnsupported, 0, 1, m.name, "UTF-8")
-		}
+	if name := utf8text.Foreign(begin); name != "" {
+		return nil, f.wrong(tensor.ErrUnsupported, 0, 1, name, "UTF-8")
 	}
 	return s, nil
 }
@@ -93,10 +83,10 @@ func (s *scanner) next() ([]byte, error) {
 	s.used = len(b)
 	if !utf8.Valid(b) {
 		if !s.f.replace {
-			at := invalid(b)
-			return nil, s.f.wrong(tensor.ErrFormat, begin+int64(at), s.line+int64(bytes.Count(b[:at], lf))+1, fmt.Sprintf("% x", b[at:at+subpart(b[at:])]), "UTF-8")
+			at := utf8text.Invalid(b)
+			return nil, s.f.wrong(tensor.ErrFormat, begin+int64(at), s.line+int64(bytes.Count(b[:at], lf))+1, fmt.Sprintf("% x", b[at:at+utf8text.Subpart(b[at:])]), "UTF-8")
 		}
-		s.fill = replaced(s.fill[:0], b)
+		s.fill = utf8text.AppendReplaced(s.fill[:0], b)
 		b = s.fill
 	}
 	s.line += int64(bytes.Count(b, lf))
@@ -116,63 +106,6 @@ func whole(b []byte) int {
 			}
 			break
 		}
-	}
-	return n
-}
-
-// invalid is where b stops being UTF-8.
-func invalid(b []byte) int {
-	for i := 0; i < len(b); {
-		r, n := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && n <= 1 {
-			return i
-		}
-		i += n
-	}
-	return len(b)
-}
-
-// replaced appends b to dst with U+FFFD for each maximal subpart that is no
-// character.
-func replaced(dst, b []byte) []byte {
-	for len(b) > 0 {
-		n := invalid(b)
-		dst = append(dst, b[:n]...)
-		if b = b[n:]; len(b) > 0 {
-			dst = utf8.AppendRune(dst, utf8.RuneError)
-			b = b[subpart(b):]
-		}
-	}
-	return dst
-}
-
-// subpart is the length of the longest begin of b, which does not begin with a
-// character, that begins some character; 1 if there is none (Unicode, section
-// 3.9, "U+FFFD Substitution of Maximal Subparts").
-func subpart(b []byte) int {
-	length, lo, hi := 1, byte(0x80), byte(0xbf)
-	switch c := b[0]; {
-	case c >= 0xc2 && c <= 0xdf:
-		length = 2
-	case c >= 0xe0 && c <= 0xef:
-		length = 3
-		if c == 0xe0 {
-			lo = 0xa0
-		} else if c == 0xed {
-			hi = 0x9f
-		}
-	case c >= 0xf0 && c <= 0xf4:
-		length = 4
-		if c == 0xf0 {
-			lo = 0x90
-		} else if c == 0xf4 {
-			hi = 0x8f
-		}
-	}
-	n := 1
-	for n < length && n < len(b) && b[n] >= lo && b[n] <= hi {
-		lo, hi = 0x80, 0xbf
-		n++
 	}
 	return n
 }

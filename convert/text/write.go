@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/utf8text"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -147,8 +148,8 @@ func (l *lines) line(i, n int64) error {
 			b = b[:whole(b)]
 		}
 		if !utf8.Valid(b) {
-			at := invalid(b)
-			return l.fail(tensor.ErrCorrupt, i, fmt.Sprintf("% x", b[at:at+subpart(b[at:])]), "UTF-8", format.RuleLayoutUTF8)
+			at := utf8text.Invalid(b)
+			return l.fail(tensor.ErrCorrupt, i, fmt.Sprintf("% x", b[at:at+utf8text.Subpart(b[at:])]), "UTF-8", format.RuleLayoutUTF8)
 		}
 		if bytes.IndexByte(b, '\n') >= 0 {
 			return l.fail(tensor.ErrUnsupported, i, "a line feed in it", "none: it would be two lines", "")
