@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 
@@ -29,8 +30,9 @@ var castTypes = []struct {
 // random bits, and writes a table: bytes of the wider side to M, and how many
 // times faster that is than NumPy or ml_dtypes on as many elements. Each pair,
 // its peer and M are timed in turns; the least of the rounds counts, which is
-// what is left of them where others use the machine, too.
-func (e *Env) CastTable(w io.Writer, rounds int) error {
+// what is left of them where others use the machine, too. Only pairs whose
+// names, "u8 to f32", match are measured.
+func (e *Env) CastTable(w io.Writer, rounds int, match *regexp.Regexp) error {
 	wide := e.Big / 8
 	src, dst := make([]byte, wide), make([]byte, wide)
 	var seed [32]byte
@@ -48,12 +50,17 @@ func (e *Env) CastTable(w io.Writer, rounds int) error {
 	for _, from := range castTypes {
 		fmt.Fprintf(w, "| %v |", from.d)
 		for _, to := range castTypes {
+			name := fmt.Sprintf("%v to %v", from.d, to.d)
+			if !match.MatchString(name) {
+				fmt.Fprint(w, " |")
+				continue
+			}
 			n := 8 * wide / int64(max(from.d.Bits, to.d.Bits))
 			n = min(n, wide) &^ 63
 			s, err1 := view(src, from.d, n)
 			d, err2 := view(dst, to.d, n)
 			if err1 != nil || err2 != nil {
-				return fmt.Errorf("%v to %v: %w", from.d, to.d, errors.Join(err1, err2))
+				return fmt.Errorf("%s: %w", name, errors.Join(err1, err2))
 			}
 			var ours, theirs, unit time.Duration = 1 << 62, 1 << 62, 1 << 62
 			peer := false
@@ -75,7 +82,7 @@ func (e *Env) CastTable(w io.Writer, rounds int) error {
 			}
 			pairs++
 			of := float64(max(s.ByteSize(), d.ByteSize())) / float64(ours) / (float64(e.Big) / float64(unit))
-			name := fmt.Sprintf("%v to %v (%.2f M", from.d, to.d, of)
+			name += fmt.Sprintf(" (%.2f M", of)
 			if of < 0.25 {
 				slow = append(slow, name+")")
 			}

@@ -123,7 +123,7 @@ def mmap_sum(path):
 
 def named(name):
     """A dtype of NumPy or ml_dtypes."""
-    if name.startswith(("bfloat", "float8", "float6", "float4", "int4", "uint4")):
+    if name.startswith(("bfloat", "float8_", "float6_", "float4_", "int4", "uint4")):
         import ml_dtypes
 
         return np.dtype(getattr(ml_dtypes, name))

@@ -22,10 +22,10 @@ func main() {
 	rounds := flag.Int("rounds", 9, "samples of each case")
 	match := flag.String("cases", ".", "regular expression on the names of cases")
 	patience := flag.Duration("patience", 20*time.Second, "longest wait for a quiet machine")
-	casts := flag.Bool("casts", false, "the table of casts between all dtypes instead")
+	casts := flag.Bool("casts", false, "the table of casts between all dtypes instead, or those that -cases names")
 	flag.Parse()
 	if *casts {
-		if err := castTable(*rounds); err != nil {
+		if err := castTable(*rounds, *match); err != nil {
 			fmt.Fprintln(os.Stderr, "report:", err)
 			os.Exit(1)
 		}
@@ -37,12 +37,16 @@ func main() {
 	}
 }
 
-func castTable(rounds int) error {
+func castTable(rounds int, match string) error {
+	re, err := regexp.Compile(match)
+	if err != nil {
+		return err
+	}
 	e, err := bench.NewEnv()
 	if err != nil {
 		return err
 	}
-	return errors.Join(e.CastTable(os.Stdout, rounds), e.Close())
+	return errors.Join(e.CastTable(os.Stdout, rounds, re), e.Close())
 }
 
 func report(rounds int, match string, patience time.Duration) error {
