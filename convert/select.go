@@ -276,7 +276,10 @@ func (j *job) losses() error {
 		}
 	}
 	if !j.native {
-		if len(whole) > 0 {
+		j.o.Write.Attrs = whole
+		if j.format.FileLosses != nil {
+			j.res.Losses = append(j.res.Losses, j.format.FileLosses(whole)...)
+		} else if len(whole) > 0 {
 			lose("the file's attributes: %s", quoteAll(slices.Sorted(maps.Keys(whole))))
 		}
 		for _, it := range j.items {

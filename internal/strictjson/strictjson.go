@@ -98,6 +98,14 @@ func Parse(b []byte, lim Limits) (m map[string]any, err error) {
 	return m, nil
 }
 
+// String reads the string whose opening quote is b[i]. It returns the index
+// behind the closing one.
+func String(b []byte, i int) (s string, next int, err error) {
+	p := &parser{b: b, i: i}
+	s, err = p.str()
+	return s, p.i, err
+}
+
 func (p *parser) space() {
 	for p.i < len(p.b) {
 		switch p.b[p.i] {
@@ -422,7 +430,7 @@ func Append(dst []byte, m map[string]any) ([]byte, error) {
 			dst = append(dst, ',')
 		}
 		var err error
-		if dst, err = appendString(dst, k); err != nil {
+		if dst, err = AppendString(dst, k); err != nil {
 			return nil, err
 		}
 		dst = append(dst, ':')
@@ -440,7 +448,7 @@ func appendValue(dst []byte, v any) ([]byte, error) {
 	case bool:
 		return strconv.AppendBool(dst, v), nil
 	case string:
-		return appendString(dst, v)
+		return AppendString(dst, v)
 	case int:
 		return strconv.AppendInt(dst, int64(v), 10), nil
 	case int8:
@@ -522,7 +530,8 @@ func appendFloat(dst []byte, x float64) []byte {
 
 var errUTF8 = errors.New("a string is not valid UTF-8")
 
-func appendString(dst []byte, s string) ([]byte, error) {
+// AppendString appends s with its quotes.
+func AppendString(dst []byte, s string) ([]byte, error) {
 	if !utf8.ValidString(s) {
 		return nil, errUTF8
 	}
