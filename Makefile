@@ -50,6 +50,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/idx/gen_idx.py
 	$(VENV)/bin/python convert/aiff/testdata/gen_aiff.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
+	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py

@@ -297,6 +297,9 @@ func openMap(ctx context.Context, m *mmap.Map, o *OpenOptions, path string) (*te
 		m.Close()
 		return nil, inFile(err, m.Path(), f.Name)
 	}
+	for _, err := range l.Skipped {
+		inFile(err, m.Path(), f.Name)
+	}
 	return tensorfile.OpenLayout(m, l, &o.OpenOptions)
 }
 

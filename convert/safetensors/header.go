@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
@@ -70,6 +71,7 @@ type parser struct {
 // parseHeader reads the text b. Ranges are not compared with anything yet.
 func parseHeader(b []byte) (*header, error) {
 	h := &header{data: lengthSize + int64(len(b))}
+	h.entries = make([]entry, 0, min(bytes.Count(b, []byte(`"dtype"`)), maxTensors))
 	p := &parser{b: b, head: h}
 	if len(b) == 0 || b[0] != '{' {
 		return nil, p.unexpected("header", "'{'")
