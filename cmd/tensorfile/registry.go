@@ -3,6 +3,7 @@ package main
 // The formats that this program reads and writes beside its own.
 import (
 	_ "github.com/tensorfile/tensorfile/convert/aiff"
+	_ "github.com/tensorfile/tensorfile/convert/bmp"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
