@@ -103,6 +103,7 @@ type Column struct {
 	Kind    Kind         // of the values
 	Missing int64        // rows without a value
 	Bytes   int64        // of all values, of Text and Blob
+	Longest int64        // bytes of the longest value, of Blob
 	Shape   tensor.Shape // of the values of a row. nil: one
 }
 

@@ -175,6 +175,7 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 	role := format.RoleBytes
 	if kind == Blob {
 		t.Layout, t.DType, role = format.LayoutRagged, tensor.U8, format.RoleValues
+		t.Shape = append(shape, c.Longest)
 	}
 	offsets := m.storage((n+1)*int64(index.UnitBytes), want, func() func(Block) ([]byte, error) {
 		var out []byte

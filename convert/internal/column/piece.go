@@ -33,8 +33,8 @@ func (p *Piece) missing(i int) bool {
 	return p.Kind == None || p.Valid != nil && p.Valid[i] == 0
 }
 
-// text is value i of Text and Blob.
-func (p *Piece) text(i int) []byte {
+// Value is value i of Text and Blob.
+func (p *Piece) Value(i int) []byte {
 	begin := uint32(0)
 	if i > 0 {
 		begin = p.Ends[i-1]
@@ -56,7 +56,7 @@ func (p *Piece) appendText(b []byte, i int) []byte {
 	case p.Kind == Float:
 		return decimal.AppendFloat(b, math.Float64frombits(p.Words[i]), 64)
 	}
-	return append(b, p.text(i)...)
+	return append(b, p.Value(i)...)
 }
 
 // number is value i, which is no text, as an f64.

@@ -23,8 +23,8 @@ type Block struct {
 	Pieces []Piece
 }
 
-// size is about how much memory a block takes.
-func (b *Block) size() int64 {
+// Size is about how much memory a block takes.
+func (b *Block) Size() int64 {
 	n := int64(0)
 	for i := range b.Pieces {
 		n += b.Pieces[i].size()
@@ -66,7 +66,7 @@ const (
 // Add adds a block, which the table owns from now on. Later blocks may have more
 // columns.
 func (t *Table) Add(b Block) error {
-	size := b.size()
+	size := b.Size()
 	keep := t.Keep
 	if keep == 0 {
 		keep = Budget
@@ -246,6 +246,8 @@ type Summary struct {
 	Kind    Kind
 	Missing int64
 	Bytes   int64 // of Text and Blob
+	Longest int64 // bytes of the longest value of these
+	mixed   bool  // some values of Text or Blob began as something else
 }
 
 // Summaries looks at the blocks that are added and says what the columns are.
@@ -261,8 +263,10 @@ func (s *Summaries) Add(b Block) {
 			s.Columns = append(s.Columns, Summary{Missing: s.Rows})
 		}
 		p, x := &b.Pieces[c], &s.Columns[c]
-		x.Kind = Join(x.Kind, p.Kind)
-		x.Bytes += int64(len(p.Bytes))
+		was := x.Kind
+		x.Kind = Join(was, p.Kind)
+		x.mixed = x.mixed || x.Kind >= Text && (was != None && was < Text || p.Kind != None && p.Kind < Text)
+		x.texts(p)
 		switch {
 		case p.Kind == None:
 			x.Missing += int64(b.Rows)
@@ -274,6 +278,16 @@ func (s *Summaries) Add(b Block) {
 		s.Columns[c].Missing += int64(b.Rows)
 	}
 	s.Rows += int64(b.Rows)
+}
+
+// texts counts the bytes of a piece.
+func (x *Summary) texts(p *Piece) {
+	x.Bytes += int64(len(p.Bytes))
+	before := uint32(0)
+	for _, end := range p.Ends {
+		x.Longest = max(x.Longest, int64(end-before))
+		before = end
+	}
 }
 
 func sum(b []byte) (n int) {
@@ -288,7 +302,7 @@ func sum(b []byte) (n int) {
 func (s *Summaries) Texts(ctx context.Context, t *Table) error {
 	var want []int
 	for c, x := range s.Columns {
-		if x.Kind >= Text {
+		if x.mixed {
 			want = append(want, c)
 		}
 	}
@@ -296,7 +310,7 @@ func (s *Summaries) Texts(ctx context.Context, t *Table) error {
 		return nil
 	}
 	for _, c := range want {
-		s.Columns[c].Bytes = 0
+		s.Columns[c].Bytes, s.Columns[c].Longest = 0, 0
 	}
 	for b, err := range t.Blocks(ctx, want) {
 		if err != nil {
@@ -305,7 +319,7 @@ func (s *Summaries) Texts(ctx context.Context, t *Table) error {
 		for i, c := range want {
 			p := b.Pieces[i]
 			p.Convert(s.Columns[c].Kind)
-			s.Columns[c].Bytes += int64(len(p.Bytes))
+			s.Columns[c].texts(&p)
 		}
 	}
 	return nil
