@@ -7,6 +7,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
+	_ "github.com/tensorfile/tensorfile/convert/png"
 	_ "github.com/tensorfile/tensorfile/convert/safetensors"
 	_ "github.com/tensorfile/tensorfile/convert/text"
 	_ "github.com/tensorfile/tensorfile/convert/wav"

@@ -9,6 +9,7 @@ package picture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -63,6 +64,8 @@ type Picture struct {
 	// Decode fills dst with the elements in C order, of (Frames, Height, Width,
 	// Channels). It is called by several goroutines.
 	Decode func(ctx context.Context, dst []byte) error
+	// At is where in the file the sides are said, for errors.
+	At int64
 	// Held is how many bytes Decode holds beside dst.
 	Held int64
 	// Codec is what the file is compressed with.
@@ -130,8 +133,15 @@ func (p *Picture) Describe(l *convert.Layout, in convert.Input, o *convert.ReadO
 // size is that of the elements, within what the options allow.
 func (p *Picture) size(o *convert.ReadOptions) (int64, error) {
 	n, err := tensor.ByteSize(p.DType, tensor.Shape{p.Frames, p.Height, p.Width, p.Channels})
-	if err != nil || p.Decode == nil && !p.Inflates {
-		return n, err
+	if err != nil {
+		var own *tensor.Error
+		if errors.As(err, &own) {
+			own.Offset = p.At
+		}
+		return 0, err
+	}
+	if p.Decode == nil && !p.Inflates {
+		return n, nil
 	}
 	limit := o.MaxDecoded
 	if limit == 0 {
@@ -143,7 +153,7 @@ func (p *Picture) size(o *convert.ReadOptions) (int64, error) {
 		if p.Frames > 1 {
 			got = fmt.Sprintf("%d of %d pictures of %dx%d pixels", sum, p.Frames, p.Width, p.Height)
 		}
-		return 0, &tensor.Error{Kind: tensor.ErrLimit, Offset: -1, Field: "bytes to decode", Got: got, Want: fmt.Sprintf("at most %d (ReadOptions.MaxDecoded)", limit)}
+		return 0, &tensor.Error{Kind: tensor.ErrLimit, Offset: p.At, Field: "bytes to decode", Got: got, Want: fmt.Sprintf("at most %d (ReadOptions.MaxDecoded)", limit)}
 	}
 	return n, nil
 }

@@ -267,15 +267,15 @@ func TestBorrowed(t *testing.T) {
 		text string
 	}{
 		{func() error { return nil }, nil, ""},
-		{func() error { var m []int; _ = m[len(m)]; return nil }, tensor.ErrCorrupt, "a.png: png: pixels: got decoder failed: runtime error: index out of range"},
+		{func() error { var m []int; _ = m[len(m)]; return nil }, tensor.ErrCorrupt, "a.png: png: offset 77: pixels: got decoder failed: runtime error: index out of range"},
 		{func() error { panic("no") }, tensor.ErrCorrupt, "decoder failed: no"},
 		{func() error { return io.EOF }, tensor.ErrTruncated, "the end of the data"},
 		{func() error { return io.ErrUnexpectedEOF }, tensor.ErrTruncated, "the end of the data"},
-		{func() error { return errors.New("odd") }, tensor.ErrCorrupt, "a.png: png: pixels: odd"},
+		{func() error { return errors.New("odd") }, tensor.ErrCorrupt, "a.png: png: offset 77: pixels: odd"},
 		{func() error { return own }, tensor.ErrLimit, "a.png: png: "},
 		{func() error { return context.Canceled }, context.Canceled, "context canceled"},
 	} {
-		err := Borrowed("png", "a.png", c.fn)
+		err := Borrowed("png", "a.png", 77, c.fn)
 		if c.kind == nil && err != nil || c.kind != nil && (!errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text)) {
 			t.Errorf("%v, want %v %q", err, c.kind, c.text)
 		}

@@ -3,6 +3,7 @@ package picture
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/tensorfile/tensorfile/convert"
@@ -18,9 +19,9 @@ type Source struct {
 	DType                 tensor.DType
 	Attrs                 convert.Attrs
 
-	t     *convert.Tensor
-	shape tensor.Shape // of a frame, as it lies
-	turn  []int        // its axes in the order rows, columns, channels
+	elements func(ctx context.Context, w io.Writer) error // in C order, little-endian
+	shape    tensor.Shape                                 // of a frame, as it lies
+	turn     []int                                        // its axes in the order rows, columns, channels
 }
 
 // Of finds the pictures in the one tensor of src, and reads no element. Axes that
@@ -32,24 +33,36 @@ type Source struct {
 //     alone, in the order that Axes finds; where it finds none, (T, H, W)
 //   - sides of at least one pixel
 func Of(src []convert.Source, many bool) (*Source, error) {
-	bad := func(kind error, field, got, want string) (*Source, error) {
-		return nil, &tensor.Error{Kind: kind, Offset: -1, Field: field, Got: got, Want: want}
-	}
 	if len(src) != 1 {
-		return bad(tensor.ErrUnsupported, "tensors", fmt.Sprint(len(src)), "one")
+		return nil, fail(tensor.ErrUnsupported, "tensors", fmt.Sprint(len(src)), "one")
 	}
 	t := src[0].Tensor
-	s := &Source{t: t, DType: t.DType(), Frames: 1, Channels: 1}
-	var err error
-	if s.Attrs, err = t.Attrs(); err != nil {
+	attrs, err := t.Attrs()
+	if err != nil {
 		return nil, err
 	}
+	return source(t.DType(), t.Shape(), attrs, many, t.WriteCOrder)
+}
+
+// OfView is Of for a view.
+func OfView(v tensor.View, attrs convert.Attrs, many bool) (*Source, error) {
+	return source(v.DType(), v.Shape(), attrs, many, func(_ context.Context, w io.Writer) error {
+		return v.WriteCOrder(w, tensor.LittleEndian)
+	})
+}
+
+func fail(kind error, field, got, want string) error {
+	return &tensor.Error{Kind: kind, Offset: -1, Field: field, Got: got, Want: want}
+}
+
+func source(d tensor.DType, shape tensor.Shape, attrs convert.Attrs, many bool, elements func(context.Context, io.Writer) error) (*Source, error) {
+	bad := func(kind error, field, got, want string) (*Source, error) { return nil, fail(kind, field, got, want) }
+	s := &Source{DType: d, Frames: 1, Channels: 1, Attrs: attrs, elements: elements}
 	switch s.DType {
 	case tensor.Bool, tensor.U8, tensor.U16, tensor.F16, tensor.BF16, tensor.F32, tensor.F64:
 	default:
 		return bad(tensor.ErrUnsupported, "dtype", s.DType.String(), "bool, u8, u16, f16, bf16, f32 or f64 (convert with --dtype)")
 	}
-	shape := t.Shape()
 	y, x, c, ok := Axes(shape, s.Attrs.Dims())
 	if !ok && many && len(shape) == 3 {
 		y, x, c, ok = 1, 2, -1, true
@@ -109,7 +122,7 @@ func (s *Source) Each(ctx context.Context, fn func(i int64, pixels tensor.View) 
 		}
 		return fn(i, v)
 	}}
-	return s.t.WriteCOrder(ctx, c)
+	return s.elements(ctx, c)
 }
 
 // collector gathers the bytes of one frame after the other.

@@ -55,12 +55,12 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Borrowed calls a decoder of others. Its panics become errors, and its errors
-// get the kind and the place that they lack.
-func Borrowed(format, path string, fn func() error) (err error) {
+// Borrowed calls a decoder of others for the pixels at an offset of a file. Its
+// panics become errors, and its errors get the kind and the place that they lack.
+func Borrowed(format, path string, at int64, fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = &tensor.Error{Kind: tensor.ErrCorrupt, Path: path, Format: format, Offset: -1, Field: "pixels", Got: fmt.Sprintf("decoder failed: %v", r)}
+			err = &tensor.Error{Kind: tensor.ErrCorrupt, Path: path, Format: format, Offset: at, Field: "pixels", Got: fmt.Sprintf("decoder failed: %v", r)}
 		}
 	}()
 	if err = fn(); err == nil {
@@ -79,9 +79,9 @@ func Borrowed(format, path string, fn func() error) (err error) {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case err == io.EOF, errors.Is(err, io.ErrUnexpectedEOF):
-		return &tensor.Error{Kind: tensor.ErrTruncated, Path: path, Format: format, Offset: -1, Field: "pixels", Got: "the end of the data", Want: "the rest of the picture", Err: err}
+		return &tensor.Error{Kind: tensor.ErrTruncated, Path: path, Format: format, Offset: at, Field: "pixels", Got: "the end of the data", Want: "the rest of the picture", Err: err}
 	}
-	return &tensor.Error{Kind: tensor.ErrCorrupt, Path: path, Format: format, Offset: -1, Field: "pixels", Err: err}
+	return &tensor.Error{Kind: tensor.ErrCorrupt, Path: path, Format: format, Offset: at, Field: "pixels", Err: err}
 }
 
 // Reader reads a file in order, and stops when a context ends.
