@@ -44,6 +44,7 @@ var parsers = map[string]func(text string) (Operator, error){
 	"reduce":    parseReduce,
 	"resize":    parseResize,
 	"crop":      parseCrop,
+	"channels":  parseChannels,
 	"pad":       parsePad,
 	"mono":      parseMono,
 	"rate":      parseRate,
