@@ -97,9 +97,9 @@ type Dialect struct {
 	Exists func(ctx context.Context, tx *sql.Tx, table string) (what string, err error)
 	// Name is the name of a table, quoted. Default: Quote.
 	Name func(table string) string
-	// Copy, if not nil, writes rows faster than INSERT does. It calls next, which
-	// uses its result again, until that gives nil.
-	Copy func(ctx context.Context, tx *sql.Tx, table string, columns []string, next func() ([]any, error)) error
+	// Copy, if not nil, writes rows faster than INSERT does, in the same
+	// transaction. It calls next, which uses its result again, until that gives nil.
+	Copy func(ctx context.Context, columns []string, next func() ([]any, error)) error
 }
 
 // Types are the names of types of columns.

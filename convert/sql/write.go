@@ -22,9 +22,8 @@ import (
 // DefaultTable is the name of a table that was given none.
 const DefaultTable = "tensors"
 
-// An Output is columns to write: the tensors of a conversion, of which it is
-// known that a table can hold them.
-type Output struct {
+// table is columns to write.
+type table struct {
 	d       *Dialect
 	columns []output
 	rows    int64
@@ -50,9 +49,14 @@ const (
 	blobs
 )
 
-// Plan looks whether a table can hold the tensors.
-func (d *Dialect) Plan(src []convert.Source) (*Output, error) {
-	out := &Output{d: d, rows: -1}
+// Plan reports an error if a table cannot hold the tensors.
+func (d *Dialect) Plan(src []convert.Source) error {
+	_, err := d.plan(src)
+	return err
+}
+
+func (d *Dialect) plan(src []convert.Source) (*table, error) {
+	out := &table{d: d, rows: -1}
 	names := map[string]string{}
 	for _, s := range src {
 		bad := func(kind error, field, got, want string) error {
@@ -133,11 +137,11 @@ func (d *Dialect) element(s convert.Source) (as elementKind, typ string, ok bool
 	return 0, "", false
 }
 
-// Create makes the table in the transaction. What is there under its name is
+// create makes the table in the transaction. What is there under its name is
 // ErrExists, or with overwrite a table that is dropped.
-func (o *Output) Create(ctx context.Context, tx *sql.Tx, table string, overwrite bool) error {
+func (o *table) create(ctx context.Context, tx *sql.Tx, table string, overwrite bool) error {
 	d := o.d
-	if err := o.Free(ctx, tx, table, overwrite); err != nil {
+	if err := d.Free(ctx, tx, table, overwrite); err != nil {
 		return err
 	}
 	if overwrite {
@@ -159,8 +163,7 @@ func (o *Output) Create(ctx context.Context, tx *sql.Tx, table string, overwrite
 
 // Free reports an error if the table could not be made for what is there under
 // its name.
-func (o *Output) Free(ctx context.Context, tx *sql.Tx, table string, overwrite bool) error {
-	d := o.d
+func (d *Dialect) Free(ctx context.Context, tx *sql.Tx, table string, overwrite bool) error {
 	if strings.Contains(table, "\x00") || table == "" {
 		return d.Bad(tensor.ErrUnsupported, "table", tensor.Quote(table), "a name without NUL")
 	}
@@ -188,14 +191,14 @@ func (d *Dialect) quoted(table string) string {
 
 // Insert makes a table of the tensors and writes their rows, in the transaction tx,
 // which the caller commits or rolls back. An empty table name is DefaultTable.
-func (d *Dialect) Insert(ctx context.Context, tx *sql.Tx, table string, src []convert.Source, to convert.Target) (err error) {
+func (d *Dialect) Insert(ctx context.Context, tx *sql.Tx, name string, src []convert.Source, to convert.Target) (err error) {
 	defer d.recovered(&err)
-	out, err := d.Plan(src)
+	out, err := d.plan(src)
 	if err != nil {
 		return err
 	}
-	table = cmp.Or(table, DefaultTable)
-	if err := out.Create(ctx, tx, table, to.Overwrite); err != nil {
+	name = cmp.Or(name, DefaultTable)
+	if err := out.create(ctx, tx, name, to.Overwrite); err != nil {
 		return err
 	}
 	r := out.read(ctx, to.Progress)
@@ -205,13 +208,13 @@ func (d *Dialect) Insert(ctx context.Context, tx *sql.Tx, table string, src []co
 		for i, c := range out.columns {
 			names[i] = c.name
 		}
-		return d.Fail(ctx, d.Copy(ctx, tx, table, names, r.next), "rows")
+		return d.Fail(ctx, d.Copy(ctx, names, r.next), "rows")
 	}
-	return d.Fail(ctx, d.insert(ctx, tx, table, out, r), "rows")
+	return d.Fail(ctx, d.insert(ctx, tx, name, out, r), "rows")
 }
 
 // insert writes rows by statements that take several each.
-func (d *Dialect) insert(ctx context.Context, tx *sql.Tx, table string, out *Output, r *rowReader) error {
+func (d *Dialect) insert(ctx context.Context, tx *sql.Tx, name string, out *table, r *rowReader) error {
 	width := len(out.columns)
 	most := max(cmp.Or(d.MaxArguments, 900)/width, 1)
 	var stmt *sql.Stmt
@@ -228,7 +231,7 @@ func (d *Dialect) insert(ctx context.Context, tx *sql.Tx, table string, out *Out
 			if stmt != nil {
 				stmt.Close()
 			}
-			if stmt, err = tx.PrepareContext(ctx, d.statement(table, width, n)); err != nil {
+			if stmt, err = tx.PrepareContext(ctx, d.statement(name, width, n)); err != nil {
 				stmt = nil
 				return err
 			}
@@ -290,7 +293,7 @@ func (d *Dialect) statement(table string, width, n int) string {
 // rowReader reads the columns side by side, as streams, whatever way they are
 // stored.
 type rowReader struct {
-	out      *Output
+	out      *table
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 	ends     []*io.PipeReader
@@ -314,7 +317,7 @@ type columnReader struct {
 // streamBytes is the buffer of a stream; a table has at most some thousand.
 const streamBytes = 64 << 10
 
-func (o *Output) read(ctx context.Context, progress func(int64)) *rowReader {
+func (o *table) read(ctx context.Context, progress func(int64)) *rowReader {
 	r := &rowReader{out: o, progress: progress, row: make([]any, len(o.columns))}
 	ctx, r.cancel = context.WithCancel(ctx)
 	open := func(t *convert.Tensor) *bufio.Reader {

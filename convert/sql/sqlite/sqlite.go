@@ -331,7 +331,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if o == nil {
 		o = &convert.WriteOptions{}
 	}
-	if _, err := dialect.Plan(src); err != nil {
+	if err := dialect.Plan(src); err != nil {
 		return err
 	}
 	if _, err := w.Write(nil); err != nil { // whoever takes nothing need not wait for it
@@ -430,8 +430,7 @@ func writeTo(ctx context.Context, to convert.Target, src []convert.Source, o *co
 
 // dryRun looks whether the table could be made.
 func dryRun(ctx context.Context, d *database, src []convert.Source, o *convert.WriteOptions, to convert.Target) error {
-	out, err := dialect.Plan(src)
-	if err != nil {
+	if err := dialect.Plan(src); err != nil {
 		return err
 	}
 	tx, err := d.conn.BeginTx(ctx, nil)
@@ -439,5 +438,5 @@ func dryRun(ctx context.Context, d *database, src []convert.Source, o *convert.W
 		return dialect.Fail(ctx, err, "transaction")
 	}
 	defer tx.Rollback()
-	return out.Free(ctx, tx, o.Table, to.Overwrite)
+	return dialect.Free(ctx, tx, o.Table, to.Overwrite)
 }
