@@ -136,6 +136,7 @@ type job struct {
 	checks map[*Layout]map[string]LayoutCheck
 
 	derived *Derived // what operators made
+	digest  []byte   // of inputs that are not in files; nil: none
 }
 
 type item struct {
@@ -143,6 +144,8 @@ type item struct {
 	name   string
 	chunks *tensorfile.TensorOptions // nil: as it is
 	from   []*tensorfile.Tensor      // of the inputs; nil: t itself
+	// write, if not nil, writes it to a native output.
+	write func(ctx context.Context, w *tensorfile.Writer, name string, o *tensorfile.TensorOptions) error
 }
 
 // sources are the tensors of the inputs that it is made of.
@@ -503,7 +506,11 @@ func (j *job) copyTo(ctx context.Context, w *tensorfile.Writer) error {
 		var items []tensorfile.Item
 		for _, it := range group {
 			done += it.t.ByteSize()
-			if !it.anew() {
+			if it.write != nil {
+				if err := it.write(ctx, w, it.name, it.chunks); err != nil {
+					return err
+				}
+			} else if !it.anew() {
 				items = append(items, tensorfile.Item{Tensor: it.t, Name: it.name, Chunks: it.chunks})
 			} else if err := it.add(ctx, w); err != nil {
 				return err
@@ -536,6 +543,7 @@ func (j *job) seed(ctx context.Context) ([]byte, error) {
 	if j.o.Operate != nil {
 		fmt.Fprintf(h, "operators %q\n", j.o.Operate)
 	}
+	h.Write(j.digest)
 	number := map[*tensorfile.File]int{}
 	for _, it := range j.chosen {
 		f := it.t.File()

@@ -91,19 +91,12 @@ func TestDivideIsTheSame(t *testing.T) {
 		must(t, err)
 		got, err := derive(t, &operate.Pipeline{Steps: append(append(each, operate.Step{Operator: stack}), whole...)}, sources...)
 		must(t, err)
-		if a, b := written(t, got[0].Tensor), written(t, want[0].Tensor); !bytes.Equal(a, b) || !got[0].Shape().Equal(want[0].Shape()) || got[0].DType() != want[0].DType() {
+		if a, b := bytesOf(t, got[0].Tensor), bytesOf(t, want[0].Tensor); !bytes.Equal(a, b) || !got[0].Shape().Equal(want[0].Shape()) || got[0].DType() != want[0].DType() {
 			t.Errorf("%v: %v, want %v", list, got[0].Shape(), want[0].Shape())
 		}
 		n++
 	}
 	t.Logf("%d lists of steps", n)
-}
-
-func written(t *testing.T, x *tensorfile.Tensor) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	must(t, x.WriteCOrder(ctx, &b))
-	return b.Bytes()
 }
 
 // Channels are those that transform/image makes, wherever the axis is, and
@@ -136,7 +129,7 @@ func TestChannels(t *testing.T) {
 						must(t, err)
 						var b bytes.Buffer
 						must(t, want.WriteCOrder(&b, tensor.LittleEndian))
-						if !got[0].Shape().Equal(want.Shape()) || !bytes.Equal(written(t, got[0].Tensor), b.Bytes()) {
+						if !got[0].Shape().Equal(want.Shape()) || !bytes.Equal(bytesOf(t, got[0].Tensor), b.Bytes()) {
 							t.Errorf("%s %v, %d to %d, planar %v: %v, want %v", form, d, from, to, planar, got[0].Shape(), want.Shape())
 						}
 						n++
