@@ -227,6 +227,19 @@ func (p *parser) record(at int) (int, error) {
 				x.text += e - at
 				end = e
 			}
+		case x.kind == column.Bool:
+			n, w := 4, uint64(1)
+			if b[at]|0x20 == 'f' {
+				n, w = 5, 0
+			}
+			if at+n < len(b) && ends(b, at+n, delim) {
+				switch string(b[at : at+n]) {
+				case "true", "True", "TRUE", "false", "False", "FALSE":
+					x.words[row] = w
+					x.text += n
+					end += n
+				}
+			}
 		case x.kind == column.Text && !p.mend:
 			e := at
 			for !p.f.stops[b[e]] {

@@ -61,18 +61,22 @@ func Int64(b []byte) (x int64, n int, err error) {
 // nan in any case. n is its length, 0 if b begins with something else. A number
 // too large for a float64 is infinite, with ErrRange.
 func Float64(b []byte) (x float64, n int, err error) {
-	i := 0
-	negative := false
-	if len(b) > 0 && (b[0] == '-' || b[0] == '+') {
-		negative = b[0] == '-'
-		i = 1
+	if len(b) == 0 {
+		return 0, 0, nil
 	}
+	negative := b[0] == '-'
+	i := int(one(negative) | one(b[0] == '+')) // no branch, which random signs would mispredict
 	begin := i
 	// The first 19 significant digits are m, the number m * 10^exp or a little
 	// more if digits were left out.
 	var m uint64
 	var exp, digits int
-	i, m = run(b, i, 0)
+	if i+1 < len(b) && b[i]-'0' <= 9 && b[i+1] == '.' { // as most floats begin
+		m = uint64(b[i] - '0')
+		i++
+	} else {
+		i, m = run(b, i, 0)
+	}
 	whole := i - begin
 	digits = whole
 	fraction := 0
@@ -97,12 +101,16 @@ func Float64(b []byte) (x float64, n int, err error) {
 		return long(b[:i], begin, mantissaEnd, whole, exp, negative)
 	}
 	if x, ok := scale(m, exp); ok {
-		if negative {
-			x = -x
-		}
-		return x, i, nil
+		return math.Float64frombits(math.Float64bits(x) | one(negative)<<63), i, nil
 	}
 	return exact(b[:i])
+}
+
+func one(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // run goes on with m by the digits from b[i] on.
@@ -111,7 +119,7 @@ func run(b []byte, i int, m uint64) (int, uint64) {
 		v, n := digits(binary.LittleEndian.Uint64(b[i:]))
 		m = m*ten[n&15] + v
 		i += n
-		if n < 8 {
+		if n < 8 || i < len(b) && b[i]-'0' > 9 {
 			return i, m
 		}
 	}
@@ -274,24 +282,33 @@ func scale(m uint64, exp int) (float64, bool) {
 	p := &powers()[exp-minPower]
 	zeros := bits.LeadingZeros64(m)
 	m <<= zeros
-	// hi:mid:lo = m * p, and the true product is less than m more.
+	// The upper half of the product with the upper half of the power is the true one
+	// or one less.
 	hi, mid := bits.Mul64(m, p.hi)
-	carry, lo := bits.Mul64(m, p.lo)
-	mid, c := bits.Add64(mid, carry, 0)
-	hi += c
-	_, c = bits.Add64(lo, m, 0)
-	if _, c = bits.Add64(mid, 0, c); c != 0 {
-		return 0, false // the upper end differs in the bits that count
-	}
 	shift := 10 + int(hi>>63)
 	rest := hi & (1<<shift - 1)
 	half := uint64(1) << (shift - 1)
+	if rest+1 == half || rest == half || rest+1 == 1<<shift {
+		// Where that matters, hi:mid:lo = m * p, and the true product is less than m
+		// more.
+		carry, lo := bits.Mul64(m, p.lo)
+		var c uint64
+		mid, c = bits.Add64(mid, carry, 0)
+		hi += c
+		_, c = bits.Add64(lo, m, 0)
+		if _, c = bits.Add64(mid, 0, c); c != 0 {
+			return 0, false // the upper end differs in the bits that count
+		}
+		shift = 10 + int(hi>>63)
+		rest = hi & (1<<shift - 1)
+		half = 1 << (shift - 1)
+		if rest == half && mid|lo == 0 { // a tie, or just above it
+			return 0, false
+		}
+	}
 	mantissa := hi >> shift
-	switch {
-	case rest > half, rest == half && (mid|lo) != 0:
+	if rest >= half {
 		mantissa++
-	case rest == half: // a tie, or just above it
-		return 0, false
 	}
 	// 217706 / 2^16 is log2(10), exact enough for the floor in this range.
 	e := exp*217706>>16 + 64 - zeros + int(hi>>63) - 1
