@@ -64,9 +64,7 @@ import (
 	"io"
 	"iter"
 	"path/filepath"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/internal/column"
@@ -134,15 +132,9 @@ type file struct {
 	header      bool
 	unquoted    bool // quotes say nothing
 
-	rows  int64
-	kinds []column.Kind // of the values
-	kept  *column.Table // all values, or nil
-
-	mu      sync.Mutex
-	one     bool  // there is one tensor
-	alone   []int // the columns that were read first
-	times   int   // and how often
-	spilled column.Once
+	rows   int64
+	kinds  []column.Kind // of the values
+	values column.Lazy
 }
 
 func open(ctx context.Context, in convert.Input, name string, o *convert.ReadOptions) (*convert.Layout, error) {
@@ -171,18 +163,18 @@ func open(ctx context.Context, in convert.Input, name string, o *convert.ReadOpt
 	case err != nil:
 		return nil, err
 	case matrix:
-		f.one = true
+		f.values.One = true
 		if o.Name == "" {
 			o.Name = nameOf(in.Path())
 		}
-		err = column.Matrix(l, o.Name, columns, f.blocks, lo)
+		err = column.Matrix(l, o.Name, columns, f.values.Blocks, lo)
 		if err == nil && f.header {
 			l.Tensors[0].Attrs = convert.Attrs{columnsAttr: names(columns)}
 		}
 	case len(columns) > maxTensors:
 		err = f.wrong(tensor.ErrLimit, f.begin, f.line, -1, fmt.Sprintf("%d columns", len(columns)), fmt.Sprintf("at most %d, or one matrix", maxTensors))
 	default:
-		f.one = len(columns) == 1
+		f.values.One = len(columns) == 1
 		if !f.header {
 			for i := range columns {
 				columns[i].Name = "" // numbered
@@ -191,7 +183,7 @@ func open(ctx context.Context, in convert.Input, name string, o *convert.ReadOpt
 		if notes := column.Distinct(columns, format.CheckName); f.header {
 			l.Notes = notes
 		}
-		err = column.Layout(l, columns, f.blocks, lo)
+		err = column.Layout(l, columns, f.values.Blocks, lo)
 	}
 	return l, err
 }
@@ -300,45 +292,8 @@ func (f *file) first(ctx context.Context) ([]column.Column, error) {
 			return nil, err
 		}
 	}
-	f.kept = kept
+	f.values = column.Lazy{Kept: kept, Keep: budget / 4, Parse: f.parsed}
 	return columns, nil
-}
-
-// blocks gives the values of columns, in one of three ways: from memory; parsed
-// anew, for what is read alone; or from a file with the values of all columns.
-func (f *file) blocks(ctx context.Context, want []int) iter.Seq2[column.Block, error] {
-	if f.kept != nil {
-		return f.kept.Blocks(ctx, want)
-	}
-	f.mu.Lock()
-	if f.alone == nil {
-		f.alone = want
-	}
-	direct := f.one
-	if !direct && slices.Equal(want, f.alone) && f.times < 2 { // strings are two storages
-		direct = true
-		f.times++
-	}
-	f.mu.Unlock()
-	if direct {
-		return f.parsed(ctx, want)
-	}
-	t, err := f.spilled.Get(func() (*column.Table, error) {
-		t := &column.Table{Keep: budget / 4}
-		for b, err := range f.parsed(ctx, nil) {
-			if err == nil {
-				err = t.Add(b)
-			}
-			if err != nil {
-				return nil, err
-			}
-		}
-		return t, t.Finish()
-	})
-	if err != nil {
-		return func(yield func(column.Block, error) bool) { yield(column.Block{}, err) }
-	}
-	return t.Blocks(ctx, want)
 }
 
 // parsed gives the values of columns, nil for all, as they are parsed.

@@ -136,6 +136,29 @@ func (b *Builder) Take(n int) []Piece {
 	return pieces
 }
 
+// Truncate leaves the first n values of column c.
+func (b *Builder) Truncate(c, n int) {
+	if b.Len(c) <= n {
+		return
+	}
+	p := &b.pieces[c]
+	p.Len = n
+	switch {
+	case p.Kind >= Text:
+		p.Ends = p.Ends[:n]
+		if n > 0 {
+			p.Bytes = p.Bytes[:p.Ends[n-1]]
+		} else {
+			p.Bytes = p.Bytes[:0]
+		}
+	case p.Kind != None:
+		p.Words = p.Words[:n]
+	}
+	if p.Valid != nil {
+		p.Valid = p.Valid[:n]
+	}
+}
+
 // Len is how many values column c has so far.
 func (b *Builder) Len(c int) int {
 	if c >= len(b.pieces) {

@@ -1,6 +1,7 @@
 package column
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"iter"
@@ -325,24 +326,80 @@ func (s *Summaries) Texts(ctx context.Context, t *Table) error {
 	return nil
 }
 
-// Once makes a table when it is first asked for. What fails is tried again.
-type Once struct {
+// Lazy gives the rows of a table that lies as text in a file: from memory; parsed
+// anew, for what is read alone; or from a temporary file with all columns, which
+// is written when a second tensor is asked for.
+type Lazy struct {
+	// Kept holds all rows, or is nil.
+	Kept *Table
+	// One says that there is one tensor, so that no column is read for another.
+	One bool
+	// Parse gives the rows with the columns of want, or all if that is nil.
+	Parse func(ctx context.Context, want []int) iter.Seq2[Block, error]
+	// Keep is the budget of what is in memory beside the temporary file. Default:
+	// a quarter of Budget.
+	Keep int64
+
 	mu    sync.Mutex
+	alone []int // the columns that were read first
+	times int   // and how often
+	whole sync.Mutex
 	table *Table
 }
 
-// Get returns the table, or makes it with make.
-func (o *Once) Get(make func() (*Table, error)) (*Table, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.table == nil {
-		t, err := make()
+// Blocks is a Source.
+func (l *Lazy) Blocks(ctx context.Context, want []int) iter.Seq2[Block, error] {
+	if l.Kept != nil {
+		return l.Kept.Blocks(ctx, want)
+	}
+	if l.direct(want) {
+		return l.Parse(ctx, want)
+	}
+	t, err := l.spill(ctx)
+	if err != nil {
+		return func(yield func(Block, error) bool) { yield(Block{}, err) }
+	}
+	return t.Blocks(ctx, want)
+}
+
+// direct reports whether the columns of want are to be parsed for this reader.
+func (l *Lazy) direct(want []int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.alone == nil {
+		l.alone = want
+	}
+	if l.One {
+		return true
+	}
+	if l.times < 2 && slices.Equal(want, l.alone) { // strings are two storages
+		l.times++
+		return true
+	}
+	return false
+}
+
+// spill makes the table when it is first asked for. What fails is tried again.
+func (l *Lazy) spill(ctx context.Context) (*Table, error) {
+	l.whole.Lock()
+	defer l.whole.Unlock()
+	if l.table != nil {
+		return l.table, nil
+	}
+	t := &Table{Keep: cmp.Or(l.Keep, Budget/4)}
+	for b, err := range l.Parse(ctx, nil) {
+		if err == nil {
+			err = t.Add(b)
+		}
 		if err != nil {
 			return nil, err
 		}
-		o.table = t
 	}
-	return o.table, nil
+	if err := t.Finish(); err != nil {
+		return nil, err
+	}
+	l.table = t
+	return t, nil
 }
 
 // cloned is p with words of its own, which may be changed.
