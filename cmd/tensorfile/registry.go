@@ -5,6 +5,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/aiff"
 	_ "github.com/tensorfile/tensorfile/convert/bmp"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
+	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 	_ "github.com/tensorfile/tensorfile/convert/png"

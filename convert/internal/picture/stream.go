@@ -69,6 +69,9 @@ func Borrowed(format, path string, at int64, fn func() error) (err error) {
 	var own *tensor.Error
 	switch {
 	case errors.As(err, &own):
+		if own.Offset < 0 {
+			own.Offset = at
+		}
 		if own.Path == "" {
 			own.Path = path
 		}
