@@ -106,7 +106,8 @@ type WriteOptions struct {
 	// scales correspond: to integers samples are rounded in one step to the
 	// nearest, halves to even, without dither, and clipped, and NaN becomes
 	// silence. Default: the attribute "encoding" of a tensor if it is of its
-	// dtype, or else what holds the dtype.
+	// dtype, or else what holds the dtype. Of pictures there is ascii, which PNM
+	// has.
 	Encoding string
 }
 

@@ -8,6 +8,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
+	_ "github.com/tensorfile/tensorfile/convert/pnm"
 	_ "github.com/tensorfile/tensorfile/convert/png"
 	_ "github.com/tensorfile/tensorfile/convert/safetensors"
 	_ "github.com/tensorfile/tensorfile/convert/text"

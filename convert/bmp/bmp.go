@@ -153,7 +153,7 @@ func (h *header) palette(p *picture.Picture, decoded func(int64, unpacker)) {
 	switch {
 	case h.bits == 1 && len(h.colours) == 2 && grey && h.colours[0][0]^h.colours[1][0] == 255 && h.colours[0][0]%255 == 0:
 		p.DType = tensor.Bool
-		decoded(1, bilevel(h.colours[1][0]))
+		decoded(1, picture.Bilevel(h.colours[1][0] != 0))
 	case same && !h.runs():
 		p.Channels, p.Strides = 1, tensor.Strides{0, 0, 1, 1}
 	case grey:

@@ -99,26 +99,6 @@ func palette(colours [][3]byte, bits int64) unpacker {
 	}
 }
 
-// bilevel makes 1 of white and 0 of black. Eight pixels are a step.
-func bilevel(white byte) unpacker {
-	flip := byte(0)
-	if white == 0 {
-		flip = 0xff
-	}
-	return func(dst, src []byte, n int) int {
-		i := 0
-		for ; i+8 <= n; i += 8 {
-			b, d := src[i/8]^flip, dst[i:i+8]
-			d[0], d[1], d[2], d[3] = b>>7, b>>6&1, b>>5&1, b>>4&1
-			d[4], d[5], d[6], d[7] = b>>3&1, b>>2&1, b>>1&1, b&1
-		}
-		for ; i < n; i++ {
-			dst[i] = (src[i/8] ^ flip) >> (7 - i%8) & 1
-		}
-		return n
-	}
-}
-
 // turned makes red, green, blue, alpha of blue, green, red, alpha: the one order
 // that no stride leads to.
 func turned(dst, src []byte, n int) int {

@@ -117,7 +117,7 @@ func (h *header) write(ctx context.Context, w io.Writer, v tensor.View) error {
 			dst, src := out[y*row:(y+1)*row], samples[y*h.width*channels:(y+1)*h.width*channels]
 			switch {
 			case h.bits == 1:
-				packBits(dst, src)
+				picture.PackBits(dst, src, true)
 			default:
 				copy(dst, src)
 				swapRedBlue(dst[:len(src)], int(channels))
@@ -132,15 +132,6 @@ func (h *header) write(ctx context.Context, w io.Writer, v tensor.View) error {
 		bottom -= n
 	}
 	return nil
-}
-
-func packBits(dst, src []byte) {
-	clear(dst)
-	for i, x := range src {
-		if x != 0 {
-			dst[i/8] |= 0x80 >> (i % 8)
-		}
-	}
 }
 
 func swapRedBlue(b []byte, channels int) {
