@@ -52,6 +52,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B convert/bmp/testdata/gen_bmp.py
 	$(VENV)/bin/python -B convert/pnm/testdata/gen_pnm.py
 	$(VENV)/bin/python -B testdata/interop/pictures.py goldens
+	$(VENV)/bin/python convert/flac/testdata/gen_flac.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
 	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py

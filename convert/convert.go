@@ -146,7 +146,8 @@ type Format struct {
 	Fits func(prefix []byte, size int64) bool
 	// Open reads the description of a file. nil: the format cannot be read.
 	Open func(ctx context.Context, in Input, o *ReadOptions) (*Layout, error)
-	// Write writes tensors in order to w. nil: the format cannot be written.
+	// Write writes tensors in order to w. If w is an io.WriterAt, what was written
+	// may be filled in. nil: the format cannot be written.
 	Write func(ctx context.Context, w io.Writer, src []Source, o *WriteOptions) error
 	// WriteTo writes tensors into something that is there already and holds other
 	// things, too: a table into a database. All of it is done or nothing. nil: the

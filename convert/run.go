@@ -405,7 +405,7 @@ func (j *job) write(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = atomicfile.Also(err, f.Close()) }()
-	b := bufio.NewWriterSize(j.progress(f), writeBuffer)
+	b := &output{bufio.NewWriterSize(j.progress(f), writeBuffer), f}
 	if err = j.format.Write(ctx, b, sources(j.items), &j.o.Write); err == nil {
 		err = b.Flush()
 	}
@@ -428,6 +428,20 @@ func (j *job) destination() Target {
 		to.Progress = func(done int64) { j.o.Progress(min(done, j.res.Bytes), j.res.Bytes) }
 	}
 	return to
+}
+
+// output is a file that is written in order, and of which what was written can be
+// filled in.
+type output struct {
+	*bufio.Writer
+	f *atomicfile.File
+}
+
+func (o *output) WriteAt(p []byte, off int64) (int, error) {
+	if err := o.Flush(); err != nil {
+		return 0, err
+	}
+	return o.f.WriteAt(p, off)
 }
 
 func sources(items []item) []Source {

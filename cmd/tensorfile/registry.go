@@ -4,6 +4,7 @@ package main
 import (
 	_ "github.com/tensorfile/tensorfile/convert/aiff"
 	_ "github.com/tensorfile/tensorfile/convert/bmp"
+	_ "github.com/tensorfile/tensorfile/convert/flac"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"

@@ -112,19 +112,11 @@ func formatChunk(r *pcm.Recording) ([]byte, error) {
 	if r.Rate != math.Trunc(r.Rate) || r.Rate > math.MaxUint32 {
 		return nil, bad(tensor.ErrUnsupported, -1, "attribute sample_rate", fmt.Sprint(r.Rate), "a whole number below 2^32 (--rate resamples)")
 	}
-	whole := func(name string, most int64) (int64, error) {
-		v := r.Attrs[name]
-		x, ok := pcm.Number(v)
-		if v != nil && (!ok || x != math.Trunc(x) || x < 0 || x > float64(most)) {
-			return 0, bad(tensor.ErrUnsupported, -1, "attribute "+name, tensor.Quote(fmt.Sprint(v)), fmt.Sprintf("a whole number, 0 to %d", most))
-		}
-		return int64(x), nil
-	}
-	mask, err := whole("channel_mask", math.MaxUint32)
+	mask, err := pcm.Whole(r.Attrs, "channel_mask", math.MaxUint32)
 	if err != nil {
 		return nil, err
 	}
-	valid, err := whole("valid_bits", 64)
+	valid, err := pcm.Whole(r.Attrs, "valid_bits", 64)
 	if err != nil {
 		return nil, err
 	}

@@ -287,6 +287,16 @@ func rate(attrs convert.Attrs) (float64, error) {
 	return x, nil
 }
 
+// Whole is an attribute that is a whole number, 0 to most; 0 if there is none.
+func Whole(attrs convert.Attrs, name string, most int64) (int64, error) {
+	v := attrs[name]
+	x, ok := Number(v)
+	if v != nil && (!ok || x != math.Trunc(x) || x < 0 || x > float64(most)) {
+		return 0, bad(tensor.ErrUnsupported, "attribute "+name, tensor.Quote(fmt.Sprint(v)), fmt.Sprintf("a whole number, 0 to %d", most))
+	}
+	return int64(x), nil
+}
+
 // Rate is a rate as an attribute: whole if it is.
 func Rate(x float64) any {
 	if n := int64(x); x < 1<<53 && float64(n) == x {
