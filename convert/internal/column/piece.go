@@ -244,8 +244,14 @@ func (b *Builder) Uint(c int, x uint64) {
 	b.word(c, k, x)
 }
 
-// Float appends a number.
-func (b *Builder) Float(c int, x float64) { b.word(c, Float, math.Float64bits(x)) }
+// Float appends a number. Every NaN is that of NumPy.
+func (b *Builder) Float(c int, x float64) {
+	w := math.Float64bits(x)
+	if x != x {
+		w = missingFloat
+	}
+	b.word(c, Float, w)
+}
 
 // Text appends a text, which is copied. The caller takes the pieces before the
 // texts of one hold 4 GiB.
