@@ -193,7 +193,7 @@ func (r *reader) value(c int, v any) error {
 		return nil
 	}
 	if f.other = true; f.times {
-		return r.wrong(tensor.ErrUnsupported, c, tensor.Quote(fmt.Sprintf("%.80v", v))+" behind times", "times alone, or a CAST to text")
+		return r.wrong(tensor.ErrUnsupported, c, brief(v)+" behind times", "times alone, or a CAST to text")
 	}
 	switch f.kind {
 	case flag:
@@ -226,6 +226,17 @@ func (r *reader) value(c int, v any) error {
 		return r.wrong(tensor.ErrUnsupported, c, fmt.Sprintf("%T of the driver", v), "a number, bool, text, bytes or time")
 	}
 	return nil
+}
+
+// brief is a value, or the begin of a long one, for an error.
+func brief(v any) string {
+	switch x := v.(type) {
+	case string:
+		v = x[:min(len(x), 80)]
+	case []byte:
+		return fmt.Sprintf("%d bytes", len(x))
+	}
+	return tensor.Quote(fmt.Sprint(v))
 }
 
 func (r *reader) fits(c, n int) error {
@@ -262,7 +273,7 @@ func (r *reader) flag(c int, v any) error {
 			return nil
 		}
 	}
-	return r.wrong(tensor.ErrUnsupported, c, tensor.Quote(fmt.Sprintf("%.80v", v))+" in a column of bools", "0 or 1, or a CAST to what it is")
+	return r.wrong(tensor.ErrUnsupported, c, brief(v)+" in a column of bools", "0 or 1, or a CAST to what it is")
 }
 
 func (r *reader) finish(ctx context.Context) error {
@@ -289,7 +300,7 @@ func (r *reader) layout(ctx context.Context, l *convert.Layout, q Query) error {
 	}
 	table := r.table
 	from := func(ctx context.Context, want []int) iter.Seq2[column.Block, error] { return table.Blocks(ctx, want) }
-	o := column.Options{Rule: r.o.Columns.Missing, Format: r.d.Format, Codec: r.d.Format, Stored: table.Kept() + table.Spilled(), Rows: r.count}
+	o := column.Options{Rule: r.o.Columns.Missing, Format: r.d.Format, Codec: r.d.Format, Rows: r.count}
 	first := len(l.Tensors)
 	if r.o.Columns.Matrix == convert.Yes {
 		for c := range columns {

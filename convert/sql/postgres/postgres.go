@@ -72,7 +72,7 @@ func kindOf(err error) *tensor.Error {
 	var no *pgconn.ConnectError
 	if errors.As(err, &no) {
 		// The error itself has the configuration in it, and so the password.
-		t.Field, t.Err = "connection", tensorsql.Shown{Err: errors.New(no.Error())}
+		t.Field, t.Err = "connection", tensorsql.Shown{Err: errors.New(strings.Join(strings.Fields(no.Error()), " "))}
 	}
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {

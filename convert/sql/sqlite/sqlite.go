@@ -132,7 +132,7 @@ func connect(ctx context.Context, path string, q url.Values) (d *database, err e
 	q.Set("_error_rc", "1")
 	q.Set("_timezone", "UTC")
 	if !q.Has("_busy_timeout") {
-		q.Set("_busy_timeout", "5000")
+		q.Set("_busy_timeout", "2000")
 	}
 	d = &database{}
 	// OmitHost: a path without a root is one of a VFS.
