@@ -60,7 +60,7 @@ func open(_ context.Context, in convert.Input, o *convert.ReadOptions) (*convert
 	if err != nil {
 		return nil, err
 	}
-	p := &picture.Picture{Frames: 1, Height: h.height, Width: h.width, DType: tensor.U8, Attrs: h.attrs(), Inflates: h.runs()}
+	p := &picture.Picture{Frames: 1, Height: h.height, Width: h.width, DType: tensor.U8, Attrs: h.attrs(), At: sidesAt, Inflates: h.runs()}
 	h.elements(in, p)
 	if err := h.place(in, p); err != nil {
 		return nil, err

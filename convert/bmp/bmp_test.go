@@ -15,7 +15,7 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
-	_ "github.com/tensorfile/tensorfile/convert/bmp"
+	"github.com/tensorfile/tensorfile/convert/bmp"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 	"github.com/tensorfile/tensorfile/internal/golden"
 	"github.com/tensorfile/tensorfile/mmap"
@@ -310,6 +310,47 @@ func TestStrides(t *testing.T) {
 			}
 		}
 	})
+}
+
+func from[T tensor.Elem](t testing.TB, x []T, shape ...int64) tensor.View {
+	t.Helper()
+	v, err := tensor.FromSlice(x, shape...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// TestEncode writes views of other dtypes and layouts, and looks at the pixels
+// byte by byte.
+func TestEncode(t *testing.T) {
+	dims := convert.Attrs{"dims": []any{"c", "h", "w"}}
+	for _, c := range []struct {
+		name   string
+		v      tensor.View
+		attrs  convert.Attrs
+		offset int
+		want   string
+	}{
+		{"u8", from(t, []uint8{1, 2, 3, 4}, 2, 2), nil, 1078, "\x03\x04\x00\x00\x01\x02\x00\x00"},
+		{"f32", from(t, []float32{0, 0.5, 1, 2, -1}, 1, 5), nil, 1078, "\x00\x80\xff\xff\x00\x00\x00\x00"},
+		{"bool", from(t, []bool{true, false, true, true, true, true, true, true, true}, 1, 9), nil, 62, "\xbf\x80\x00\x00"},
+		{"bool in colour", from(t, []bool{true, false, false}, 1, 1, 3), nil, 54, "\x00\x00\xff\x00"},
+		{"u16, CHW", from(t, []uint16{257, 2 * 257, 3 * 257, 4 * 257, 5 * 257, 6 * 257}, 3, 2, 1), dims, 54, "\x06\x04\x02\x00\x05\x03\x01\x00"},
+		{"alpha", from(t, []uint8{1, 2, 3, 4}, 1, 1, 4), nil, 122, "\x03\x02\x01\x04"},
+	} {
+		var b bytes.Buffer
+		if err := bmp.Encode(&b, c.v, c.attrs); err != nil || string(b.Bytes()[c.offset:]) != c.want || int(le.Uint32(b.Bytes()[10:])) != c.offset || int(le.Uint32(b.Bytes()[2:])) != b.Len() {
+			t.Errorf("%s: %v\n%q\n%q", c.name, err, b.Bytes(), c.want)
+		}
+	}
+	wide, err := from(t, []uint8{7}, 1, 1).BroadcastTo(tensor.Shape{1 << 17, 1 << 15})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bmp.Encode(io.Discard, wide, nil); !errors.Is(err, tensor.ErrLimit) || !strings.Contains(err.Error(), "bmp: picture: got 32768 x 131072 pixels, want less than 4 GiB") {
+		t.Error(err)
+	}
 }
 
 // TestNotWritten are tensors that are no bitmaps.

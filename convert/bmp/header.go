@@ -15,6 +15,9 @@ import (
 // bitmap lies. Offsets below are those of the file.
 const fileHeader = 14
 
+// sidesAt is where the width is, and behind it the height.
+const sidesAt = 18
+
 // The headers that are known, by their sizes.
 const (
 	sizeCore = 12  // BITMAPCOREHEADER, OS/2 1.x
@@ -115,7 +118,6 @@ func readHeader(in convert.Input) (*header, error) {
 
 // sizes reads width, height and bits, and how many colours there are to be.
 func (h *header) sizes(b []byte) (colours uint32, err error) {
-	at := int64(18)
 	height := int64(22)
 	var planes uint16
 	switch {
@@ -140,7 +142,7 @@ func (h *header) sizes(b []byte) (colours uint32, err error) {
 	}
 	switch {
 	case h.width < 1:
-		return 0, bad(tensor.ErrFormat, at, "width", fmt.Sprint(h.width), "at least 1")
+		return 0, bad(tensor.ErrFormat, sidesAt, "width", fmt.Sprint(h.width), "at least 1")
 	case h.height < 1:
 		return 0, bad(tensor.ErrFormat, height, "height", "0", "at least 1, or below 0 for rows from the top")
 	case planes != 1:

@@ -12,23 +12,30 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// bandBytes is how much is put in its order at a time.
-const bandBytes = 256 << 10
-
-// write writes one picture: bool of one channel as 1 bit, other grey as 8 bits
-// with a palette of greys, colours as 24 bits, and with alpha as 32 bits under a
-// header that has a mask for it.
 func write(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
 	s, err := picture.Of(src, false)
 	if err == nil {
 		err = encode(ctx, w, s)
 	}
+	return located(err)
+}
+
+// Encode writes the picture v, (H, W), (H, W, C) or (C, H, W) of any strides, to
+// w: bool of one channel as 1 bit, other grey as 8 bits with a palette of greys,
+// colours as 24 bits, and with alpha as 32 bits under a header that has a mask for
+// it. attrs are those that reading gives, of which dims say what axes mean.
+func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
+	s, err := picture.OfView(v, attrs, false)
+	if err == nil {
+		err = encode(context.Background(), w, s)
+	}
+	return located(err)
+}
+
+func located(err error) error {
 	var e *tensor.Error
 	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
 		e.Format = "bmp"
-		if e.Tensor == "" && len(src) == 1 {
-			e.Tensor = src[0].As
-		}
 	}
 	return err
 }
@@ -90,48 +97,32 @@ func (h *header) append() []byte {
 	return b
 }
 
-// write writes rows from the last to the first, a band of them at a time.
+// write writes the rows, from the last to the first.
 func (h *header) write(ctx context.Context, w io.Writer, v tensor.View) error {
-	channels := v.Shape()[2]
-	row := h.rowBytes()
-	band := max(bandBytes/row, 1)
-	out := make([]byte, row*min(band, h.height))
-	var samples []byte
-	for bottom := h.height; bottom > 0; {
-		n := min(band, bottom)
-		rows, err := v.Slice(0, bottom-n, bottom, 1)
-		if err == nil {
-			rows, err = rows.Flip(0)
-		}
-		if err != nil {
-			return err
-		}
-		d := tensor.U8
-		if h.bits == 1 {
-			d = tensor.Bool
-		}
-		if samples, err = picture.Samples(samples, rows, d, tensor.LittleEndian); err != nil {
-			return err
+	channels := int(v.Shape()[2])
+	d := tensor.U8
+	if h.bits == 1 {
+		d = tensor.Bool
+	}
+	row, line := int(h.rowBytes()), int(h.width)*channels
+	var out []byte
+	return picture.Upwards(ctx, v, d, tensor.LittleEndian, func(rows []byte) error {
+		n := len(rows) / line
+		if out == nil {
+			out = make([]byte, n*row) // none has more
 		}
 		for y := range n {
-			dst, src := out[y*row:(y+1)*row], samples[y*h.width*channels:(y+1)*h.width*channels]
-			switch {
-			case h.bits == 1:
+			dst, src := out[y*row:(y+1)*row], rows[y*line:(y+1)*line]
+			if h.bits == 1 {
 				picture.PackBits(dst, src, true)
-			default:
-				copy(dst, src)
-				swapRedBlue(dst[:len(src)], int(channels))
+				continue
 			}
+			copy(dst, src)
+			swapRedBlue(dst[:line], channels)
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		if _, err := w.Write(out[:n*row]); err != nil {
-			return err
-		}
-		bottom -= n
-	}
-	return nil
+		_, err := w.Write(out[:n*row])
+		return err
+	})
 }
 
 func swapRedBlue(b []byte, channels int) {

@@ -167,3 +167,36 @@ func (d *rowReader) located(err error) error {
 	}
 	return err
 }
+
+// bandBytes is how many bytes of samples Upwards makes at a time, or a row.
+const bandBytes = 256 << 10
+
+// Upwards calls fn with the samples of a view (H, W, C) in d and an order of bytes,
+// changed as Samples does: whole rows, from the last to the first, as many at a
+// time as a band holds. The memory is used again.
+func Upwards(ctx context.Context, v tensor.View, d tensor.DType, order tensor.ByteOrder, fn func(rows []byte) error) error {
+	shape := v.Shape()
+	row := Product(max(shape[1], 1), max(shape[2], 1), int64(d.UnitBytes))
+	var samples []byte
+	for bottom := shape[0]; bottom > 0; {
+		n := min(max(bandBytes/row, 1), bottom)
+		rows, err := v.Slice(0, bottom-n, bottom, 1)
+		if err == nil {
+			rows, err = rows.Flip(0)
+		}
+		if err == nil {
+			samples, err = Samples(samples, rows, d, order)
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err == nil {
+			err = fn(samples)
+		}
+		if err != nil {
+			return err
+		}
+		bottom -= n
+	}
+	return nil
+}
