@@ -159,6 +159,7 @@ type fault struct {
 	field, got, want string
 	short            bool  // there are not enough bytes
 	err              error // of reading them
+	used             int   // bytes of the frame that were decoded
 }
 
 // frame decodes frames. Its samples are valid up to the next one.
@@ -186,21 +187,21 @@ func (f *frame) decode(b []byte, s *info, h header) (int, *fault) {
 		}
 		if bad := subframe(r, f.x[c], depth); bad != nil {
 			if r.over() {
-				return 0, &fault{short: true}
+				return 0, &fault{short: true, used: len(b)}
 			}
-			bad.kind, bad.subframe = tensor.ErrCorrupt, c
+			bad.kind, bad.subframe, bad.used = tensor.ErrCorrupt, c, r.at()/8
 			return 0, bad
 		}
 	}
 	n := (r.at() + 7) / 8
 	if n+2 > len(b) {
-		return 0, &fault{short: true}
+		return 0, &fault{short: true, used: len(b)}
 	}
 	if r.uint(uint(8*n-r.at())) != 0 {
 		return 0, &fault{kind: tensor.ErrCorrupt, subframe: -1, field: "padding", got: "ones", want: "zeros"}
 	}
 	if got, want := uint16(b[n])<<8|uint16(b[n+1]), crc16(b[:n]); got != want {
-		return 0, &fault{kind: tensor.ErrCorrupt, subframe: -1, field: "CRC-16", got: fmt.Sprintf("%04x", got), want: fmt.Sprintf("%04x", want)}
+		return 0, &fault{kind: tensor.ErrCorrupt, subframe: -1, used: n, field: "CRC-16", got: fmt.Sprintf("%04x", got), want: fmt.Sprintf("%04x", want)}
 	}
 	f.join()
 	if c := f.outside(s.bits); c >= 0 {

@@ -25,10 +25,11 @@ const windowBytes = 256 << 10
 
 // window is the part of a file that is decoded next.
 type window struct {
-	in  convert.Input
-	buf []byte
-	at  int64 // of buf[0] in the file
-	lo  int   // what was used of buf
+	in   convert.Input
+	buf  []byte
+	at   int64 // of buf[0] in the file
+	lo   int   // what was used of buf
+	lost int64 // bytes decoded by find that were no frames
 }
 
 func (w *window) rest() []byte { return w.buf[w.lo:] }
@@ -147,11 +148,19 @@ func (w *window) find(ctx context.Context, f *frame, s *info, limit int64) (ok b
 			return true, nil
 		case bad.err != nil:
 			return false, bad.err
+		default:
+			// Sound hardly ever looks like the header of a frame, with its checksum.
+			if w.lost += int64(bad.used); w.lost > maxLost {
+				return false, &tensor.Error{Kind: tensor.ErrLimit, Offset: begin, Field: "bytes that look like frames", Got: "more", Want: fmt.Sprintf("at most %d", maxLost)}
+			}
 		}
 		w.move(begin + 1)
 	}
 	return false, nil
 }
+
+// maxLost bounds what find decodes in vain.
+const maxLost = 64 << 20
 
 // last is how many samples there are up to the end of the last frame.
 func (f *file) last(ctx context.Context) (int64, error) {
