@@ -6,7 +6,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build tour test crash quick lint interop goldens bench clean
+.PHONY: all build tour test crash quick lint interop interop-full goldens bench clean
 
 all: build
 
@@ -43,6 +43,15 @@ interop: $(VENV)/ok build
 	$(VENV)/bin/python spec/reader/check.py
 	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
 	$(VENV)/bin/python -B testdata/interop/binsparse_interop.py bin/tensorfile
+
+# The same with libraries that weigh gigabytes.
+$(VENV)-full/ok: testdata/requirements-full.txt
+	$(PYTHON) -m venv $(VENV)-full
+	$(VENV)-full/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements-full.txt
+	touch $@
+
+interop-full: $(VENV)-full/ok
+	TENSORFILE_TORCH=$(abspath $(VENV)-full/bin/python) $(GO) test -count=1 -run FullInterop -v ./convert/torch
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok
