@@ -21,6 +21,7 @@ func newAppendCmd(t *tool) *cobra.Command {
 	var void2 string
 	var limit size
 	var store storeFlags
+	var tables tableFlags
 	var shared bool
 	cmd := &cobra.Command{
 		Use:   "append FILE [NAME] IN...",
@@ -54,6 +55,9 @@ commit; readers are not disturbed.`,
 			}
 			in = files(in)
 			if err := t.appendOptions(cmd, &o, in, renames, void2); err != nil {
+				return err
+			}
+			if err := tables.apply(cmd, &o.Open.Columns, &convert.WriteOptions{}); err != nil {
 				return err
 			}
 			o.Limit, o.DryRun, o.Store = int64(limit), e.dryRun, store.rules
@@ -102,6 +106,7 @@ commit; readers are not disturbed.`,
 	f.StringVar(&void2, "void2-as", "", "read NumPy's |V2 as this `DTYPE`: bf16, f16, i16 or u16")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
+	tables.add(cmd)
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	t.editFlagSet(cmd, &e)
 	cmd.ValidArgsFunction = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
@@ -133,7 +138,7 @@ func (t *tool) appendOptions(cmd *cobra.Command, o *convert.AppendOptions, in, r
 		return usage(cmd, "standard input can be read only once")
 	}
 	var c convert.Options
-	c.Open.SkipBad = o.Open.SkipBad
+	c.Open.ReadOptions = o.Open.ReadOptions
 	if err := t.convertOptions(cmd, &c, "", renames, void2); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ func newConvertCmd(t *tool) *cobra.Command {
 	var align, limit size
 	var store storeFlags
 	var operators operatorFlags
+	var tables tableFlags
 	cmd := &cobra.Command{
 		Use:   "convert IN... OUT",
 		Short: "Convert files of any format to a file of any format",
@@ -65,6 +66,9 @@ becomes sparse (--layout), the size of which follows from that.`,
 			out := args[len(args)-1]
 			in := files(args[:len(args)-1])
 			if err := t.convertOptions(cmd, &o, out, renames, void2); err != nil {
+				return err
+			}
+			if err := tables.apply(cmd, &o.Open.Columns, &o.Write); err != nil {
 				return err
 			}
 			o.Align, o.Limit, o.Store = int(align), int64(limit), store.rules
@@ -125,6 +129,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
 	operators.add(cmd)
+	tables.add(cmd)
 	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -174,10 +179,9 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 	} else if out == convert.Stream {
 		o.Stdout = io.Discard
 	}
-	skip, replace := o.Open.SkipBad, o.Open.ReplaceInvalid
-	d, n := o.Open.Void2, o.Open.Name
+	read := o.Open.ReadOptions
 	o.Open = *t.openOptions()
-	o.Open.SkipBad, o.Open.ReplaceInvalid, o.Open.Void2, o.Open.Name = skip, replace, d, n
+	o.Open.ReadOptions = read
 	return nil
 }
 

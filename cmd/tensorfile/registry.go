@@ -4,9 +4,11 @@ package main
 import (
 	_ "github.com/tensorfile/tensorfile/convert/aiff"
 	_ "github.com/tensorfile/tensorfile/convert/bmp"
+	_ "github.com/tensorfile/tensorfile/convert/csv"
 	_ "github.com/tensorfile/tensorfile/convert/flac"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
+	_ "github.com/tensorfile/tensorfile/convert/jsonl"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 	_ "github.com/tensorfile/tensorfile/convert/pnm"
