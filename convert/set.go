@@ -193,7 +193,8 @@ type set struct {
 	stored []int32 // the form of each file
 	row    []int32 // and of what is made of it
 	attrs  Attrs   // that all have
-	some   bool    // attrs are those of some
+	whole  Attrs   // and those of files
+	some   bool    // both are those of some
 	size   int64   // bytes of all files
 	digest [32]byte
 	failed int // the file whose row could not be given, or -1
@@ -293,14 +294,17 @@ func (s *set) convert(ctx context.Context, j *job) (files int, err error) {
 		}
 	}
 	if !j.native && len(s.classes) > 0 {
-		j.res.Losses = append(j.res.Losses, "the names of the classes")
+		j.res.Losses = append(j.res.Losses, "the list of classes")
 	}
 	if p.ragged {
 		j.res.Notes = append(j.res.Notes, "shapes differ: a ragged set, the shapes of its rows are in "+tensor.Quote(s.name+".shapes"))
 	}
-	if s.o.DryRun {
+	name, err := s.tensorName(ctx, list[0])
+	switch {
+	case err != nil:
+	case s.o.DryRun:
 		err = j.plan(ctx)
-	} else {
+	default:
 		err = j.write(ctx)
 	}
 	if err != nil {
@@ -309,7 +313,17 @@ func (s *set) convert(ctx context.Context, j *job) (files int, err error) {
 	j.written()
 	for i := range j.res.Tensors {
 		w := &j.res.Tensors[i]
-		w.From, w.Old, w.Parts = s.shown(list[0]), w.Name, len(list)
+		w.From, w.Old, w.Parts = s.shown(list[0]), name, len(list)
 	}
 	return len(list), nil
+}
+
+// tensorName is the name of the tensor of a file.
+func (s *set) tensorName(ctx context.Context, i int) (string, error) {
+	m, err := s.member(ctx, i)
+	if err != nil {
+		s.fail(ctx, i, err)
+		return "", err
+	}
+	return m.t.Name(), m.close()
 }

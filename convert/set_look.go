@@ -176,6 +176,10 @@ func (s *set) lookAt(ctx context.Context, i int) error {
 	if err != nil {
 		return err
 	}
+	whole, err := m.f.Attrs()
+	if err != nil {
+		return err
+	}
 	var sum [sha256.Size]byte
 	if s.o.Deterministic {
 		if sum, err = digest(ctx, i, s.shown(i), m.f); err != nil {
@@ -190,14 +194,20 @@ func (s *set) lookAt(ctx context.Context, i int) error {
 		s.digest[k] ^= sum[k]
 	}
 	if !s.some {
-		s.attrs, s.some = maps.Clone(attrs), true
+		s.attrs, s.whole, s.some = maps.Clone(attrs), maps.Clone(whole), true
 		return nil
 	}
-	maps.DeleteFunc(s.attrs, func(k string, v any) bool {
-		w, ok := attrs[k]
+	keepCommon(s.attrs, attrs)
+	keepCommon(s.whole, whole)
+	return nil
+}
+
+// keepCommon leaves in a what b has, too.
+func keepCommon(a, b Attrs) {
+	maps.DeleteFunc(a, func(k string, v any) bool {
+		w, ok := b[k]
 		return !ok || !equalValues(v, w)
 	})
-	return nil
 }
 
 // digest hashes the name and the bytes of the i-th file. The sum of all, bit by

@@ -102,7 +102,7 @@ func (s *set) channels(rank int) int {
 // when they are asked for. With all of them also what only native files hold.
 func (p *setPlan) open(all bool) (*tensorfile.File, error) {
 	s := p.s
-	l := &setLayout{Layout{Format: "set", Version: "1"}}
+	l := &setLayout{Layout{Format: "set", Version: "1", Attrs: s.whole}}
 	n := int64(len(p.list))
 	attrs := s.rowAttrs(len(p.inner), p.ragged)
 	var rest []LayoutTensor

@@ -629,7 +629,7 @@ func TestSetBounds(t *testing.T) {
 		back()
 		must(t, err)
 		runtime.ReadMemStats(&after)
-		if n := times.Load(); n != 120 || peak.Load() > int64(c.workers) || open.Load() != 0 {
+		if n := times.Load(); n != 121 || peak.Load() > int64(c.workers) || open.Load() != 0 {
 			t.Errorf("%d workers: opened %d times, %d at a time, %d left open", c.workers, n, peak.Load(), open.Load())
 		}
 		if late.peak > c.decoded*size || late.live != 0 {

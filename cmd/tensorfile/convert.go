@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/operate"
 	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -29,6 +30,7 @@ func newConvertCmd(t *tool) *cobra.Command {
 	var store storeFlags
 	var operators operatorFlags
 	var tables tableFlags
+	var sets setFlags
 	cmd := &cobra.Command{
 		Use:   "convert IN... OUT",
 		Short: "Convert files of any format to a file of any format",
@@ -52,16 +54,23 @@ value makes it count for tensors of these names only. Images have the axes HW,
 HWC or CHW with 1 to 4 channels, alone or behind a batch axis, or axes called
 h, w and c. --mem bounds the memory. docs/convert.md has each operator with an
 example; -n shows what comes out without reading an element, but of what is or
-becomes sparse (--layout), the size of which follows from that.`,
+becomes sparse (--layout), the size of which follows from that.
+
+With --stack many files with one tensor each, and the files of a folder, become
+one tensor: as many at a time are open and decoded as there are processors. If
+their shapes differ, and --resize or another operator does not make them alike,
+the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 		Example: `  tensorfile convert weights.npz weights.tensor
   tensorfile convert weights.tensor weights.npz --only 'layers.*.weight'
   tensorfile convert a.npy b.npy both.tensor --rename a=left --rename b=right
   tensorfile convert weights.npz small.tensor --codec auto --codec '*.bias=none'
   tensorfile convert photos.npy photos.tensor --chunk 1,227,227,3 --codec 'predict:a1,2|planes'
   tensorfile convert photos.npy batch.npy --resize 256x256 --fit crop --crop 227x227 --dtype f32 --scale 1/255
-  tensorfile convert frame*.npy video.tensor --stack --rearrange 't h w c -> t c h w'`,
+  tensorfile convert frame*.npy video.tensor --stack --rearrange 't h w c -> t c h w'
+  tensorfile convert photos/ set.tensor --stack --labels dir --channels 3 --resize 227x227 --skip-bad
+  find photos -name '*.jpg' -print0 | tensorfile convert --files-from - set.tensor --stack`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches --only, or --exclude leaves none", "2  something could not be read or written; the output is as it was", "3  done but for what --skip-bad left out")},
-		Args:        nArgs(2, -1),
+		Args:        sets.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			out := args[len(args)-1]
 			in := files(args[:len(args)-1])
@@ -80,10 +89,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 			}
 			o.Stdin = t.stdin
 			defer t.useJobs()()
-			bar := t.newProgress()
-			o.Progress = bar.set
-			r, err := convert.Files(cmd.Context(), in, out, &o)
-			bar.end()
+			r, from, err := t.convert(cmd, &sets, operators.steps, in, out, &o)
 			if err != nil {
 				return t.convertError(cmd, err)
 			}
@@ -108,7 +114,7 @@ becomes sparse (--layout), the size of which follows from that.`,
 				if fi, err := os.Stat(out); err == nil && len(o.Store) > 0 {
 					smaller = " in a file of " + sizeText(fi.Size())
 				}
-				fmt.Fprintf(t.out, "%s: %s, %s%s\n", clean(shown(out)), counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes), smaller)
+				fmt.Fprintf(t.out, "%s: %s%s, %s%s\n", clean(shown(out)), from, counted(int64(len(r.Tensors)), "tensor"), sizeText(r.Bytes), smaller)
 			}
 			return nil
 		},
@@ -124,12 +130,13 @@ becomes sparse (--layout), the size of which follows from that.`,
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
-	f.StringVar(&o.Write.Encoding, "encoding", "", "write samples of sound as `ENCODING`: u8, i8, i16, i24, i32, f32, f64, alaw or mulaw")
+	f.StringVar(&o.Write.Encoding, "encoding", "", "write samples of sound as `ENCODING`: u8, i8, i16, i24, i32, f32, f64, alaw or mulaw; those of PNM as ascii")
 	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
 	store.add(cmd)
 	operators.add(cmd)
 	tables.add(cmd)
+	sets.add(cmd)
 	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
@@ -137,6 +144,23 @@ becomes sparse (--layout), the size of which follows from that.`,
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions([]string{"u8", "i8", "i16", "i24", "i32", "f32", "f64", "alaw", "mulaw"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// convert makes a set of the inputs, or writes their tensors. from says how many
+// files a set is made of.
+func (t *tool) convert(cmd *cobra.Command, sets *setFlags, steps []operate.Step, in []string, out string, o *convert.Options) (r *convert.Result, from string, err error) {
+	made, err := t.set(cmd, sets, steps, in, out, o)
+	if err != nil {
+		return nil, "", err
+	}
+	if made != nil {
+		return &made.Result, counted(int64(made.Files), "file") + " in ", nil
+	}
+	bar := t.newProgress()
+	o.Progress = bar.set
+	r, err = convert.Files(cmd.Context(), in, out, o)
+	bar.end()
+	return r, "", err
 }
 
 func count(list []string, s string) int {

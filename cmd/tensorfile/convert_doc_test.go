@@ -1,6 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -97,4 +101,51 @@ func docShows(t *testing.T, path, dir string, least int) string {
 		}
 	}
 	return out
+}
+
+// So is what docs/sets.md shows of folders.
+func TestSetsDoc(t *testing.T) {
+	dir := t.TempDir()
+	picture := func(name string, img interface {
+		image.Image
+		Set(x, y int, c color.Color)
+	}) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		b := img.Bounds()
+		for y := range b.Dy() {
+			for x := range b.Dx() {
+				img.Set(x, y, color.RGBA{uint8(5 * x), uint8(7 * y), uint8(x * y), 255})
+			}
+		}
+		var out bytes.Buffer
+		err := png.Encode(&out, img)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(path), 0o777)
+		}
+		if strings.HasPrefix(name, "broken") {
+			out.Truncate(20)
+		}
+		if err == nil {
+			err = os.WriteFile(path, out.Bytes(), 0o666)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	picture("photos/cats/minka.png", image.NewNRGBA(image.Rect(0, 0, 40, 30)))
+	picture("photos/cats/tom.png", image.NewNRGBA(image.Rect(0, 0, 24, 36)))
+	picture("photos/dogs/rex.png", image.NewGray(image.Rect(0, 0, 32, 32)))
+	picture("broken/half.png", image.NewGray(image.Rect(0, 0, 32, 32)))
+	if err := os.Mkdir(filepath.Join(dir, "sounds"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, frames := range map[string]string{"one": "4800,2", "two": "6000,2"} {
+		if err := makeFile(filepath.Join(dir, name+".tensor"), []string{name + `:{"sample_rate":48000}`, name + "=i16(" + frames + ")"}); err != nil {
+			t.Fatal(err)
+		}
+		if out := runIn(t, dir, "convert", name+".tensor", "sounds/"+name+".wav"); !strings.Contains(out, "1 tensor") {
+			t.Fatal(out)
+		}
+	}
+	docShows(t, "../../docs/sets.md", dir, 14)
 }

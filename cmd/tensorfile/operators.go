@@ -34,6 +34,7 @@ var operatorHelp = []struct{ name, usage string }{
 	{"concat", "make one tensor of all, one behind the other along `[GLOB=]AXIS`"},
 	{"resize", "make images `[GLOB=]WxH` pixels large"},
 	{"crop", "cut images to `[GLOB=]WxH[+X+Y]`, without an offset the middle"},
+	{"channels", "make images grey (`[GLOB=]N` is 1), RGB (3) or RGBA (4)"},
 	{"flip", "reverse `[GLOB=]AXIS,...`: h is left and right of an image, v top and bottom"},
 	{"pad", "put `[GLOB=]N[; MODE]` pixels around images, or BEFORE:BEHIND,... by axis; edge, reflect, constant=V"},
 	{"mono", "mix the channels of recordings to one"},
@@ -64,18 +65,19 @@ func (o *operatorFlags) add(cmd *cobra.Command) {
 // behind a "GLOB=" too.
 func completeOperator(name string) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	values := map[string][]string{
-		"dtype":   {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
-		"quant":   {"i8", "i8:axis=0", "i4:group=32", "u4:group=128", "mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8"},
-		"dequant": {"f16", "bf16", "f32", "f64"},
-		"layout":  {"coo", "csr", "csc", "bsr", "csf", "bitmap", "dense"},
-		"flip":    {"h", "v", "0", "1", "2"},
-		"concat":  {"0", "1", "2", "-1"},
-		"resize":  {"224x224", "227x227", "299x299"},
-		"crop":    {"224x224", "227x227", "299x299"},
-		"pad":     {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
-		"reduce":  {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
-		"rate":    {"16000", "22050", "44100", "48000"},
-		"scale":   {"1/255", "2/255,-1", "1,0,0:1"},
+		"dtype":    {"bool", "u8", "i8", "u16", "i16", "u32", "i32", "u64", "i64", "f16", "bf16", "f32", "f64", "f8_e4m3fn", "f8_e5m2", "c64", "c128"},
+		"quant":    {"i8", "i8:axis=0", "i4:group=32", "u4:group=128", "mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e2m3", "mxfp6_e3m2", "mxfp4", "mxint8"},
+		"dequant":  {"f16", "bf16", "f32", "f64"},
+		"layout":   {"coo", "csr", "csc", "bsr", "csf", "bitmap", "dense"},
+		"channels": {"1", "3", "4"},
+		"flip":     {"h", "v", "0", "1", "2"},
+		"concat":   {"0", "1", "2", "-1"},
+		"resize":   {"224x224", "227x227", "299x299"},
+		"crop":     {"224x224", "227x227", "299x299"},
+		"pad":      {"1", "7", "1; edge", "1; reflect", "1; constant=1"},
+		"reduce":   {"min ", "max ", "sum ", "mean ", "prod ", "any ", "all "},
+		"rate":     {"16000", "22050", "44100", "48000"},
+		"scale":    {"1/255", "2/255,-1", "1,0,0:1"},
 	}[name]
 	return func(_ *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		list := slices.Clone(values)
@@ -193,6 +195,10 @@ func joinedName(c *convert.Options, out string) string {
 // operatorAdvice is what to try after an error about an operator.
 func operatorAdvice(e *tensor.Error) string {
 	switch {
+	case e.Field == "stack" && errors.Is(e.Kind, tensor.ErrDType):
+		return "--dtype makes them alike"
+	case e.Field == "stack" && errors.Is(e.Kind, tensor.ErrShape):
+		return "--channels 1, 3 or 4 makes pictures alike in channels, --resize in size"
 	case strings.HasPrefix(e.Field, "memory for "):
 		return "a larger --mem allows it; --select in front of it takes less"
 	case e.Field == "layout" && strings.HasPrefix(e.Want, "a dense tensor for") && e.Got == "quantised":

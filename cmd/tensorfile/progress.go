@@ -35,15 +35,21 @@ func (t *tool) newProgress() *progress {
 
 // set says how much of how much is done.
 func (p *progress) set(done, total int64) {
+	if total > 0 {
+		p.show(float64(done)/float64(total), sizeText(done)+" of "+sizeText(total))
+	}
+}
+
+// show says what share is done, and how much that is.
+func (p *progress) show(share float64, text string) {
 	now := time.Now()
-	if p.w == nil || now.Sub(p.begin) < progressAfter || now.Sub(p.last) < progressEvery || total <= 0 {
+	if p.w == nil || now.Sub(p.begin) < progressAfter || now.Sub(p.last) < progressEvery {
 		return
 	}
 	p.last = now
-	share := float64(done) / float64(total)
 	const width = 30
 	full := min(int(share*width), width)
-	line := fmt.Sprintf("[%s%s] %3.0f%%  %s of %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*share, sizeText(done), sizeText(total))
+	line := fmt.Sprintf("[%s%s] %3.0f%%  %s", strings.Repeat("=", full), strings.Repeat(" ", width-full), 100*share, text)
 	pad := max(0, p.shown-len(line))
 	p.shown = len(line)
 	fmt.Fprintf(p.w, "\r%s%s", line, strings.Repeat(" ", pad))
