@@ -59,6 +59,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python testdata/idx/gen_idx.py
 	$(VENV)/bin/python convert/aiff/testdata/gen_aiff.py
 	$(VENV)/bin/python -B convert/bmp/testdata/gen_bmp.py
+	$(VENV)/bin/python -B convert/pfm/testdata/gen_pfm.py
 	$(VENV)/bin/python -B convert/pnm/testdata/gen_pnm.py
 	$(VENV)/bin/python -B testdata/interop/pictures.py goldens
 	$(VENV)/bin/python convert/flac/testdata/gen_flac.py

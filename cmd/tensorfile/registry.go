@@ -11,9 +11,11 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/jsonl"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
-	_ "github.com/tensorfile/tensorfile/convert/pnm"
 	_ "github.com/tensorfile/tensorfile/convert/png"
+	_ "github.com/tensorfile/tensorfile/convert/pfm"
+	_ "github.com/tensorfile/tensorfile/convert/pnm"
 	_ "github.com/tensorfile/tensorfile/convert/safetensors"
 	_ "github.com/tensorfile/tensorfile/convert/text"
+	_ "github.com/tensorfile/tensorfile/convert/torch"
 	_ "github.com/tensorfile/tensorfile/convert/wav"
 )
