@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from einops import rearrange, reduce
-from PIL import Image
+from PIL import Image, ImageOps
 from scipy import signal
 
 HERE = Path(__file__).parent
@@ -35,6 +35,8 @@ inputs = {
     "scalar": np.float64(2.5).reshape(()),
     "empty": np.zeros((0, 4), "f4"),
 }
+inputs["overlay"] = rng.integers(0, 256, (14, 19, 4)).astype("u1")
+inputs["faded"] = rng.integers(0, 256, (31, 30, 2)).astype("u1")
 g = inputs
 cases = []
 
@@ -93,6 +95,22 @@ case("photo", "--resize 45x10 --filter nearest", resized(g["photo"], 45, 10, Ima
 case("photo", "--resize 13x27", resized(g["photo"], 13, 27, Image.BILINEAR))
 case("gray", "--resize 16x16 --filter bicubic", resized(g["gray"], 16, 16, Image.BICUBIC))
 case("batch", "--resize 5x5", np.stack([resized(x, 5, 5, Image.BILINEAR) for x in g["batch"]]))
+
+
+def converted(a, mode):
+    return np.asarray(Image.fromarray(a).convert(mode))
+
+
+for name in ("photo", "gray", "overlay", "faded"):
+    for n, mode in ((1, "L"), (3, "RGB"), (4, "RGBA")):
+        case(name, f"--channels {n}", converted(g[name], mode))
+case("batch", "--channels 1", np.stack([converted(x, "L") for x in g["batch"]]))
+case("overlay", "--rearrange 'h w c -> c h w' --channels 3", converted(g["overlay"], "RGB").transpose(2, 0, 1))
+for name in ("photo", "tall", "gray"):  # Pillow multiplies colours by alpha first
+    for w, h in ((16, 16), (40, 9), (7, 50)):
+        img = Image.fromarray(g[name])
+        case(name, f"--resize {w}x{h} --fit crop", np.asarray(ImageOps.fit(img, (w, h), Image.BILINEAR)))
+        case(name, f"--resize {w}x{h} --fit pad --filter bicubic", np.asarray(ImageOps.pad(img, (w, h), Image.BICUBIC, color=0)))
 case("photo other", "--stack", np.stack([g["photo"], g["other"]]))
 case("photo tall other", "--concat 0", np.concatenate([g["photo"], g["tall"], g["other"]]))
 case("photo other", "--concat -1", np.concatenate([g["photo"], g["other"]], -1))
@@ -130,6 +148,14 @@ case("photo other", "--resize 12x12 --crop 10x10 --stack --rearrange 'b h w c ->
      rearrange(batch, "b h w c -> b c h w").astype("f4") * np.float32(1 / 127.5) - np.float32(1))
 case("photo", "--dtype f32 --rearrange '(h a) (w b) c -> h w (a b c); a=2, b=2' --reduce 'mean h w c -> h w' --scale 2 --dtype u16",
      (reduce(rearrange(g["photo"].astype("f4"), "(h a) (w b) c -> h w (a b c)", a=2, b=2), "h w c -> h w", "mean") * np.float32(2)).astype("u2"))
+
+# Pictures of any size and colour: what is behind --stack changes each of them.
+mixed = [converted(g[n], "RGB") for n in ("photo", "tall", "gray", "overlay")]
+small = np.stack([resized(x, 9, 11, Image.BILINEAR) for x in mixed])
+case("photo tall gray overlay", "--stack --channels 3 --resize 9x11 --rearrange 'b h w c -> b c h w'", rearrange(small, "b h w c -> b c h w"))
+case("photo tall gray overlay", "--channels 3 --resize 9x11 --stack --dtype f32 --reduce 'mean b h w c -> h w c'", small.astype("f4").mean(0, dtype="f8").astype("f4"))
+case("gray overlay photo tall", "--stack --channels 1 --resize 8x8 --fit crop --flip h --select ':, 1:, ::2'",
+     np.stack([np.asarray(ImageOps.fit(Image.fromarray(converted(g[n], "L")), (8, 8), Image.BILINEAR))[1:, ::-1][:, ::2] for n in ("gray", "overlay", "photo", "tall")]))
 
 # Through layouts with entries.
 case("gray", "--layout csr --select '3:11, ::2' --dtype f32 --layout dense", g["gray"][3:11, ::2].astype("f4"))
