@@ -198,3 +198,36 @@ func TestEncode(t *testing.T) {
 		}
 	}
 }
+
+// TestTable has files for the row of the table in docs/images.md.
+func TestTable(t *testing.T) {
+	n := 0
+	for _, cells := range golden.Table(t, "../../docs/images.md", "in the file") {
+		if cells[0] == `PFM, "Pf"; "PF"` && strings.HasPrefix(cells[2], "in place") {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d rows in the docs", n)
+	}
+	for _, c := range []struct {
+		file  string
+		shape tensor.Shape
+		order tensor.ByteOrder
+		want  string
+	}{
+		{"Pf 1 2 -1 aaaabbbb", tensor.Shape{2, 1}, tensor.LittleEndian, "bbbbaaaa"},
+		{"Pf 1 2 1 abcdefgh", tensor.Shape{2, 1}, tensor.BigEndian, "hgfedcba"},
+		{"PF 1 1 1 abcdefghijkl", tensor.Shape{1, 1, 3}, tensor.BigEndian, "dcbahgfelkji"},
+		{"PF 1 1 -2.5 abcdefghijkl", tensor.Shape{1, 1, 3}, tensor.LittleEndian, "abcdefghijkl"},
+	} {
+		f, x, err := open(t, []byte(c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		if x.DType() != tensor.F32 || !x.Shape().Equal(c.shape) || x.Order() != c.order || x.Storage().Kind != tensorfile.StorageRaw || string(elements(t, x)) != c.want {
+			t.Errorf("%q: %v %v %q", c.file, x.Shape(), x.Order(), elements(t, x))
+		}
+	}
+}

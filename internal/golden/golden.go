@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -79,4 +80,29 @@ func Each[C any](t testing.TB, lines io.Reader, check func(c *C)) (n int) {
 			t.Logf("case %d: %.1000s", n, line)
 		}
 	}
+}
+
+// Table returns the cells of the rows of a Markdown table, those of the first one
+// whose heading begins with the cell heading.
+func Table(t testing.TB, path, heading string) (rows [][]string) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, ok := strings.Cut(string(b), "\n| "+heading+" |")
+	if !ok {
+		t.Fatalf("%s has no table of %q", path, heading)
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if !strings.HasPrefix(line, "|") && i > 0 {
+			break
+		}
+		if i < 2 { // the heading and the line below it
+			continue
+		}
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		rows = append(rows, cells)
+	}
+	return rows
 }
