@@ -37,6 +37,9 @@ func (d *Dialect) Read(ctx context.Context, l *convert.Layout, q Queryer, query 
 	if o == nil {
 		o = &convert.ReadOptions{}
 	}
+	if strings.Contains(query.SQL, "\x00") {
+		return d.Bad(tensor.ErrFormat, "query", "NUL in it", "text")
+	}
 	rows, err := q.QueryContext(ctx, query.SQL, query.Args...)
 	if err != nil {
 		return d.Fail(ctx, err, "query")

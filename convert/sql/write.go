@@ -64,6 +64,9 @@ func (d *Dialect) plan(src []convert.Source) (*table, error) {
 		}
 		as, typ, ok := d.element(s)
 		shape := s.Shape()
+		if as == blobs && len(shape) == 2 {
+			shape = shape[:1] // the other is that of the longest
+		}
 		switch {
 		case !ok:
 			return nil, bad(tensor.ErrUnsupported, "dtype", describe(s), "bool, i8 to i64, u8 to u64, f16, bf16, f32, f64, strings, or ragged rows of u8")
@@ -203,14 +206,18 @@ func (d *Dialect) Insert(ctx context.Context, tx *sql.Tx, name string, src []con
 	}
 	r := out.read(ctx, to.Progress)
 	defer r.close()
+	insert := func() error { return d.insert(ctx, tx, name, out, r) }
 	if d.Copy != nil {
 		names := make([]string, len(out.columns))
 		for i, c := range out.columns {
 			names[i] = c.name
 		}
-		return d.Fail(ctx, d.Copy(ctx, names, r.next), "rows")
+		insert = func() error { return d.Copy(ctx, names, r.next) }
 	}
-	return d.Fail(ctx, d.insert(ctx, tx, name, out, r), "rows")
+	if err = insert(); err != nil && r.err != nil {
+		err = r.err // of which the database has made words
+	}
+	return d.Fail(ctx, err, "rows")
 }
 
 // insert writes rows by statements that take several each.
@@ -303,6 +310,7 @@ type rowReader struct {
 	size     int   // bytes of texts of the row
 	done     int64 // bytes of all
 	progress func(int64)
+	err      error // of the last call of next
 }
 
 // columnReader reads a column.
@@ -371,7 +379,8 @@ func (r *rowReader) close() {
 
 // next returns the next row, which is good until it is called again, and nil
 // behind the last.
-func (r *rowReader) next() ([]any, error) {
+func (r *rowReader) next() (row []any, err error) {
+	defer func() { r.err = err }()
 	if r.at == r.out.rows {
 		return nil, r.finish()
 	}

@@ -43,6 +43,9 @@ func config(address string) (*pgx.ConnConfig, error) {
 		}
 	}
 	u.RawQuery, u.Fragment = q.Encode(), ""
+	if u.Host == "" && u.Path == "" {
+		u.Path = "/" // or the address would be "postgres:"
+	}
 	c, err := pgx.ParseConfig(u.String())
 	if err != nil {
 		return nil, fail(err, "", "")
