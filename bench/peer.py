@@ -387,6 +387,26 @@ def pillow_resize(height, width, to_height, to_width, name):
     return lambda: a.resize((to_width, to_height), method)
 
 
+def pillow_folder(folder, path, side, workers):
+    """The JPEG files of a folder as one array, in memory, and then in a file."""
+    import concurrent.futures
+    import pathlib
+    from PIL import Image
+    names = sorted(pathlib.Path(folder).iterdir())
+    out = np.empty((len(names), side, side, 3), np.uint8)
+
+    def one(i):
+        with Image.open(names[i]) as img:
+            out[i] = img.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
+
+    def run():
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            for _ in pool.map(one, range(len(names))):
+                pass
+        np.save(path, out)
+    return run
+
+
 def resample_poly(n, up, down, quality):
     """With SciPy's own filter, or with one of transform/audio."""
     from scipy import signal
