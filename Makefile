@@ -64,6 +64,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B testdata/interop/pictures.py goldens
 	$(VENV)/bin/python convert/flac/testdata/gen_flac.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
+	$(VENV)/bin/python -B -W ignore convert/hdf5/testdata/hdf5_files.py goldens convert/hdf5/testdata
 	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done

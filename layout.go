@@ -27,7 +27,7 @@ type Layout struct {
 	// set. Storages count them from 1. The File owns and closes them.
 	Sources []*mmap.Map
 	// Skipped holds one error for each tensor that was left out because the
-	// reader was told to go on without it.
+	// reader was told to go on without it, or never reads its kind.
 	Skipped []error
 	// Notes are for people: what is unusual about the file but no error.
 	Notes []string

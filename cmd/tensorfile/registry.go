@@ -7,6 +7,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/csv"
 	_ "github.com/tensorfile/tensorfile/convert/flac"
 	_ "github.com/tensorfile/tensorfile/convert/gif"
+	_ "github.com/tensorfile/tensorfile/convert/hdf5"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 	_ "github.com/tensorfile/tensorfile/convert/jsonl"
