@@ -110,7 +110,7 @@ func newFaultDir(t *testing.T) *faultDir {
 		}
 	}
 	commitOn(t, m, "more")
-	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"},
+	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "in.tensor", "one.npy", "--only", "v"}, {"convert", "in.tensor", "two.npy", "--only", "v", "--flip", "0"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"},
 		{"convert", "m.tensor", "sparse.tensor", "--only", "w", "--layout", "csr", "--codec", "zstd:1", "--chunk", "300"}, {"convert", "m.tensor", "sparse.npz", "--only", "w", "--layout", "csr"}, {"convert", "sparse.npz", "w.mtx", "--layout", "coo", "--select", ":3"}} {
 		if _, stderr, code := inProcess(t, d.args(args)...); code != 0 {
 			t.Fatal(args, stderr)
@@ -195,6 +195,7 @@ var writing = []faultCase{
 	{[]string{"convert", "in.tensor", "new.tensor", "--dtype", "f32", "--flip", "0", "--codec", "v=shuffle|zstd:1"}, "new.tensor", false, false},
 	{[]string{"convert", "-f", "in.npz", "old.npz", "--select", "v=::3", "--pad", "2"}, "old.npz", false, false},
 	{[]string{"convert", "-f", "in.tensor", "chunks.tensor", "old.tensor", "--only", "v", "--stack", "--rearrange", "a b -> b a"}, "old.tensor", false, false},
+	{[]string{"convert", "-f", "one.npy", "two.npy", "one.npy", "old.tensor", "--stack", "--dtype", "f32"}, "old.tensor", false, false},
 	{[]string{"convert", "sparse.tensor", "new.tensor", "--layout", "csc", "--codec", "zstd:1"}, "new.tensor", false, false},
 	{[]string{"convert", "-f", "w.mtx", "old.tensor"}, "old.tensor", false, false},
 	{[]string{"convert", "-f", "sparse.npz", "old.npz", "--select", ":9"}, "old.npz", false, false},

@@ -42,6 +42,12 @@ func TestInterruptedWriters(t *testing.T) {
 	if err := makeFile(small, []string{"x=i8(2)"}); err != nil {
 		t.Fatal(err)
 	}
+	one, two := filepath.Join(dir, "one.npy"), filepath.Join(dir, "two.npy")
+	for path, args := range map[string][]string{one: nil, two: {"--flip", "0"}} {
+		if out, err := exec.Command("tensorfile", append([]string{"convert", in, path}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
 	read := func(path string) []byte {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -63,6 +69,8 @@ func TestInterruptedWriters(t *testing.T) {
 		{[]string{"convert", "-f", in, "OUT.npy", "--pad", "1,0", "--dtype", "f16"}, small},
 		{[]string{"convert", in, "OUT.tensor", "--layout", "csr", "--dtype", "f64"}, ""},
 		{[]string{"convert", "-f", in, "OUT.mtx", "--layout", "coo"}, small},
+		{[]string{"convert", one, two, one, "OUT.tensor", "--stack", "--labels", "dir", "--dtype", "f64", "--skip-bad"}, ""},
+		{[]string{"convert", "-f", two, one, "OUT.npy", "--stack"}, small},
 		{[]string{"repack", in, "OUT.tensor"}, ""},
 		{[]string{"repack", "-f", in, "OUT.tensor"}, small},
 		{[]string{"repack", "-i", "OUT.tensor"}, in},
