@@ -268,3 +268,55 @@ func BenchmarkWriteCOrder(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCopyPattern makes the copies of patterns that einops is known for,
+// to memory that is there: of 64 MiB, past the cache, and of 4, in it.
+func BenchmarkCopyPattern(b *testing.B) {
+	for _, c := range []struct {
+		name, pattern string
+		sizes         Sizes
+		shape         Shape // behind the batch
+	}{
+		{"tile", "b h w c -> h (b w) c", nil, Shape{224, 224, 3}},
+		{"heads", "b t (h d) -> (h b) t d", Sizes{"d": 64}, Shape{256, 768}},
+		{"channels-last", "b c h w -> (h w b) c", nil, Shape{64, 28, 28}},
+		{"shuffle", "b (g c) h w -> b (c g) h w", Sizes{"g": 8}, Shape{64, 28, 28}},
+		{"patches", "b (h p) (w q) c -> b (h w) (p q c)", Sizes{"p": 16, "q": 16}, Shape{224, 224, 3}},
+		{"space-to-depth", "b c (h p) (w q) -> b (p q c) h w", Sizes{"p": 2, "q": 2}, Shape{32, 112, 112}},
+		{"depth-to-space", "b (p q c) h w -> b c (h p) (w q)", Sizes{"p": 2, "q": 2}, Shape{128, 56, 56}},
+		{"patches-planes", "b c (h p) (w q) -> (h w) b (p q c)", Sizes{"p": 16, "q": 16}, Shape{3, 224, 224}},
+		{"pixels", "b h w c -> b w h c", nil, Shape{112, 96, 3}},
+		{"reversal", "b h w c d e -> e d c w h b", nil, Shape{8, 20, 24, 7, 32}},
+		{"halves", "b (n two) -> two n b", Sizes{"two": 2}, Shape{3136}},
+	} {
+		p, err := ParsePattern(c.pattern)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, d := range []DType{U8, F32} {
+			for _, size := range []int64{64 << 20, 4 << 20} {
+				n, err := ByteSize(d, c.shape)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Run(fmt.Sprintf("what=%s/dtype=%v/size=%dMiB", c.name, d, size>>20), func(b *testing.B) {
+					src := benchTensor(b, d, append(Shape{max(size/n, 1)}, c.shape...)...)
+					v, final, err := p.Align(src, c.sizes)
+					if err != nil {
+						b.Fatal(err)
+					}
+					dst := benchTensor(b, d, final...)
+					if dst, err = dst.Reshape(v.Shape()); err != nil {
+						b.Fatal(err)
+					}
+					b.SetBytes(dst.ByteSize())
+					for b.Loop() {
+						if err := Copy(dst, v); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
+		}
+	}
+}

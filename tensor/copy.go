@@ -142,45 +142,50 @@ func moveUnit(d DType, swap int) int {
 
 // copy moves what w spans from src to dst, offsets added.
 func (w *nest) copy(dst, src []byte, dstOff, srcOff int64, swap int, stream bool) {
-	m := w.mover(swap)
-	m.dst, m.src, m.stream = dst, src, stream
 	w.offA += dstOff
 	w.offB += srcOff
-	inner := w.rank - 1
-	var o odometer
-	for {
-		m.block(int(w.offA), int(w.offB), int(w.n[inner-1]), int(w.n[inner]))
-		if !o.next(w, inner-1) {
-			break
+	w.sort()
+	w.merge()
+	if !w.tiled(dst, src, swap, stream) {
+		m := w.mover(swap)
+		m.dst, m.src, m.stream = dst, src, stream
+		inner := w.rank - 1
+		var o odometer
+		for {
+			m.block(int(w.offA), int(w.offB), int(w.n[inner-1]), int(w.n[inner]))
+			if !o.next(w, inner-1) {
+				break
+			}
 		}
-	}
-	if m.regroup != nil {
-		regroupings.Put(m.regroup)
 	}
 	if stream {
 		kernel.Fence()
 	}
 }
 
-// mover puts the axes in the order in which they are best copied, at least two
-// of them, and chooses how the last two are.
-func (w *nest) mover(swap int) mover {
-	w.sort()
-	w.merge()
+// joinRun makes one unit of an innermost axis that has no gaps.
+func (w *nest) joinRun() {
 	inner := w.rank - 1
-	if unit := int64(w.unit); swap == 1 && w.a[inner] == unit && w.b[inner] == unit {
-		// A contiguous run is one long unit.
+	if unit := int64(w.unit); inner >= 0 && w.a[inner] == unit && w.b[inner] == unit {
 		w.unit = int(w.n[inner] * unit)
 		w.rank--
-		if w.rank == 0 {
-			w.merge()
-		}
-		inner = w.rank - 1
 	}
+}
+
+// mover puts the axes, sorted by now, in the order in which they are best copied,
+// at least two of them, and says how the last two are.
+func (w *nest) mover(swap int) mover {
+	if swap == 1 {
+		w.joinRun()
+	}
+	if w.rank == 0 {
+		w.push(axis{n: 1})
+	}
+	inner := w.rank - 1
 	if inner == 0 {
-		w.n[1], w.a[1], w.b[1] = w.n[0], w.a[0], w.b[0]
+		w.push(w.axis(0))
 		w.n[0], w.a[0], w.b[0] = 1, 0, 0
-		w.rank, inner = 2, 1
+		inner = 1
 	}
 	// The second axis of the mover is the one along which src is nearest.
 	near := inner - 1
@@ -193,12 +198,10 @@ func (w *nest) mover(swap int) mover {
 		w.swap(near, inner-1)
 	}
 	w.sortOuter(inner - 1)
-	m := mover{
+	return mover{
 		unit: w.unit, swap: swap,
 		a1: int(w.a[inner-1]), b1: int(w.b[inner-1]), a0: int(w.a[inner]), b0: int(w.b[inner]),
 	}
-	m.choose(int(w.n[inner-1]), int(w.n[inner]))
-	return m
 }
 
 // mover copies two-dimensional pieces: n1 rows of n0 units.
@@ -207,9 +210,6 @@ type mover struct {
 	unit, swap     int
 	a1, b1, a0, b0 int // steps in dst and src
 	stream         bool
-
-	regroup *kernel.Regrouping // of rows, or of whole pixels
-	form    regroupForm
 }
 
 // tile is the side of the squares by which a block is copied whose rows lie
@@ -219,10 +219,6 @@ const tile = 16
 
 func (m *mover) block(a, b, n1, n0 int) {
 	switch {
-	case m.swap > 1 && m.a0 == m.swap && m.b0 != m.swap && n1*n0 >= minRun*minRun:
-		m.swapped(a, b, n1, n0)
-	case m.regroup != nil && m.swap == 1:
-		m.regrouped(a, b, n1, n0)
 	case n0 < minRun && n1 > n0:
 		// Short rows cost more to start than to copy: run the other way.
 		t := *m
@@ -244,35 +240,6 @@ func (m *mover) block(a, b, n1, n0 int) {
 	}
 }
 
-// swapBytes is how much of dst is brought into the other byte order while it is
-// in the cache.
-const swapBytes = 128 << 10
-
-// swapped copies as block does, block by block, and reverses the bytes of what
-// it wrote.
-func (m *mover) swapped(a, b, n1, n0 int) {
-	t := *m
-	t.swap, t.stream = 1, false
-	cols := min(n0, 256)
-	rows := max(swapBytes/(cols*m.unit), 1)
-	for i := 0; i < n1; i += rows {
-		r := min(rows, n1-i)
-		for j := 0; j < n0; j += cols {
-			c := min(cols, n0-j)
-			at := a + i*m.a1 + j*m.a0
-			t.block(at, b+i*m.b1+j*m.b0, r, c)
-			size, count := c*m.unit, r
-			if size == m.a1 {
-				size, count = size*r, 1
-			}
-			for k := range count {
-				p := m.dst[at+k*m.a1:][:size]
-				kernel.ByteSwap(p, p, m.swap)
-			}
-		}
-	}
-}
-
 // turned reports whether the rows of dst are the columns of src, both without
 // gaps.
 func (m *mover) turned(n1, n0 int) bool {
@@ -282,6 +249,23 @@ func (m *mover) turned(n1, n0 int) bool {
 	}
 	return false
 }
+
+// turns reports whether the copy is a transpose of long rows, which goes by
+// squares of its own.
+func (w *nest) turns() bool {
+	inner, unit := w.rank-1, int64(w.unit)
+	if inner < 1 || unit > 16 || unit&(unit-1) != 0 || w.a[inner] != unit || w.n[inner]*unit < turnMin {
+		return false
+	}
+	for i := range inner {
+		if w.b[i] == unit && w.n[i]*unit >= turnMin {
+			return true
+		}
+	}
+	return false
+}
+
+const turnMin = 512
 
 func (m *mover) rows(a, b, n1, n0 int) {
 	switch {
@@ -309,8 +293,6 @@ func (m *mover) rows(a, b, n1, n0 int) {
 		m.copy16(a, b, n1, n0)
 	case m.unit == 32:
 		m.copy32(a, b, n1, n0)
-	case m.unit == 64:
-		m.copy64(a, b, n1, n0)
 	case m.unit < 4:
 		m.copyTo4(a, b, n1, n0)
 	case m.unit < 8:
@@ -320,7 +302,9 @@ func (m *mover) rows(a, b, n1, n0 int) {
 	case m.unit < 32:
 		m.copyTo32(a, b, n1, n0)
 	default:
-		m.copyLong(a, b, n1, n0)
+		for i := range n1 {
+			kernel.CopyRows(m.dst, a+i*m.a1, m.a0, m.src, b+i*m.b1, m.b0, n0, m.unit, m.stream)
+		}
 	}
 }
 

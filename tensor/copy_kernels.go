@@ -100,25 +100,6 @@ func (m *mover) copy32(a, b, n1, n0 int) {
 	}
 }
 
-//go:noinline
-func (m *mover) copy64(a, b, n1, n0 int) {
-	dst, src, a0, b0 := m.dst, m.src, m.a0, m.b0
-	for ; n1 > 0; n1-- {
-		i, j := a, b
-		for n := n0; n > 0; n-- {
-			d, s := (*[64]byte)(dst[i:i+64]), (*[64]byte)(src[j:j+64])
-			*(*[16]byte)(d[:16]) = *(*[16]byte)(s[:16])
-			*(*[16]byte)(d[16:32]) = *(*[16]byte)(s[16:32])
-			*(*[16]byte)(d[32:48]) = *(*[16]byte)(s[32:48])
-			*(*[16]byte)(d[48:]) = *(*[16]byte)(s[48:])
-			i += a0
-			j += b0
-		}
-		a += m.a1
-		b += m.b1
-	}
-}
-
 // copyTo4 to copyTo32 are for units of at least half as many bytes: two moves,
 // which may overlap.
 //
@@ -184,24 +165,6 @@ func (m *mover) copyTo32(a, b, n1, n0 int) {
 			*(*[16]byte)(d), *(*[16]byte)(d[size-16:]) = head, tail
 			i += a0
 			j += b0
-		}
-		a += m.a1
-		b += m.b1
-	}
-}
-
-// copyLong is for units of other sizes, runs that lie without gaps in both
-// operands among them.
-//
-//go:noinline
-func (m *mover) copyLong(a, b, n1, n0 int) {
-	size := m.unit
-	for ; n1 > 0; n1-- {
-		i, j := a, b
-		for n := n0; n > 0; n-- {
-			copy(m.dst[i:i+size], m.src[j:j+size])
-			i += m.a0
-			j += m.b0
 		}
 		a += m.a1
 		b += m.b1

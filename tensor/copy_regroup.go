@@ -1,90 +1,88 @@
 package tensor
 
-import (
-	"sync"
+import "github.com/tensorfile/tensorfile/internal/kernel"
 
-	"github.com/tensorfile/tensorfile/internal/kernel"
-)
-
-// Elements that lie side by side in one operand and far apart in the other, as
-// the channels of pixels do, move by whole registers: see kernel.Regrouping.
-
-type regroupForm uint8
-
-const (
-	splitRows   regroupForm = iota + 1 // each row of dst takes one element of each pixel of src
-	splitPixels                        // all rows take from the same pixels
-	mergePixels                        // rows of dst are pixels
-	reverseRows                        // rows lie backwards in src
-)
-
-var regroupings = sync.Pool{New: func() any { return new(kernel.Regrouping) }}
-
-// choose looks whether blocks of n1 rows of n0 units are to be regrouped.
-func (m *mover) choose(n1, n0 int) {
-	u := m.unit
-	if m.a0 != u || u != 1 && u != 2 && u != 4 && u != 8 && u != 16 {
-		return
+// group looks for a small pattern that tiles consist of and that registers do
+// better than single elements: what makes about a register of dst, from not too
+// many of src. With lines set, it is to be what makes whole ones.
+func (c *tiling) group(lines bool) bool {
+	w := &c.in
+	if !kernel.Regroups() || w.unit > unitMost {
+		return false
 	}
-	get := func(f regroupForm) *kernel.Regrouping {
-		m.form, m.regroup = f, regroupings.Get().(*kernel.Regrouping)
-		return m.regroup
+	var axes [kernel.MaxAxes]kernel.Axis
+	first := len(axes) // of those that are used
+	var take [MaxRank + 1]int64
+	for i := range w.rank {
+		take[i] = 1
 	}
-	parts := m.b0 / u
-	switch {
-	case m.b0 == -u && n0*u >= 64:
-		get(reverseRows).Reverse(u)
-	case n0 > 1 && n0 <= kernel.MostParts && n1*u >= 64 && m.b1 == u && m.a1 == n0*u:
-		get(mergePixels).Merge(u, n0, m.b0)
-	case m.b0%u != 0 || parts < 2 || parts > kernel.MostParts || n0*u < 64:
-	case n1 > 1 && n1 <= kernel.MostParts && m.b1%u == 0 && (n1-1)*max(m.b1, -m.b1)+u <= m.b0:
-		// The pixels begin with the row that comes first in src.
-		get(splitPixels).Split(u, parts, n1, max(0, -(n1-1)*m.b1), m.b1, m.a1)
-	case n1 < tile || m.b1 != u:
-		get(splitRows).Split(u, parts, 1, 0, 0, 0)
+	size := int64(w.unit)
+	enough := func() bool { return size%64 == 0 || size > 32 && !lines }
+	for i := w.rank - 1; i >= 0 && first > 0 && !enough() && w.a[i] >= size; i-- {
+		take[i] = w.n[i]
+		// Of a long axis as many as make whole registers.
+		whole, most := 64/gcd(size, 64), int64(128)
+		if lines {
+			most = 512
+		}
+		if size*w.n[i] > most && whole < w.n[i] {
+			take[i] = whole
+		}
+		size *= take[i]
+		first--
+		axes[first] = kernel.Axis{N: int(take[i]), Dst: int(w.a[i]), Src: int(w.b[i])}
+		if take[i] < w.n[i] {
+			break
+		}
 	}
+	// Single elements cost about a fourth of a step.
+	steps := int64(c.regroup.Set(w.unit, axes[first:]))
+	registers := (size + 63) / 64
+	if steps == 0 || steps > registers && 4*steps > size/int64(w.unit) {
+		return false
+	}
+	return c.spread(take[:w.rank])
 }
 
-// regrouped is block for what choose chose. What does not fill a group is done
-// by element, or with elements that were there before if there are any.
-func (m *mover) regrouped(a, b, n1, n0 int) {
-	u := m.unit
-	per := 64 / u
-	switch m.form {
-	case mergePixels:
-		done := m.regroup.Run(m.dst, a, m.src, b, n1/per, m.stream) * per
-		if done > 0 && done < n1 {
-			done = n1
-			m.regroup.Run(m.dst, a+(n1-per)*m.a1, m.src, b+(n1-per)*u, 1, false)
-		}
-		m.rows(a+done*m.a1, b+done*m.b1, n1-done, n0)
-	case splitPixels:
-		first := b + min(0, (n1-1)*m.b1)
-		m.split(a, first, b, n1, n0, max((n1-1)*m.b1, -(n1-1)*m.b1))
-	case splitRows:
-		for i := range n1 {
-			m.split(a+i*m.a1, b+i*m.b1, b+i*m.b1, 1, n0, 0)
-		}
-	case reverseRows:
-		for i := range n1 {
-			x, y := a+i*m.a1, b+i*m.b1
-			done := m.regroup.Run(m.dst, x, m.src, y, n0/per, m.stream) * per
-			if done > 0 && done < n0 {
-				done = n0
-				m.regroup.Run(m.dst, x+(n0-per)*u, m.src, y-(n0-per)*u, 1, false)
+// spread lists the places of the pattern in a tile. The last along an axis may
+// overlap the one before.
+func (c *tiling) spread(take []int64) bool {
+	w := &c.in
+	n := int64(1)
+	for i, t := range take {
+		n *= (w.n[i] + t - 1) / t
+	}
+	if n > int64(len(c.places)) {
+		return false
+	}
+	list := c.places[:0]
+	var pos [MaxRank + 1]int64
+	p := kernel.Place{Dst: int(w.offA), Src: int(w.offB)}
+	for {
+		list = append(list, p)
+		i := len(take) - 1
+		for ; i >= 0; i-- {
+			from := pos[i]
+			if pos[i] = min(from+take[i], w.n[i]-take[i]); pos[i] == from {
+				pos[i] = 0
 			}
-			m.rows(x+done*u, y-done*u, 1, n0-done)
+			p.Dst += int((pos[i] - from) * w.a[i])
+			p.Src += int((pos[i] - from) * w.b[i])
+			if pos[i] > 0 {
+				break
+			}
+		}
+		if i < 0 {
+			break
 		}
 	}
+	c.regroup.At(list)
+	return true
 }
 
-// split takes n0 pixels apart that begin at first, reach bytes beyond the last
-// of which the view has no more.
-func (m *mover) split(a, first, b, n1, n0, reach int) {
-	u := m.unit
-	per := 64 / u
-	// A group reads pixels to their ends: the last may lack some.
-	groups := ((n0-1)*m.b0 + reach + u) / (per * m.b0)
-	done := m.regroup.Run(m.dst, a, m.src, first, groups, m.stream) * per
-	m.rows(a+done*u, b+done*m.b0, n1, n0-done)
+func gcd(a, b int64) int64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
 }

@@ -29,6 +29,23 @@ func (w *nest) set(s Shape, a, b Strides) bool {
 	return true
 }
 
+// axis is one axis of a nest.
+type axis struct{ n, a, b int64 }
+
+// axis is axis i, or if that is negative one of extent 1.
+func (w *nest) axis(i int) axis {
+	if i < 0 {
+		return axis{n: 1}
+	}
+	return axis{w.n[i], w.a[i], w.b[i]}
+}
+
+// push adds an innermost axis.
+func (w *nest) push(x axis) {
+	w.n[w.rank], w.a[w.rank], w.b[w.rank] = x.n, x.a, x.b
+	w.rank++
+}
+
 // merge joins neighbouring axes that one axis can stand for, and leaves at
 // least one axis. C order is kept.
 func (w *nest) merge() {

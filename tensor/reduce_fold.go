@@ -75,22 +75,6 @@ func (t *fold) most() int64 {
 	return max(n, 1)
 }
 
-// axis is one axis of a nest.
-type axis struct{ n, a, b int64 }
-
-// axis is axis i, or if that is negative one of extent 1.
-func (w *nest) axis(i int) axis {
-	if i < 0 {
-		return axis{n: 1}
-	}
-	return axis{w.n[i], w.a[i], w.b[i]}
-}
-
-func (w *nest) push(x axis) {
-	w.n[w.rank], w.a[w.rank], w.b[w.rank] = x.n, x.a, x.b
-	w.rank++
-}
-
 // walk chooses which axes the inner loops run along. Axes are in the order of
 // the strides of src, the nearest elements innermost.
 //

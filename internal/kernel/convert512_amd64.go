@@ -469,14 +469,3 @@ func spread6VBMI(dst, src *byte, n int)
 
 //go:noescape
 func join6VBMI(dst, src *byte, n int)
-
-func regroupFast(g *Regrouping, dst []byte, a int, src []byte, b, groups int, stream bool) int {
-	if active < levelGFNI {
-		return 0
-	}
-	regroupVBMI(&dst[a], g.dstStep, g.dstNext, &src[b], g.srcNext, groups, g.outs, g.pairs, &g.table[0], stream)
-	return groups
-}
-
-//go:noescape
-func regroupVBMI(dst *byte, dstStep, dstNext int, src *byte, srcNext, groups, outs, pairs int, table *byte, stream bool)

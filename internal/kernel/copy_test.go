@@ -34,3 +34,42 @@ func TestCopyStreamPages(t *testing.T) {
 	}
 	t.Logf("%d copies", count)
 }
+
+// Rows in any direction, from and to any place in a line, at every level, and
+// not a byte beside them.
+func TestCopyRows(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 9))
+	count := 0
+	for range 400 {
+		rows, n := rng.IntN(20), rng.IntN(300)
+		if rng.IntN(4) == 0 {
+			n = rng.IntN(5000)
+		}
+		stepD, stepS := n+rng.IntN(70), rng.IntN(400)-200
+		a, b := rng.IntN(80), 0
+		if rng.IntN(2) == 0 {
+			a, stepD = a+max(rows-1, 0)*stepD, -stepD
+		}
+		if stepS < 0 {
+			b = max(rows-1, 0) * -stepS
+		}
+		src := random(max(rows-1, 0)*max(stepS, -stepS)+n+rng.IntN(3), uint64(count))
+		blank := random(rows*max(stepD, -stepD)+n+160, uint64(count)+1)
+		want := bytes.Clone(blank)
+		for i := range rows {
+			copy(want[a+i*stepD:][:n], src[b+i*stepS:])
+		}
+		for _, stream := range []bool{false, true} {
+			atEachLevel(t, func(l level) {
+				dst := bytes.Clone(blank)
+				CopyRows(dst, a, stepD, src, b, stepS, rows, n, stream)
+				Fence()
+				if !bytes.Equal(dst, want) {
+					t.Fatalf("%v: %d rows of %d bytes, %d and %d apart, past the cache %v: another result", l, rows, n, stepD, stepS, stream)
+				}
+			})
+		}
+		count++
+	}
+	t.Logf("%d copies", count)
+}

@@ -19,11 +19,12 @@ func copyFast([]byte, []byte) int                                               
 func minMaxF32Fast(_ []float32, lo, hi uint32) (l, h uint32, nan, done int)        { return lo, hi, 0, 0 }
 func minMaxF64Fast(_ []float64, lo, hi int64) (l, h int64, nan, done int)          { return lo, hi, 0, 0 }
 func transposeFast([]byte, int, []byte, int, int, int, int, bool) (rows, cols int) { return 0, 0 }
+func copyRowsFast(_ []byte, _ int, _ []byte, _, _, _ int, _ bool) bool             { return false }
 func convertFast(_, _ []byte, _, _ Kind, _ int, _ bool) int                        { return 0 }
 func fence()                                                                       {}
 func lookupFast(_, _ []byte, _ *Table, _ bool) int                                 { return 0 }
 func narrowFast(_, _ []byte, _ *Narrowing, _ bool) int                             { return 0 }
 func spreadFast(_, _ []byte, _ int, _ bool) int                                    { return 0 }
 func joinElemsFast(_, _ []byte, _ int) int                                         { return 0 }
-
-func regroupFast(*Regrouping, []byte, int, []byte, int, int, bool) int { return 0 }
+func regroups() bool                                                               { return false }
+func regroupFast(*Regrouping, []byte, int, []byte, int, bool, bool) bool           { return false }

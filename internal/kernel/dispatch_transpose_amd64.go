@@ -184,6 +184,18 @@ func transposeParts(dst *[4096]byte, src []byte, srcStride, size int) {
 	}
 }
 
+func copyRowsFast(dst []byte, dstStep int, src []byte, srcStep, rows, n int, stream bool) bool {
+	if active < levelAVX512 {
+		return false
+	}
+	how := 0
+	if stream {
+		how = pastCache
+	}
+	copyRowsAVX512(&dst[0], dstStep, &src[0], srcStep, rows, n, how)
+	return true
+}
+
 //go:noescape
 func storeLinesAVX2(dst *byte, dstStride int, lines *[4096]byte, n int, stream bool)
 

@@ -15,6 +15,26 @@ func CopyStream(dst, src []byte) {
 	copy(dst[i:], src[i:])
 }
 
+// CopyRows copies rows of n bytes from src[b:], srcStep bytes apart, to dst[a:],
+// dstStep bytes apart. Steps may be negative. Whole lines of the cache go past it
+// if stream is set.
+func CopyRows(dst []byte, a, dstStep int, src []byte, b, srcStep, rows, n int, stream bool) {
+	if rows <= 0 || n <= 0 {
+		return
+	}
+	lastA, lastB := a+(rows-1)*dstStep, b+(rows-1)*srcStep
+	need(min(a, lastA) >= 0 && max(a, lastA)+n <= len(dst), "rows outside dst")
+	need(min(b, lastB) >= 0 && max(b, lastB)+n <= len(src), "rows outside src")
+	if copyRowsFast(dst[a:], dstStep, src[b:], srcStep, rows, n, stream) {
+		return
+	}
+	for ; rows > 0; rows-- {
+		copyPlain(dst[a:a+n], src[b:b+n], stream)
+		a += dstStep
+		b += srcStep
+	}
+}
+
 // copyPlain copies, past the cache if stream is set.
 func copyPlain(dst, src []byte, stream bool) {
 	if stream {

@@ -1,89 +1,224 @@
 package kernel
 
-import "encoding/binary"
+import "math/bits"
 
-// MostParts is the largest number of elements to a pixel that a Regrouping
-// takes apart or puts together.
-const MostParts = 16
-
-// A Regrouping moves elements between pixels, in which they lie side by side, and
-// planes of their own, in groups of pixels that fill 64 bytes of each plane. It
-// serves any number of runs with the same steps.
+// A Regrouping moves small patterns of elements that lie differently in dst and
+// in src: channels that leave or join pixels, small tiles that are turned, rows
+// that go backwards or in steps. A pattern is compiled once, to registers of the
+// result and what permutes registers of the source into each, and done at any
+// number of places.
+//
+// The bytes of elements are written, no others; what is read are bytes of src.
 type Regrouping struct {
-	outs, pairs      int
-	dstStep, dstNext int // between registers of a group, between groups
-	base, srcNext    int // where in src a group begins, and the next
-	table            [MostParts * (MostParts / 2) * regroupEntry]byte
+	key   regroupKey
+	n     int // steps
+	steps [maxSteps]regroupStep
+	at    []Place
+	low   Place // the least of at
+	high  Place // the greatest
+	dst   span  // of a pattern, from its place
+	src   span
+	whole span // of src with what registers read beside elements
+	full  bool // a pattern consists of whole lines of the cache, if it begins one
+	lines bool // and does so everywhere
 }
 
-// regroupEntry is an index for each byte, a mask, and two distances.
-const regroupEntry = 64 + 8 + 8 + 8
+// An Axis of a pattern has N elements, Dst bytes apart in the result and Src
+// bytes in the source.
+type Axis struct{ N, Dst, Src int }
 
-// set fills the table: byte j of register out comes from byte at of register in,
-// the registers of src lying step bytes apart.
-func (g *Regrouping) set(outs, ins, step int, from func(out, j int) (in, at int)) {
-	g.outs, g.pairs = outs, (ins+1)/2
-	for out := range outs {
-		for p := range g.pairs {
-			e := g.table[(out*g.pairs+p)*regroupEntry:][:regroupEntry]
-			a, b := 2*p, min(2*p+1, ins-1)
-			var mask uint64
-			for j := range 64 {
-				switch in, at := from(out, j); {
-				case in == a:
-					e[j], mask = byte(at), mask|1<<j
-				case in == b:
-					e[j], mask = byte(64+at), mask|1<<j
+// A Place is where a pattern begins in the result and in the source.
+type Place struct{ Dst, Src int }
+
+// MaxAxes is the most axes that a pattern may have.
+const MaxAxes = 6
+
+// maxSteps bounds the work at a place, maxPattern its bytes.
+const (
+	maxSteps   = 128
+	maxPattern = 4096
+)
+
+type regroupKey struct {
+	unit int
+	axes [MaxAxes]Axis
+}
+
+// A span of offsets does not include the upper one. It is empty if that is 0.
+type span struct{ low, high int }
+
+// A regroupStep takes bytes out of two registers of the source: those of keep,
+// byte j of the result from index[j] of both. The last step of a register of the
+// result stores the bytes of store.
+type regroupStep struct {
+	index        [64]byte
+	keep, store  uint64
+	fromA, fromB int    // where the two lie
+	useA, useB   uint64 // the bytes of elements
+	to, _        int
+}
+
+// Set compiles a pattern of units of so many bytes that lie without gaps, along
+// axes, those that are densest in the result last. It returns the number of steps
+// that it takes, 0 where that would be too many or the axes lie across each other
+// in the result.
+func (g *Regrouping) Set(unit int, axes []Axis) int {
+	key := regroupKey{unit: unit}
+	size := unit
+	if len(axes) > MaxAxes {
+		return 0
+	}
+	for i, x := range axes {
+		if size *= x.N; size <= 0 || size > maxPattern {
+			return 0
+		}
+		key.axes[i] = x
+	}
+	if g.n > 0 && g.key == key {
+		return g.n
+	}
+	g.key, g.n = key, 0
+	g.dst, g.src, g.whole, g.full = span{}, span{}, span{}, true
+	var room [64]Place // the bytes of a register, in the order of the result
+	bytes := room[:0]
+	var index [MaxAxes]int
+	for at, last := (Place{}), -1; ; {
+		if at.Dst <= last {
+			g.n = 0
+			return 0
+		}
+		g.dst.add(at.Dst, unit)
+		g.src.add(at.Src, unit)
+		for k := range unit {
+			if len(bytes) > 0 && at.Dst+k-bytes[0].Dst >= 64 {
+				if !g.register(bytes) {
+					return 0
 				}
+				bytes = room[:0]
 			}
-			binary.LittleEndian.PutUint64(e[64:], mask)
-			binary.LittleEndian.PutUint64(e[72:], uint64(int64(a*step)))
-			binary.LittleEndian.PutUint64(e[80:], uint64(int64(b*step)))
+			bytes = append(bytes, Place{at.Dst + k, at.Src + k})
+		}
+		last = at.Dst + unit - 1
+		i := len(axes) - 1
+		for ; i >= 0; i-- {
+			x := axes[i]
+			at.Dst += x.Dst
+			at.Src += x.Src
+			if index[i]++; index[i] < x.N {
+				break
+			}
+			at.Dst -= x.N * x.Dst
+			at.Src -= x.N * x.Src
+			index[i] = 0
+		}
+		if i < 0 {
+			break
+		}
+	}
+	g.register(bytes)
+	return g.n
+}
+
+// register adds the steps for a register of the result.
+func (g *Regrouping) register(bytes []Place) bool {
+	to := bytes[0].Dst
+	var store uint64
+	for _, p := range bytes {
+		store |= 1 << (p.Dst - to)
+	}
+	g.full = g.full && to%64 == 0 && store == 1<<64-1
+	for done := uint64(0); done != store; {
+		if g.n == maxSteps {
+			g.n = 0
+			return false
+		}
+		s := &g.steps[g.n]
+		g.n++
+		*s = regroupStep{to: to}
+		s.fromA, s.useA = s.take(bytes, done, 0)
+		g.whole.add(s.fromA, 64)
+		s.fromB = s.fromA
+		if done|s.keep != store {
+			s.fromB, s.useB = s.take(bytes, done|s.keep, 64)
+			g.whole.add(s.fromB, 64)
+		}
+		if done |= s.keep; done == store {
+			s.store = store
+		}
+	}
+	return true
+}
+
+// take chooses a register of src, which begins with the lowest byte that is not
+// done, and what to take out of it.
+func (s *regroupStep) take(bytes []Place, done uint64, second byte) (from int, use uint64) {
+	first := true
+	for _, p := range bytes {
+		if done>>(p.Dst-s.to)&1 == 0 && (first || p.Src < from) {
+			from, first = p.Src, false
+		}
+	}
+	for _, p := range bytes {
+		j, at := p.Dst-s.to, p.Src-from
+		if done>>j&1 == 0 && at >= 0 && at < 64 {
+			s.index[j] = byte(at) | second
+			s.keep |= 1 << j
+			use |= 1 << at
+		}
+	}
+	return from, use
+}
+
+func (s *span) add(at, n int) {
+	if s.low == s.high {
+		s.low, s.high = at, at+n
+	}
+	s.low, s.high = min(s.low, at), max(s.high, at+n)
+}
+
+// At says where the pattern will be done, relative to what Run is given. It keeps
+// the list.
+func (g *Regrouping) At(list []Place) {
+	g.at, g.low, g.high, g.lines = list, list[0], list[0], g.full
+	for _, p := range list {
+		g.low = Place{min(g.low.Dst, p.Dst), min(g.low.Src, p.Src)}
+		g.high = Place{max(g.high.Dst, p.Dst), max(g.high.Src, p.Src)}
+		g.lines = g.lines && p.Dst%64 == 0
+	}
+}
+
+// Lines reports whether what Run writes are whole lines of the cache, if dst[a]
+// begins one.
+func (g *Regrouping) Lines() bool { return g.lines }
+
+// Run moves the pattern at each of its places, which begin at dst[a] and src[b].
+// Whole lines go past the cache if stream is set.
+func (g *Regrouping) Run(dst []byte, a int, src []byte, b int, stream bool) {
+	need(a+g.low.Dst+g.dst.low >= 0 && a+g.high.Dst+g.dst.high <= len(dst), "pattern outside dst")
+	need(b+g.low.Src+g.src.low >= 0 && b+g.high.Src+g.src.high <= len(src), "pattern outside src")
+	inside := b+g.high.Src+g.whole.high <= len(src)
+	if !regroupFast(g, dst, a, src, b, inside, stream && g.lines) {
+		g.runGo(dst, a, src, b)
+	}
+}
+
+func (g *Regrouping) runGo(dst []byte, a int, src []byte, b int) {
+	for _, p := range g.at {
+		d, s := a+p.Dst, b+p.Src
+		for i := range g.steps[:g.n] {
+			step := &g.steps[i]
+			for keep := step.keep; keep != 0; keep &= keep - 1 {
+				j := bits.TrailingZeros64(keep)
+				from := step.fromA
+				if step.index[j] >= 64 {
+					from = step.fromB
+				}
+				dst[d+step.to+j] = src[s+from+int(step.index[j]&63)]
+			}
 		}
 	}
 }
 
-// Split prepares taking apart: pixels of parts elements of size bytes each, of
-// which outs are taken, the k-th from first + k*step on, bytes all. They go to
-// planes dstStep bytes apart.
-func (g *Regrouping) Split(size, parts, outs, first, step, dstStep int) {
-	need(parts >= 1 && parts <= MostParts && outs >= 1 && outs <= MostParts, badSize)
-	g.base = 0
-	g.dstStep, g.dstNext, g.srcNext = dstStep, 64, 64*parts
-	g.set(outs, parts, 64, func(out, j int) (in, at int) {
-		b := j/size*parts*size + first + out*step + j%size
-		return b / 64, b % 64
-	})
-}
-
-// Merge prepares putting together: parts elements of size bytes to a pixel, from
-// planes srcStep bytes apart.
-func (g *Regrouping) Merge(size, parts, srcStep int) {
-	need(parts >= 1 && parts <= MostParts, badSize)
-	g.base = 0
-	g.dstStep, g.dstNext, g.srcNext = 64, 64*parts, 64
-	g.set(parts, parts, srcStep, func(out, j int) (in, at int) {
-		b := out*64 + j
-		pixel, rest := b/(parts*size), b%(parts*size)
-		return rest / size, pixel*size + rest%size
-	})
-}
-
-// Reverse prepares turning the order of elements of size bytes around.
-func (g *Regrouping) Reverse(size int) {
-	g.base = size - 64
-	g.dstStep, g.dstNext, g.srcNext = 0, 64, -64
-	g.set(1, 1, 0, func(out, j int) (in, at int) { return 0, 64 - size - j/size*size + j%size })
-}
-
-// Run moves groups from src[b:] to dst[a:] and returns how many it could: all, or
-// none where there is no loop in assembly. A group reads whole pixels. stream is
-// as in Convert, and taken for a wish: registers that do not lie on lines of the
-// cache are stored as they are.
-func (g *Regrouping) Run(dst []byte, a int, src []byte, b, groups int, stream bool) int {
-	if groups <= 0 {
-		return 0
-	}
-	stream = stream && g.dstStep%64 == 0 && lineOffset(dst[a:]) == 0
-	return regroupFast(g, dst, a, src, b+g.base, groups, stream)
-}
+// Regroups reports whether patterns are done by registers. Otherwise Run goes
+// byte by byte, and there are better ways.
+func Regroups() bool { return regroups() }

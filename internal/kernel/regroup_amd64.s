@@ -2,48 +2,70 @@
 
 #include "textflag.h"
 
-// func regroupVBMI(dst *byte, dstStep, dstNext int, src *byte, srcNext, groups, outs, pairs int, table *byte, stream bool)
-// Of each group, every one of outs registers of 64 bytes is put together from
-// pairs of registers: the table has, for each pair, which bytes of the two go
-// where, which bytes of the result are from this pair, and where the two lie.
-TEXT ·regroupVBMI(SB), NOSPLIT, $0-73
-	MOVQ dst+0(FP), DI
-	MOVQ dstStep+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ groups+40(FP), CX
-	MOVQ pairs+56(FP), R15
-	MOVBLZX stream+72(FP), AX
-group:
-	MOVQ table+64(FP), BX
-	MOVQ outs+48(FP), R12
-	MOVQ DI, R13
-out:
-	VPXORQ Z0, Z0, Z0
-	MOVQ R15, R14
-pair:
-	MOVQ 72(BX), R9
-	MOVQ 80(BX), R10
-	VMOVDQU64 (BX), Z1
-	KMOVQ 64(BX), K1
-	VMOVDQU64 (SI)(R9*1), Z2
-	VPERMI2B (SI)(R10*1), Z2, Z1
-	VMOVDQU8 Z1, K1, Z0
-	ADDQ $88, BX
-	DECQ R14
-	JNE pair
-	TESTL AX, AX
-	JNE past
-	VMOVDQU64 Z0, (R13)
-	JMP stored
-past:
-	VMOVNTDQ Z0, (R13)
-stored:
-	ADDQ R8, R13
-	DECQ R12
-	JNE out
-	ADDQ dstNext+16(FP), DI
-	ADDQ srcNext+32(FP), SI
-	DECQ CX
-	JNE group
-	VZEROUPPER
+// At each place, DI and SI, the steps at BX are done: Z1 is the index, Z2 and Z3
+// the two registers of the source, Z0 what has been put together.
+
+#define PLACES(STEP, STORE) \
+	MOVQ dst+0(FP), R8 \
+	MOVQ src+8(FP), R9 \
+	MOVQ at+16(FP), DX \
+	MOVQ n+24(FP), CX \
+place: \
+	MOVQ (DX), DI \
+	MOVQ 8(DX), SI \
+	ADDQ R8, DI \
+	ADDQ R9, SI \
+	ADDQ $16, DX \
+	MOVQ steps+32(FP), BX \
+	MOVQ count+40(FP), R12 \
+step: \
+	VMOVDQU64 (BX), Z1 \
+	KMOVQ 64(BX), K1 \
+	MOVQ 80(BX), R10 \
+	MOVQ 88(BX), R11 \
+	STEP \
+	VMOVDQU8 Z1, K1, Z0 \
+	CMPQ 72(BX), $0 \
+	JEQ next \
+	MOVQ 112(BX), R13 \
+	STORE \
+next: \
+	SUBQ $-128, BX \
+	DECQ R12 \
+	JNE step \
+	DECQ CX \
+	JNE place \
+	VZEROUPPER \
 	RET
+
+#define PART \
+	KMOVQ 72(BX), K2 \
+	VMOVDQU8 Z0, K2, (DI)(R13*1)
+
+#define LINE \
+	VMOVNTDQ Z0, (DI)(R13*1)
+
+#define WHOLE \
+	VMOVDQU64 (SI)(R10*1), Z2 \
+	VPERMI2B (SI)(R11*1), Z2, Z1
+
+#define MASKED \
+	KMOVQ 96(BX), K3 \
+	KMOVQ 104(BX), K4 \
+	VMOVDQU8.Z (SI)(R10*1), K3, Z2 \
+	VMOVDQU8.Z (SI)(R11*1), K4, Z3 \
+	VPERMI2B Z3, Z2, Z1
+
+// func regroupVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
+TEXT ·regroupVBMI(SB), NOSPLIT, $0-48
+	PLACES(WHOLE, PART)
+
+// func regroupLinesVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
+// Stores whole lines, past the cache.
+TEXT ·regroupLinesVBMI(SB), NOSPLIT, $0-48
+	PLACES(WHOLE, LINE)
+
+// func regroupMaskedVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
+// Reads no byte that is not one of an element.
+TEXT ·regroupMaskedVBMI(SB), NOSPLIT, $0-48
+	PLACES(MASKED, PART)
