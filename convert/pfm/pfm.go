@@ -6,7 +6,7 @@
 // "PF". It is a view of the file's own bytes, at any address, in the byte order
 // that the sign of the scale tells; rows stand upside down, so their stride is
 // below 0. Samples are what the file has: the absolute value of the scale is the
-// attribute image.scale and multiplies nothing. The header has no comments.
+// attribute image.scale if it is not 1, and multiplies nothing. The header has no comments.
 package pfm
 
 import (
@@ -36,7 +36,8 @@ func init() {
 	})
 }
 
-// Scale is the attribute that has the absolute value of the scale, above 0.
+// Scale is the attribute that has the absolute value of the scale, where that is
+// not 1.
 const Scale = "image.scale"
 
 const (
@@ -71,7 +72,10 @@ func open(_ context.Context, in convert.Input, o *convert.ReadOptions) (*convert
 		Frames: 1, Height: h.height, Width: h.width, Channels: h.channels, DType: tensor.F32, Order: tensor.BigEndian,
 		Storage: convert.LayoutStorage{Offset: h.at, Size: size},
 		Offset:  (h.height - 1) * row, Strides: tensor.Strides{0, -row, 4 * h.channels, 4},
-		Attrs: convert.Attrs{picture.ColorModel: "grey", Scale: math.Abs(h.scale)},
+		Attrs: convert.Attrs{picture.ColorModel: "grey"},
+	}
+	if scale := math.Abs(h.scale); scale != 1 {
+		p.Attrs[Scale] = scale
 	}
 	l := &convert.Layout{Format: "pfm", Version: "Pf"}
 	if h.channels == 3 {

@@ -86,7 +86,7 @@ func (c *pfmCase) check(t *testing.T, how string, b []byte) (x *tensorfile.Tenso
 	if err != nil {
 		t.Fatal(err)
 	}
-	if attrs[pfm.Scale] != c.Scale {
+	if scale, ok := attrs[pfm.Scale]; ok != (c.Scale != 1) || ok && scale != c.Scale {
 		t.Errorf("%q%s: %v, want %v", b[:16], how, attrs, c.Scale)
 	}
 	if s := x.Storage(); s.Kind != tensorfile.StorageRaw || x.Strides()[0] >= 0 {

@@ -49,7 +49,13 @@ func FuzzRead(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if x.DType() == tensor.Bool && y.DType() == tensor.U8 || y.DType() != x.DType() || !y.Shape().Equal(x.Shape()) || !bytes.Equal(elements(t, x), elements(t, y)) {
+			want := elements(t, x)
+			for i, b := range want {
+				if x.DType() == tensor.Bool && b > 1 { // PAM may have any byte that is not 0 for true
+					want[i] = 1
+				}
+			}
+			if y.DType() != x.DType() || !y.Shape().Equal(x.Shape()) || !bytes.Equal(want, elements(t, y)) {
 				t.Fatalf("%v %v became %v %v", x.DType(), x.Shape(), y.DType(), y.Shape())
 			}
 			again.Close()

@@ -12,10 +12,10 @@
 //	         else (H, W), and (H, W, DEPTH) where DEPTH is above 1
 //
 // Samples are u8, and u16 where maxval is above 255. They are the numbers that the
-// file has, whatever maxval says: the attribute image.maxval tells it. Those of
-// P5, P6 and P7 are views of the file's own bytes, u16 big-endian; that they are
-// not above maxval is not checked. Text and the packed bits of P4 are decoded as
-// they are read.
+// file has, whatever maxval says: the attribute image.maxval tells it where it is
+// not 255 or 65535. Those of P5, P6 and P7 are views of the file's own bytes, u16
+// big-endian; that they are not above maxval is not checked. Text and the packed
+// bits of P4 are decoded as they are read.
 //
 // Pictures of P4 to P7 may follow each other, with white space between them. If
 // their headers say the same they are (T, H, W) or (T, H, W, C), in place if they
@@ -52,7 +52,8 @@ func init() {
 
 // The attributes that only these formats have.
 const (
-	// Maxval is the sample that is white, where a sample is more than a bit.
+	// Maxval is the sample that is white, where that is not the largest of the
+	// dtype.
 	Maxval = "image.maxval"
 	// TupleType is TUPLTYPE of a PAM file, where image.color_model has no word for
 	// it.
@@ -106,9 +107,11 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 	case h.bilevel(), h.tuple == "BLACKANDWHITE" && h.depth == 1 && h.maxval == 1:
 		p.DType = tensor.Bool
 	default:
-		p.Attrs[Maxval] = h.maxval
-		if h.maxval > 255 {
+		if h.maxval > math.MaxUint8 {
 			p.DType = tensor.U16
+		}
+		if h.maxval != full(p.DType) {
+			p.Attrs[Maxval] = h.maxval
 		}
 	}
 	l := &convert.Layout{Format: "pnm", Version: "P" + string(h.kind)}
