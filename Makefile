@@ -66,6 +66,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
 	$(VENV)/bin/python -B -W ignore convert/hdf5/testdata/hdf5_files.py goldens convert/hdf5/testdata
 	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep
+	$(VENV)/bin/python -B convert/gguf/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py

@@ -6,6 +6,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/bmp"
 	_ "github.com/tensorfile/tensorfile/convert/csv"
 	_ "github.com/tensorfile/tensorfile/convert/flac"
+	_ "github.com/tensorfile/tensorfile/convert/gguf"
 	_ "github.com/tensorfile/tensorfile/convert/gif"
 	_ "github.com/tensorfile/tensorfile/convert/hdf5"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
