@@ -26,6 +26,10 @@ type grid struct {
 
 	sound   []atomic.Uint64 // a bit for each raw chunk whose checksum was compared
 	decoded *atomic.Int64   // chunks
+
+	// Of another format: read decodes a chunk, whose elements have this order.
+	read  func(i int64, dst []byte) error
+	order tensor.ByteOrder
 }
 
 // mostMarked bounds the chunks of which is remembered that they are sound.
@@ -204,6 +208,10 @@ func (p *chunkPart) of(v tensor.View) (tensor.View, error) {
 
 // read copies the wanted part of a chunk to its place.
 func (g gridReader) read(p *chunkPart, w *chunkWork) (err error) {
+	if g.grid.read != nil {
+		g.decoded.Add(1)
+		return g.foreign(p, w)
+	}
 	e := &p.entry
 	defer func() { err = chunkError(err, p.number, e) }()
 	switch e.Coding {
@@ -216,7 +224,7 @@ func (g gridReader) read(p *chunkPart, w *chunkWork) (err error) {
 			if err := g.checkRaw(b, p.number, e); err != nil {
 				return err
 			}
-			return p.copyFrom(g.rec.DType, b)
+			return p.copyFrom(g.rec.DType, tensor.LittleEndian, b)
 		})
 	}
 	pipes, err := g.codecs()
@@ -227,10 +235,10 @@ func (g gridReader) read(p *chunkPart, w *chunkWork) (err error) {
 	if err != nil {
 		return err
 	}
-	out, direct := directBytes(p)
+	out, direct := directBytes(p, tensor.LittleEndian)
 	if !direct {
 		if g.limit >= 0 && raw > g.limit {
-			return &Error{Kind: ErrLimit, Offset: e.Offset, Field: "bytes to decode", Got: fmt.Sprint(raw), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", g.limit)}
+			return tooLarge(e.Offset, raw, g.limit)
 		}
 		out = scratch(&w.raw, raw)
 	}
@@ -248,12 +256,18 @@ func (g gridReader) read(p *chunkPart, w *chunkWork) (err error) {
 		clearTails(out, region{dtype: g.rec.DType, shape: p.shape})
 		return nil
 	}
-	return p.copyFrom(g.rec.DType, out)
+	return p.copyFrom(g.rec.DType, tensor.LittleEndian, out)
 }
 
-// directBytes is the memory of dst if a decoder can write it as it is.
-func directBytes(p *chunkPart) ([]byte, bool) {
-	if !p.whole() || p.dst.Order() != tensor.LittleEndian && p.dst.DType().UnitBytes > 1 {
+// tooLarge is a chunk that needs more memory than is allowed.
+func tooLarge(off, n, limit int64) error {
+	return &Error{Kind: ErrLimit, Offset: off, Field: "bytes to decode", Got: fmt.Sprint(n), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", limit)}
+}
+
+// directBytes is the memory of dst if a decoder of elements of an order can
+// write it as it is.
+func directBytes(p *chunkPart, order tensor.ByteOrder) ([]byte, bool) {
+	if !p.whole() || p.dst.Order() != order && p.dst.DType().UnitBytes > 1 {
 		return nil, false
 	}
 	b, err := p.dst.Bytes()
@@ -261,8 +275,8 @@ func directBytes(p *chunkPart) ([]byte, bool) {
 }
 
 // copyFrom copies the part out of the raw bytes of the chunk.
-func (p *chunkPart) copyFrom(d tensor.DType, raw []byte) error {
-	src, err := tensor.NewView(raw, d, p.shape, nil, 0, tensor.LittleEndian)
+func (p *chunkPart) copyFrom(d tensor.DType, order tensor.ByteOrder, raw []byte) error {
+	src, err := tensor.NewView(raw, d, p.shape, nil, 0, order)
 	if err == nil {
 		src, err = p.of(src)
 	}

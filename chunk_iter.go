@@ -32,10 +32,11 @@ type ChunksOptions struct {
 // chunked. Chunks begin at its multiples, but for those of rows that were
 // appended, which may begin anywhere along the axis they were appended to.
 func (t *Tensor) ChunkShape() tensor.Shape {
-	if t.st.Kind != StorageGrid {
+	g := t.grid()
+	if g == nil {
 		return nil
 	}
-	rec := t.st.more.grid.rec
+	rec := g.rec
 	order, ok := format.GridAxes(t.dtype, t.shape, t.strides, t.offset, rec)
 	if !ok {
 		return nil // without elements
@@ -66,8 +67,8 @@ func (t *Tensor) Chunks(ctx context.Context, o *ChunksOptions) iter.Seq2[Chunk, 
 			return
 		}
 		defer lease.Release()
-		if t.st.Kind == StorageGrid {
-			t.gridChunks(ctx, gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}, most, yield)
+		if g := t.grid(); g != nil {
+			t.gridChunks(ctx, gridReader{g, fileChunks{t.f.m, lease}}, most, yield)
 			return
 		}
 		t.rowBlocks(ctx, yield)

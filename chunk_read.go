@@ -245,12 +245,18 @@ func (g *grid) touched(axes []gridAxis) int64 {
 // if they are more than one.
 const mostInFlight = 256 << 20
 
+// smallChunks is the bytes of chunks that a goroutine of its own is worth.
+const smallChunks = 64 << 10
+
 // workers is how many goroutines share so many chunks.
 func (g *grid) workers(most int, chunks int64) int {
 	if most <= 0 {
 		most = runtime.GOMAXPROCS(0)
 	}
 	raw, _ := tensor.ByteSize(g.rec.DType, g.rec.Chunk)
+	if g.read != nil && raw < smallChunks { // other formats have chunks of a few bytes
+		chunks = min(chunks, raw*chunks/smallChunks+1)
+	}
 	return int(max(min(int64(most), chunks, mostInFlight/max(raw, 1)), 1))
 }
 
@@ -338,7 +344,7 @@ func (t *Tensor) readGrid(ctx context.Context, dst tensor.View, r region) error 
 		return err
 	}
 	defer lease.Release()
-	return gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}.readInto(ctx, dst, r, t.f.opts.ReadWorkers)
+	return gridReader{t.grid(), fileChunks{t.f.m, lease}}.readInto(ctx, dst, r, t.f.opts.ReadWorkers)
 }
 
 const (
@@ -351,7 +357,7 @@ const (
 // writeGrid is writeRegion of a grid: rows of chunks at a time, so that each
 // chunk is decoded once unless such a row is large.
 func (t *Tensor) writeGrid(ctx context.Context, out io.Writer, r region) error {
-	axes, err := t.st.more.grid.gridAxes(r)
+	axes, err := t.grid().gridAxes(r)
 	if err != nil {
 		return err
 	}
@@ -381,7 +387,7 @@ func (s *gridStream) write(ctx context.Context, r region, axis int) error {
 	step, off := int64(1), int64(0) // rows of a chunk, and how many of them lie before r
 	for k, a := range s.axes {
 		if a.to == axis && a.step == 1 && !a.flip {
-			step = s.t.st.more.grid.rec.Chunk[k]
+			step = s.t.grid().rec.Chunk[k]
 			off = a.first % step
 		}
 	}

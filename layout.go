@@ -45,7 +45,9 @@ type LayoutStorage struct {
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Bytes, beside Open, gives what Open does in memory that nobody changes, for
 	// formats that decode as a whole. Parts of composites are then not copied.
-	Bytes      func(ctx context.Context) ([]byte, error)
+	Bytes func(ctx context.Context) ([]byte, error)
+	// Chunks, beside Open, says that it decodes in parts.
+	Chunks     *LayoutChunks
 	Codec      string // of an encoded storage: "deflate"
 	StoredSize int64  // bytes in the file of an encoded storage
 	Member     string // of an archive, for errors

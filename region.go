@@ -185,11 +185,11 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	if err := ctx.Err(); err != nil || r.empty() {
 		return err
 	}
-	switch t.st.Kind {
-	case StorageEncoded:
-		return t.decodeRegion(ctx, dst, r)
-	case StorageGrid:
+	switch {
+	case t.grid() != nil:
 		return t.readGrid(ctx, dst, r)
+	case t.st.Kind == StorageEncoded:
+		return t.decodeRegion(ctx, dst, r)
 	default:
 		return t.readRaw(ctx, dst, r)
 	}
@@ -299,6 +299,9 @@ func streamError(err error) error {
 
 // openStream opens an encoded storage; its errors name the member.
 func (t *Tensor) openStream(ctx context.Context) (io.ReadCloser, error) {
+	if g := t.grid(); g != nil && (t.order == tensor.LittleEndian || t.dtype.UnitBytes == 1) {
+		return t.gridStream(ctx)
+	}
 	return t.f.layout.Storages[t.st.ID-1].Open(ctx)
 }
 
@@ -338,7 +341,7 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	}
 	out := contextWriter{ctx, w}
 	switch {
-	case t.st.Kind == StorageGrid:
+	case t.grid() != nil:
 		return t.writeGrid(ctx, out, r)
 	case mapped:
 		lease, err := t.f.m.Acquire()

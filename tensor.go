@@ -283,6 +283,9 @@ func (f *File) foreignTensor(l *LayoutTensor, name string) *Tensor {
 		}
 		if s.Open != nil || s.Codec != "" || s.Member != "" || s.StoredSize != s.Size {
 			t.st.more = &StorageInfo{Stored: s.StoredSize, Codec: s.Codec, Member: s.Member}
+			if g := f.foreignGrid(l, s); g != nil {
+				t.st.more.Chunk, t.st.more.grid = g.rec.Chunk, g
+			}
 		}
 	}
 	t.setPlain(nil)

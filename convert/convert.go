@@ -30,6 +30,7 @@ import (
 type (
 	Layout        = tensorfile.Layout
 	LayoutStorage = tensorfile.LayoutStorage
+	LayoutChunks  = tensorfile.LayoutChunks
 	LayoutTensor  = tensorfile.LayoutTensor
 	LayoutCheck   = tensorfile.LayoutCheck
 	Attrs         = tensorfile.Attrs

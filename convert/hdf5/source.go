@@ -239,14 +239,18 @@ func (s *source) reader(ctx context.Context) io.Reader {
 	return &constant{element: s.fill, left: s.size}
 }
 
-// storage describes the elements as a storage.
-func (s *source) storage() convert.LayoutStorage {
+// storage describes the elements as a storage. one says that a tensor shows all
+// of it, and dims are the axes that arrays as elements add to its shape.
+func (s *source) storage(dims []int64, one bool) convert.LayoutStorage {
 	if s.plain {
 		return convert.LayoutStorage{Offset: s.at, Size: s.size}
 	}
 	x := convert.LayoutStorage{Size: s.size, Codec: s.codec, StoredSize: s.stored}
 	x.Open = func(ctx context.Context) (io.ReadCloser, error) {
 		return s.reader(ctx).(io.ReadCloser), nil
+	}
+	if m := s.image; m != nil && one {
+		x.Chunks = &convert.LayoutChunks{Shape: slices.Concat(m.shape, dims), Chunk: slices.Concat(m.chunk, dims), Read: m.read}
 	}
 	return x
 }

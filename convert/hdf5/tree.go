@@ -360,7 +360,7 @@ func (t *tree) tensors(s *set, d *dataset) error {
 		} else {
 			if storage < 0 {
 				storage = len(t.layout.Storages)
-				t.layout.Storages = append(t.layout.Storages, src.storage())
+				t.layout.Storages = append(t.layout.Storages, src.storage(l.dims, len(l.path) == 0))
 			}
 			x.Storage = storage
 		}
