@@ -63,6 +63,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B convert/pnm/testdata/gen_pnm.py
 	$(VENV)/bin/python -B testdata/interop/pictures.py goldens
 	$(VENV)/bin/python convert/flac/testdata/gen_flac.py
+	$(VENV)/bin/python convert/mp3/testdata/gen_mp3.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py
 	$(VENV)/bin/python -B -W ignore convert/hdf5/testdata/hdf5_files.py goldens convert/hdf5/testdata
 	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep

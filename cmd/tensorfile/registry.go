@@ -12,6 +12,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/idx"
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 	_ "github.com/tensorfile/tensorfile/convert/jsonl"
+	_ "github.com/tensorfile/tensorfile/convert/mp3"
 	_ "github.com/tensorfile/tensorfile/convert/mtx"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
 	_ "github.com/tensorfile/tensorfile/convert/pfm"
