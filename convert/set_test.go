@@ -756,10 +756,7 @@ func TestSetPlan(t *testing.T) {
 
 // Names, shapes and classes that are too many for attributes are tensors.
 func TestSetOfMany(t *testing.T) {
-	n := 5000
-	if !testing.Short() && os.Getenv("TENSORFILE_MANY") != "" {
-		n = 100_000
-	}
+	const n = 5000
 	dir := t.TempDir()
 	var names []string
 	for i := range n {
@@ -800,6 +797,33 @@ func TestSetOfMany(t *testing.T) {
 		}
 	}
 	t.Logf("%d files", n)
+}
+
+// A list of a hundred thousand names: what is held for each is little.
+func TestSetOfALongList(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: opens files 200,000 times")
+	}
+	const n = 100_000
+	dir := t.TempDir()
+	few := npyFiles(t, dir, 100, always(2))
+	var list bytes.Buffer
+	var seeds []int
+	for i := range n {
+		k := i * i * 31 % 97
+		list.WriteString(few[k] + "\x00")
+		seeds = append(seeds, k)
+	}
+	names, err := convert.ReadList(&list)
+	must(t, err)
+	_, f := setOf(t, names, filepath.Join(dir, "s.tensor"), convert.SetOptions{})
+	x := wantSet(t, f, "s", rowsOf(seeds, 2), n, 2)
+	m, err := convert.MembersOf(ctx, x)
+	must(t, err)
+	if !slices.Equal(m.Files, slashed(names)) {
+		t.Error("other names")
+	}
+	t.Logf("%d names", len(names))
 }
 
 // What MembersOf is told by a file is not trusted.
