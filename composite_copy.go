@@ -83,7 +83,7 @@ func (t *Tensor) wholeComposite(ctx context.Context) error {
 	if errors.Is(err, ErrUnsupported) {
 		return nil
 	}
-	if err != nil || t.f.layout == nil {
+	if err != nil || t.f.layout == nil || t.foreign.Sound {
 		return err
 	}
 	for _, p := range parts {

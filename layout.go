@@ -77,6 +77,10 @@ type LayoutTensor struct {
 	Layout uint16 // 0: a dense tensor
 	Flags  uint32
 	Parts  []LayoutTensor
+	// Sound says that the reader of the format has made the parts itself and
+	// vouches for what they say of each other: a copy need not look at them, and
+	// is made in bounded memory.
+	Sound bool
 }
 
 // OpenLayout makes a File of the source m, which holds a file of another

@@ -99,7 +99,7 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 		l.Storages = append(l.Storages, convert.LayoutStorage{Size: f.bytes, StoredSize: in.Size(), Codec: "text", Open: f.content})
 	}
 	l.Tensors = []convert.LayoutTensor{{
-		Name: name, Shape: tensor.Shape{f.lines}, Layout: format.LayoutString,
+		Name: name, Shape: tensor.Shape{f.lines}, Layout: format.LayoutString, Sound: true,
 		Parts: []convert.LayoutTensor{
 			{Name: format.RoleOffsets, DType: f.index, Shape: tensor.Shape{f.lines + 1}, Order: tensor.LittleEndian},
 			content,

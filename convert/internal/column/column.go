@@ -22,7 +22,6 @@
 package column
 
 import (
-	"cmp"
 	"fmt"
 	"strconv"
 
@@ -125,11 +124,7 @@ func Distinct(columns []Column, valid func(string) error) (notes []string) {
 		taken[columns[i].Name] = true
 	}
 	seen := make(map[string]bool, len(columns))
-	note := func(format string, args ...any) {
-		if len(notes) < 8 {
-			notes = append(notes, fmt.Sprintf(format, args...))
-		}
-	}
+	next := map[string]int{} // the number to try
 	for i := range columns {
 		name := &columns[i].Name
 		was := *name
@@ -138,12 +133,13 @@ func Distinct(columns []Column, valid func(string) error) (notes []string) {
 			base = "column" + strconv.Itoa(i+1)
 			*name = base
 		}
-		for n := 2; seen[*name] || *name != was && taken[*name]; n++ {
-			*name = base + "." + strconv.Itoa(n)
+		for seen[*name] || *name != was && taken[*name] {
+			next[base] = max(next[base]+1, 2)
+			*name = base + "." + strconv.Itoa(next[base])
 		}
 		seen[*name] = true
-		if *name != was {
-			note("column %d, %s in the file, is called %s", i+1, cmp.Or(tensor.Quote(was), `""`), tensor.Quote(*name))
+		if *name != was && len(notes) < 8 {
+			notes = append(notes, fmt.Sprintf("column %d, %s in the file, is called %s", i+1, tensor.Quote(was), tensor.Quote(*name)))
 		}
 	}
 	return notes

@@ -171,7 +171,7 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 	if c.Bytes > math.MaxInt32 {
 		index = tensor.I64
 	}
-	t := convert.LayoutTensor{Name: c.Name, Shape: shape, Layout: format.LayoutString}
+	t := convert.LayoutTensor{Name: c.Name, Shape: shape, Layout: format.LayoutString, Sound: true}
 	role := format.RoleBytes
 	if kind == Blob {
 		t.Layout, t.DType, role = format.LayoutRagged, tensor.U8, format.RoleValues

@@ -2,6 +2,7 @@ package column
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/tensorfile/tensorfile/internal/decimal"
@@ -168,11 +169,7 @@ func (b *Builder) Len(c int) int {
 }
 
 // pad makes values up to the n-th missing.
-func (b *Builder) pad(c, n int) {
-	for b.Len(c) < n {
-		b.Null(c)
-	}
-}
+func (b *Builder) pad(c, n int) { b.Nulls(c, n-b.Len(c)) }
 
 // piece is column c as one that can take a value of the kind k.
 func (b *Builder) piece(c int, k Kind) *Piece {
@@ -262,24 +259,38 @@ func (b *Builder) Text(c int, text []byte) { b.bytes(b.piece(c, Text), text) }
 func (b *Builder) Blob(c int, text []byte) { b.bytes(b.piece(c, Blob), text) }
 
 // Null appends a value that is missing.
-func (b *Builder) Null(c int) {
+func (b *Builder) Null(c int) { b.Nulls(c, 1) }
+
+// Nulls appends n values that are missing.
+func (b *Builder) Nulls(c, n int) {
+	if n <= 0 {
+		return
+	}
 	p := b.piece(c, None)
 	if p.Kind != None {
 		if p.Valid == nil {
-			p.Valid = make([]byte, p.Len, 2*p.Len+8)
+			p.Valid = make([]byte, p.Len, p.Len+n+8)
 			for i := range p.Valid {
 				p.Valid[i] = 1
 			}
 		}
-		switch {
-		case p.Kind >= Text:
-			p.Ends = append(p.Ends, uint32(len(p.Bytes)))
-		case p.Kind == Float:
-			p.Words = append(p.Words, missingFloat)
-		default:
-			p.Words = append(p.Words, 0)
+		p.Valid = append(p.Valid, make([]byte, n)...)
+		word := uint64(0)
+		if p.Kind == Float {
+			word = missingFloat
+		}
+		if p.Kind >= Text {
+			p.Ends = slices.Grow(p.Ends, n)
+			for range n {
+				p.Ends = append(p.Ends, uint32(len(p.Bytes)))
+			}
+		} else {
+			p.Words = slices.Grow(p.Words, n)
+			for range n {
+				p.Words = append(p.Words, word)
+			}
 		}
 	}
-	b.size += 9
-	p.end(0)
+	p.Len += n
+	b.size += 9 * n
 }
