@@ -47,7 +47,7 @@
 // once more when elements are asked for: of the column, if one is read alone,
 // and of all columns into a temporary file as soon as another one is asked for.
 // Memory does not depend on the size of the file. A record has at most 64 MiB and
-// 1,048,576 fields; at most 65,536 columns become tensors of their own.
+// 65,536 fields.
 //
 // # Writing
 //
@@ -73,12 +73,10 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// Limits. Tests make the budget smaller.
-const (
-	maxFields  = 1 << 20
-	maxTensors = 1 << 16
-)
+// maxFields is how many fields a record may have.
+const maxFields = 1 << 16
 
+// budget is what is kept in memory. Tests make it smaller.
 var budget int64 = column.Budget
 
 func init() {
@@ -171,8 +169,6 @@ func open(ctx context.Context, in convert.Input, name string, o *convert.ReadOpt
 		if err == nil && f.header {
 			l.Tensors[0].Attrs = convert.Attrs{columnsAttr: names(columns)}
 		}
-	case len(columns) > maxTensors:
-		err = f.wrong(tensor.ErrLimit, f.begin, f.line, -1, fmt.Sprintf("%d columns", len(columns)), fmt.Sprintf("at most %d, or one matrix", maxTensors))
 	default:
 		f.values.One = len(columns) == 1
 		if !f.header {

@@ -25,7 +25,9 @@ func (f *file) sniff(ctx context.Context, asked convert.Choice) error {
 			return err
 		}
 		have := len(b)
-		b = append(b, make([]byte, n-int64(have))...)
+		grown := make([]byte, n, n+1) // and a line feed
+		copy(grown, b)
+		b = grown
 		if m, err := f.in.ReadAt(b[have:], int64(have)); m < len(b)-have {
 			if err == io.EOF {
 				err = f.wrong(tensor.ErrChanged, int64(have), 1, -1, "fewer bytes", fmt.Sprint(size))
@@ -43,7 +45,7 @@ func (f *file) sniff(ctx context.Context, asked convert.Choice) error {
 		if !last {
 			text = text[:f.cut(text)]
 		} else {
-			text = append(text[:len(text):len(text)], '\n')
+			text = append(text, '\n')
 		}
 		p := &parser{f: f, b: text, block: &records.Block{Text: text, Offset: f.begin, Line: 1, Cut: n < size}}
 		var err error
@@ -60,7 +62,7 @@ func (f *file) sniff(ctx context.Context, asked convert.Choice) error {
 			break
 		}
 	}
-	text := append(b[f.begin:], '\n')
+	text := b[f.begin:]
 	quoted := func(spans []span) bool {
 		for _, s := range spans {
 			if !s.quoted {

@@ -28,8 +28,8 @@
 //
 // As of package csv: opening reads the file once, on all cores; values stay in
 // memory if they take no more than 256 MiB, and are parsed again if not. A line
-// has at most 64 MiB; at most 65,536 keys are read. Tensors may take 256 times as
-// many bytes as the file, or 1 GiB if that is more.
+// has at most 64 MiB; at most 65,536 keys are read. Tensors may take 64 times as
+// many bytes as the file, or 16 MiB if that is more.
 //
 // # Writing
 //
@@ -60,10 +60,10 @@ const formatName = "jsonl"
 
 const (
 	maxKeys = 1 << 16
-	// A tensor may be so many times as large as the file, or of leastLimit bytes:
+	// Tensors may be so many times as large as the file, or of leastLimit bytes:
 	// keys that lines lack cost no text.
-	maxRatio   = 256
-	leastLimit = 1 << 30
+	maxRatio   = 64
+	leastLimit = 16 << 20
 )
 
 // budget is what is kept in memory. Tests make it smaller.
@@ -127,17 +127,12 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 		return nil, err
 	}
 	columns := make([]column.Column, len(f.columns))
-	total := float64(0)
 	for i, c := range f.columns {
 		shape := c.dims
 		if len(shape) == 0 {
 			shape = nil
 		}
 		columns[i] = column.Column{Name: c.name, Kind: c.kind, Missing: c.lacks, Bytes: c.bytes, Shape: shape}
-		total += 8 * float64(f.rows) * float64(c.width())
-	}
-	if limit := max(leastLimit, maxRatio*float64(in.Size())); total > limit {
-		return nil, &tensor.Error{Kind: tensor.ErrLimit, Path: in.Path(), Format: formatName, Offset: -1, Field: "values, with those that are missing", Got: fmt.Sprintf("%.0f bytes", total), Want: fmt.Sprintf("at most %.0f", limit)}
 	}
 	l := &convert.Layout{Format: formatName}
 	if f.objects {
@@ -225,6 +220,9 @@ func (f *file) first(ctx context.Context) (*column.Table, error) {
 				p.lines = p.lines[b.Rows:]
 			}
 			sums.Add(b)
+			if err := f.room(sums.Rows); err != nil {
+				return err
+			}
 			if kept != nil && kept.Kept()+b.Size() > budget {
 				kept = nil
 			}
@@ -275,6 +273,24 @@ func (f *file) merge(p *parser) ([]int, error) {
 		at[i] = k
 	}
 	return at, nil
+}
+
+// room reports an error if the values of so many rows are too many for the file.
+func (f *file) room(rows int64) error {
+	width := float64(0)
+	for i := range f.columns {
+		width += float64(f.columns[i].width())
+	}
+	return f.limit(8*width*float64(rows), f.in.Size())
+}
+
+// limit reports an error if n bytes of values, with those that are missing, are
+// too many for a text.
+func (f *file) limit(n float64, text int64) error {
+	if limit := max(leastLimit, maxRatio*float64(text)); n > limit {
+		return &tensor.Error{Kind: tensor.ErrLimit, Path: f.in.Path(), Format: formatName, Offset: -1, Field: "values, with those that lines lack", Got: fmt.Sprintf("%.0f bytes", n), Want: fmt.Sprintf("at most %.0f", limit)}
+	}
+	return nil
 }
 
 // whole reports an error if a key is missing in a row of a block, or one that is

@@ -80,6 +80,7 @@ type parser struct {
 	index   map[string]int
 	next    int // the column that probably follows
 	cells   int // values of a row, of columns that have some in the current block
+	total   int // of all blocks
 	build   column.Builder
 	blocks  []column.Block
 	scratch []byte
@@ -106,8 +107,9 @@ func (p *parser) run() error {
 		}
 		end, err := p.record(at)
 		if err == errCut {
-			p.cut()
-			end, err = p.record(at)
+			if err = p.cut(); err == nil {
+				end, err = p.record(at)
+			}
 		}
 		if err != nil {
 			return err
@@ -120,16 +122,22 @@ func (p *parser) run() error {
 		}
 		at = end + 1
 		if p.row++; (p.row+1)*p.cells > maxCells {
-			p.cut()
+			if err := p.cut(); err != nil {
+				return err
+			}
 		}
 	}
-	p.cut()
+	err := p.cut()
 	p.b = nil
-	return nil
+	return err
 }
 
 // cut ends a block of the table.
-func (p *parser) cut() {
+func (p *parser) cut() error {
+	p.total += p.row * p.cells
+	if err := p.f.limit(8*float64(p.total), int64(len(p.b))); err != nil {
+		return err
+	}
 	for i := range p.columns {
 		c := &p.columns[i]
 		if p.build.Len(i) > 0 {
@@ -142,13 +150,12 @@ func (p *parser) cut() {
 		p.blocks = append(p.blocks, column.Block{Rows: p.row, Pieces: p.build.Take(0)})
 	}
 	p.row, p.cells = 0, 0
+	return nil
 }
 
 // pad makes values of column i up to a row missing.
 func (p *parser) pad(i, row int) {
-	for n := row*p.columns[i].width() - p.build.Len(i); n > 0; n-- {
-		p.build.Null(i)
-	}
+	p.build.Nulls(i, row*p.columns[i].width()-p.build.Len(i))
 }
 
 // record parses a line.
