@@ -76,6 +76,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python transform/testdata/gen_transform.py
 	$(VENV)/bin/python sparse/testdata/gen_scipy.py
 	$(VENV)/bin/python quant/testdata/gen_quant.py
+	$(VENV)/bin/python quant/testdata/gen_blocks.py keep
 	$(VENV)/bin/python transform/conv/testdata/gen_conv.py
 	$(VENV)/bin/python cmd/tensorfile/testdata/gen_operators.py
 

@@ -67,8 +67,9 @@ func parseQuantise(value string) (Step, error) {
 	return Step{}, err
 }
 
-// Dequantise makes numbers of a dtype, which is not packed, of quantised tensors,
-// box by box. Dense tensors stay as they are.
+// Dequantise makes numbers of a dtype, which is not packed, of quantised tensors
+// and of blocks of ggml (quant.DequantiseBlocks), box by box. Other dense tensors
+// stay as they are.
 type Dequantise struct{ To tensor.DType }
 
 func (d Dequantise) String() string { return "dequant " + d.To.String() }
@@ -89,6 +90,15 @@ func (d Dequantise) apply(in []*array) ([]*array, error) {
 			return a.becomeDense(v)
 		}
 		if !a.composed() {
+			from, _ := a.n.form()
+			if from.Class != tensor.ClassBlock {
+				return nil
+			}
+			fn := func(dst, src tensor.View) error { return quant.DequantiseBlocks(a.w.ctx, dst, src, 1) }
+			if err := try(from, d.To, fn); err != nil {
+				return a.fail(tensor.ErrUnsupported, "dequant", "from "+from.String()+" to "+d.To.String(), "a block type that is known and numbers")
+			}
+			a.n = point(a.n, d.To, fn)
 			return nil
 		}
 		if a.t == nil || layoutOf(a.t) != format.LayoutQuantised {
