@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -96,109 +97,117 @@ func randomTable(rng *rand.Rand, rows int) string {
 	return b.String()
 }
 
-// twin reads a table that has a header by encoding/csv and strconv, by the rules
-// of the package.
-func twin(t testing.TB, text string) []string {
-	t.Helper()
+// twin reads a table by encoding/csv and strconv, by the rules of the package. It
+// has a header, or columns get numbers.
+func twin(text string, header bool) ([]string, error) {
 	// encoding/csv makes LF of CR LF in quotes, and tells no quotes.
 	text = strings.ReplaceAll(text, "\r\n", "\n")
-	r := stdcsv.NewReader(strings.NewReader(text))
-	all, err := r.ReadAll()
-	if err != nil {
-		t.Fatalf("%v\n%q", err, text)
+	all, err := stdcsv.NewReader(strings.NewReader(text)).ReadAll()
+	if err != nil || len(all) == 0 {
+		return nil, err
 	}
 	quoted := quotes(text)
-	var out []string
 	n := len(all[0])
-	for c, name := range all[0] {
-		kind := 0 // none, bool, whole, float, text
-		negative, huge := false, false
-		join := func(k int) {
-			switch {
-			case kind == 0 || kind == k:
-				kind = k
-			case kind == 1 || k == 1 || k == 4:
-				kind = 4
-			default:
-				kind = max(kind, k)
-			}
-		}
-		missing := false
-		type cell struct {
-			text    string
-			missing bool
-			number  string
-		}
-		var cells []cell
-		for i, row := range all[1:] {
-			s := row[c]
-			x := cell{text: s, number: strings.Trim(s, " \t")}
-			switch {
-			case quoted[(i+1)*n+c]:
-				join(4)
-			case slices.Contains([]string{"", "NA", "null"}, x.number):
-				x.missing, missing = true, true
-			case slices.Contains([]string{"true", "True", "TRUE", "false", "False", "FALSE"}, x.number):
-				join(1)
-			default:
-				if f, err := strconv.ParseFloat(x.number, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
-					join(4)
-				} else if _, err := strconv.ParseInt(x.number, 10, 64); err == nil && !(f == 0 && x.number[0] == '-') {
-					join(2)
-					negative = negative || f < 0
-				} else if _, err := strconv.ParseUint(x.number, 10, 64); err == nil {
-					join(2)
-					huge = true
-				} else {
-					join(3)
-				}
-			}
-			cells = append(cells, x)
-		}
-		if kind == 0 || kind < 3 && missing || kind == 2 && negative && huge {
-			kind = 3 + 2*b2i(kind == 1) // bools with gaps
-		}
-		var b strings.Builder
-		dtype := []string{"", "bool", "i64", "f64", "string", "f64"}[kind]
-		if kind == 2 && huge {
-			dtype = "u64"
-		}
-		fmt.Fprintf(&b, "%s %s %v", name, dtype, tensor.Shape{int64(len(cells))})
-		for _, x := range cells {
-			switch kind {
-			case 1:
-				fmt.Fprintf(&b, " %v", strings.ToLower(x.number) == "true")
-			case 2:
-				fmt.Fprintf(&b, " %s", strings.TrimLeft(x.number, "+"))
-			case 4:
-				if x.missing && x.text == "" {
-					x.text = ""
-				}
-				fmt.Fprintf(&b, " %q", x.text)
-			case 5:
-				fmt.Fprintf(&b, " %v", map[string]any{"true": 1.0, "false": 0.0}[strings.ToLower(x.number)])
-			default:
-				f := math.NaN()
-				if !x.missing {
-					f, _ = strconv.ParseFloat(x.number, 64)
-				}
-				if f == 0 && math.Signbit(f) {
-					fmt.Fprintf(&b, " -0")
-				} else {
-					fmt.Fprintf(&b, " %v", f)
-				}
-			}
-		}
-		out = append(out, strings.ReplaceAll(b.String(), "<nil>", "NaN"))
+	if !slices.Contains(quoted[:min(2, len(all))*n], false) {
+		clear(quoted)
 	}
-	return out
+	names, first := all[0], 1
+	if !header {
+		names, first = make([]string, n), 0
+		for c := range names {
+			names[c] = "column" + strconv.Itoa(c+1)
+		}
+	}
+	var out []string
+	for c, name := range names {
+		var cells []cell
+		for i, row := range all[first:] {
+			cells = append(cells, newCell(row[c], quoted[(i+first)*n+c]))
+		}
+		out = append(out, name+" "+describe(cells))
+	}
+	return out, nil
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
+// cell is a field as the twin sees it.
+type cell struct {
+	text string
+	what byte // m missing, b bool, i whole number, u one beyond i64, f float, t text
+	f    float64
+}
+
+var lacking = []string{"", "NA", "N/A", "n/a", "#N/A", "<NA>", "NULL", "Null", "null", "None", "none", `\N`}
+
+func newCell(s string, quoted bool) cell {
+	x := strings.Trim(s, " \t")
+	switch {
+	case quoted:
+		return cell{text: s, what: 't'}
+	case slices.Contains(lacking, x):
+		return cell{text: s, what: 'm'}
+	case slices.Contains([]string{"true", "True", "TRUE"}, x):
+		return cell{text: s, what: 'b', f: 1}
+	case slices.Contains([]string{"false", "False", "FALSE"}, x):
+		return cell{text: s, what: 'b'}
+	case strings.EqualFold(strings.TrimLeft(x, "+-"), "nan") && len(x) <= 4:
+		return cell{text: s, what: 'f', f: math.NaN()}
+	case strings.ContainsAny(x, "xXpP_"):
+		return cell{text: s, what: 't'}
 	}
-	return 0
+	f, err := strconv.ParseFloat(x, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return cell{text: s, what: 't'}
+	}
+	c := cell{text: s, what: 'f', f: f}
+	if _, err := strconv.ParseInt(x, 10, 64); err == nil && !(f == 0 && x[0] == '-') {
+		c.what = 'i'
+	} else if _, err := strconv.ParseUint(strings.TrimPrefix(x, "+"), 10, 64); err == nil {
+		c.what = 'u'
+	}
+	return c
+}
+
+// describe is a column as content prints it, without the name.
+func describe(cells []cell) string {
+	have := map[byte]bool{}
+	negative := false
+	for _, x := range cells {
+		have[x.what] = true
+		negative = negative || x.what == 'i' && x.f < 0
+	}
+	numbers := have['i'] || have['u'] || have['f']
+	dtype := "f64"
+	switch {
+	case have['t'], have['b'] && numbers:
+		dtype = "string"
+	case have['m'], have['f'], have['u'] && negative:
+	case have['b']:
+		dtype = "bool"
+	case have['u']:
+		dtype = "u64"
+	case have['i']:
+		dtype = "i64"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %v", dtype, tensor.Shape{int64(len(cells))})
+	for _, x := range cells {
+		switch {
+		case dtype == "string":
+			fmt.Fprintf(&b, " %q", x.text)
+		case dtype == "bool":
+			fmt.Fprintf(&b, " %v", x.f != 0)
+		case dtype == "f64" && x.what == 'm':
+			fmt.Fprint(&b, " NaN")
+		case dtype == "f64" && x.f == 0 && math.Signbit(x.f):
+			fmt.Fprint(&b, " -0")
+		case dtype == "f64":
+			fmt.Fprintf(&b, " %v", x.f)
+		default:
+			n, _ := new(big.Int).SetString(strings.Trim(x.text, " \t"), 10)
+			fmt.Fprintf(&b, " %v", n)
+		}
+	}
+	return b.String()
 }
 
 // quotes says which fields of a valid table begin with a quote.
@@ -236,7 +245,10 @@ func TestBlocks(t *testing.T) {
 		for range 60 {
 			n := 1 + rng.IntN(120)
 			text := randomTable(rng, n)
-			want := twin(t, text)
+			want, err := twin(text, true)
+			if err != nil {
+				t.Fatalf("%v\n%q", err, text)
+			}
 			for _, budget := range []int64{1 << 20, 1} {
 				csv.SetBudget(budget)
 				f, err := openCSV(text, "t.csv", convert.TableOptions{Matrix: convert.No, Header: convert.Yes})
