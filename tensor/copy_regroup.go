@@ -35,10 +35,10 @@ func (c *tiling) group(lines bool) bool {
 			break
 		}
 	}
-	// Single elements cost about a fourth of a step.
+	// Single elements cost about half as much as a step.
 	steps := int64(c.regroup.Set(w.unit, axes[first:]))
 	registers := (size + 63) / 64
-	if steps == 0 || steps > registers && 4*steps > size/int64(w.unit) {
+	if steps == 0 || steps > 2*registers && 2*steps > size/int64(w.unit) {
 		return false
 	}
 	return c.spread(take[:w.rank])

@@ -16,6 +16,7 @@ import (
 // What goes past the cache, or into another byte order, is put together in a
 // buffer first, which holds the runs of the tile in dst one after the other.
 type tiling struct {
+	regroup  kernel.Regrouping // of a tile, if grouped
 	w        nest
 	t, pos   [MaxRank + 1]int64 // extents of a tile, and where it begins
 	outer    [MaxRank + 1]int   // the axes along which there are several, the last the fastest
@@ -27,7 +28,6 @@ type tiling struct {
 	stream   bool
 	move     mover // if not
 	grouped  bool
-	regroup  kernel.Regrouping // of a tile, if grouped
 	places   [1024]kernel.Place
 	buffer   [2*tileBytes + 1024]byte
 }

@@ -10,9 +10,9 @@ import "math/bits"
 //
 // The bytes of elements are written, no others; what is read are bytes of src.
 type Regrouping struct {
+	steps [maxSteps]regroupStep // first, so that indices do not cross lines of the cache
 	key   regroupKey
 	n     int // steps
-	steps [maxSteps]regroupStep
 	at    []Place
 	low   Place // the least of at
 	high  Place // the greatest
@@ -35,7 +35,7 @@ const MaxAxes = 6
 
 // maxSteps bounds the work at a place, maxPattern its bytes.
 const (
-	maxSteps   = 128
+	maxSteps   = 256
 	maxPattern = 4096
 )
 
@@ -47,15 +47,18 @@ type regroupKey struct {
 // A span of offsets does not include the upper one. It is empty if that is 0.
 type span struct{ low, high int }
 
-// A regroupStep takes bytes out of two registers of the source: those of keep,
-// byte j of the result from index[j] of both. The last step of a register of the
-// result stores the bytes of store.
+// A regroupStep takes bytes out of a register of the source: those of keep, byte
+// j of the result from index[j]. The first step of a register of the result says
+// how many more there are, and which bytes of it are stored where.
 type regroupStep struct {
-	index        [64]byte
-	keep, store  uint64
-	fromA, fromB int    // where the two lie
-	useA, useB   uint64 // the bytes of elements
-	to, _        int
+	index [64]byte
+	from  int
+	keep  uint64
+	use   uint64 // the bytes of elements in the register of the source
+	more  int
+	store uint64
+	to    int
+	_     [2]int // to 128 bytes
 }
 
 // Set compiles a pattern of units of so many bytes that lie without gaps, along
@@ -79,6 +82,10 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 	}
 	g.key, g.n = key, 0
 	g.dst, g.src, g.whole, g.full = span{}, span{}, span{}, true
+	lowest := 0
+	for _, x := range axes {
+		lowest += min(0, (x.N-1)*x.Src)
+	}
 	var room [64]Place // the bytes of a register, in the order of the result
 	bytes := room[:0]
 	var index [MaxAxes]int
@@ -91,7 +98,7 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 		g.src.add(at.Src, unit)
 		for k := range unit {
 			if len(bytes) > 0 && at.Dst+k-bytes[0].Dst >= 64 {
-				if !g.register(bytes) {
+				if !g.register(bytes, lowest) {
 					return 0
 				}
 				bytes = room[:0]
@@ -115,58 +122,63 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 			break
 		}
 	}
-	g.register(bytes)
+	g.register(bytes, lowest)
 	return g.n
 }
 
 // register adds the steps for a register of the result.
-func (g *Regrouping) register(bytes []Place) bool {
+func (g *Regrouping) register(bytes []Place, lowest int) bool {
 	to := bytes[0].Dst
 	var store uint64
 	for _, p := range bytes {
 		store |= 1 << (p.Dst - to)
 	}
 	g.full = g.full && to%64 == 0 && store == 1<<64-1
+	begin := g.n
 	for done := uint64(0); done != store; {
 		if g.n == maxSteps {
 			g.n = 0
 			return false
 		}
 		s := &g.steps[g.n]
+		*s = regroupStep{to: to, store: store}
+		s.take(bytes, done, lowest)
+		g.whole.add(s.from, 64)
+		done |= s.keep
+		g.steps[begin].more = g.n - begin
 		g.n++
-		*s = regroupStep{to: to}
-		s.fromA, s.useA = s.take(bytes, done, 0)
-		g.whole.add(s.fromA, 64)
-		s.fromB = s.fromA
-		if done|s.keep != store {
-			s.fromB, s.useB = s.take(bytes, done|s.keep, 64)
-			g.whole.add(s.fromB, 64)
-		}
-		if done |= s.keep; done == store {
-			s.store = store
-		}
 	}
 	return true
 }
 
-// take chooses a register of src, which begins with the lowest byte that is not
-// done, and what to take out of it.
-func (s *regroupStep) take(bytes []Place, done uint64, second byte) (from int, use uint64) {
+// take chooses the register of src with the lowest byte that is not done, and
+// what to take out of it. It begins with that byte, or before it a multiple of 64
+// from the lowest of all if that has as many: those are likely to be lines.
+func (s *regroupStep) take(bytes []Place, done uint64, lowest int) {
 	first := true
 	for _, p := range bytes {
-		if done>>(p.Dst-s.to)&1 == 0 && (first || p.Src < from) {
-			from, first = p.Src, false
+		if done>>(p.Dst-s.to)&1 == 0 && (first || p.Src < s.from) {
+			s.from, first = p.Src, false
 		}
+	}
+	line := s.from - (s.from-lowest)%64
+	last := s.from
+	for _, p := range bytes {
+		if done>>(p.Dst-s.to)&1 == 0 && p.Src < s.from+64 {
+			last = max(last, p.Src)
+		}
+	}
+	if last < line+64 {
+		s.from = line
 	}
 	for _, p := range bytes {
-		j, at := p.Dst-s.to, p.Src-from
-		if done>>j&1 == 0 && at >= 0 && at < 64 {
-			s.index[j] = byte(at) | second
+		j, at := p.Dst-s.to, p.Src-s.from
+		if done>>j&1 == 0 && at < 64 {
+			s.index[j] = byte(at)
 			s.keep |= 1 << j
-			use |= 1 << at
+			s.use |= 1 << at
 		}
 	}
-	return from, use
 }
 
 func (s *span) add(at, n int) {
@@ -209,11 +221,7 @@ func (g *Regrouping) runGo(dst []byte, a int, src []byte, b int) {
 			step := &g.steps[i]
 			for keep := step.keep; keep != 0; keep &= keep - 1 {
 				j := bits.TrailingZeros64(keep)
-				from := step.fromA
-				if step.index[j] >= 64 {
-					from = step.fromB
-				}
-				dst[d+step.to+j] = src[s+from+int(step.index[j]&63)]
+				dst[d+step.to+j] = src[s+step.from+int(step.index[j])]
 			}
 		}
 	}

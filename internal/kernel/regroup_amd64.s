@@ -2,70 +2,83 @@
 
 #include "textflag.h"
 
-// At each place, DI and SI, the steps at BX are done: Z1 is the index, Z2 and Z3
-// the two registers of the source, Z0 what has been put together.
+// At each place, DI and SI, the steps from BX to R12 are done: Z1 is the index,
+// Z0 what has been put together so far.
 
-#define PLACES(STEP, STORE) \
+#define PLACES(TAKE, MERGE, STORE) \
 	MOVQ dst+0(FP), R8 \
 	MOVQ src+8(FP), R9 \
 	MOVQ at+16(FP), DX \
 	MOVQ n+24(FP), CX \
+	MOVQ steps+32(FP), R11 \
+	MOVQ count+40(FP), R12 \
+	SHLQ $7, R12 \
+	ADDQ R11, R12 \
 place: \
 	MOVQ (DX), DI \
 	MOVQ 8(DX), SI \
+	MOVQ R11, BX \
 	ADDQ R8, DI \
 	ADDQ R9, SI \
 	ADDQ $16, DX \
-	MOVQ steps+32(FP), BX \
-	MOVQ count+40(FP), R12 \
-step: \
+register: \
 	VMOVDQU64 (BX), Z1 \
-	KMOVQ 64(BX), K1 \
-	MOVQ 80(BX), R10 \
-	MOVQ 88(BX), R11 \
-	STEP \
-	VMOVDQU8 Z1, K1, Z0 \
-	CMPQ 72(BX), $0 \
-	JEQ next \
-	MOVQ 112(BX), R13 \
-	STORE \
-next: \
+	MOVQ 64(BX), R10 \
+	TAKE \
+	MOVQ 88(BX), AX \
+	KMOVQ 96(BX), K2 \
+	MOVQ 104(BX), R13 \
 	SUBQ $-128, BX \
-	DECQ R12 \
-	JNE step \
+	TESTQ AX, AX \
+	JNE merge \
+store: \
+	STORE \
+	CMPQ BX, R12 \
+	JNE register \
 	DECQ CX \
 	JNE place \
 	VZEROUPPER \
-	RET
+	RET \
+merge: \
+	VMOVDQU64 (BX), Z1 \
+	MOVQ 64(BX), R10 \
+	KMOVQ 72(BX), K1 \
+	MERGE \
+	SUBQ $-128, BX \
+	DECQ AX \
+	JNE merge \
+	JMP store
 
-#define PART \
-	KMOVQ 72(BX), K2 \
-	VMOVDQU8 Z0, K2, (DI)(R13*1)
+#define TAKE \
+	VPERMB (SI)(R10*1), Z1, Z0
 
-#define LINE \
-	VMOVNTDQ Z0, (DI)(R13*1)
+#define MERGE \
+	VPERMB (SI)(R10*1), Z1, K1, Z0
 
-#define WHOLE \
-	VMOVDQU64 (SI)(R10*1), Z2 \
-	VPERMI2B (SI)(R11*1), Z2, Z1
-
-#define MASKED \
-	KMOVQ 96(BX), K3 \
-	KMOVQ 104(BX), K4 \
+#define TAKEMASKED \
+	KMOVQ 80(BX), K3 \
 	VMOVDQU8.Z (SI)(R10*1), K3, Z2 \
-	VMOVDQU8.Z (SI)(R11*1), K4, Z3 \
-	VPERMI2B Z3, Z2, Z1
+	VPERMB Z2, Z1, Z0
+
+#define MERGEMASKED \
+	KMOVQ 80(BX), K3 \
+	VMOVDQU8.Z (SI)(R10*1), K3, Z2 \
+	VPERMB Z2, Z1, K1, Z0
+
+#define PART VMOVDQU8 Z0, K2, (DI)(R13*1)
+
+#define LINE VMOVNTDQ Z0, (DI)(R13*1)
 
 // func regroupVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
 TEXT ·regroupVBMI(SB), NOSPLIT, $0-48
-	PLACES(WHOLE, PART)
+	PLACES(TAKE, MERGE, PART)
 
 // func regroupLinesVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
-// Stores whole lines, past the cache.
+// Stores lines past the cache, which all registers must be.
 TEXT ·regroupLinesVBMI(SB), NOSPLIT, $0-48
-	PLACES(WHOLE, LINE)
+	PLACES(TAKE, MERGE, LINE)
 
 // func regroupMaskedVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
 // Reads no byte that is not one of an element.
 TEXT ·regroupMaskedVBMI(SB), NOSPLIT, $0-48
-	PLACES(MASKED, PART)
+	PLACES(TAKEMASKED, MERGEMASKED, PART)
