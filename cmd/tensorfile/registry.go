@@ -20,6 +20,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/pnm"
 	_ "github.com/tensorfile/tensorfile/convert/safetensors"
 	_ "github.com/tensorfile/tensorfile/convert/text"
+	_ "github.com/tensorfile/tensorfile/convert/tiff"
 	_ "github.com/tensorfile/tensorfile/convert/torch"
 	_ "github.com/tensorfile/tensorfile/convert/wav"
 )

@@ -1,5 +1,7 @@
 package picture
 
+import "encoding/binary"
+
 // Bilevel returns an unpacker of pixels of one bit, the highest of a byte first, to
 // bools: a bit of 1 becomes one, a bit of 0 the other.
 func Bilevel(one bool) func(dst, src []byte, n int) int {
@@ -10,9 +12,7 @@ func Bilevel(one bool) func(dst, src []byte, n int) int {
 	return func(dst, src []byte, n int) int {
 		i := 0
 		for ; i+8 <= n; i += 8 {
-			b, d := src[i/8]^flip, dst[i:i+8]
-			d[0], d[1], d[2], d[3] = b>>7, b>>6&1, b>>5&1, b>>4&1
-			d[4], d[5], d[6], d[7] = b>>3&1, b>>2&1, b>>1&1, b&1
+			binary.LittleEndian.PutUint64(dst[i:], eightBits[src[i/8]^flip])
 		}
 		for ; i < n; i++ {
 			dst[i] = (src[i/8] ^ flip) >> (7 - i%8) & 1
@@ -20,6 +20,16 @@ func Bilevel(one bool) func(dst, src []byte, n int) int {
 		return n
 	}
 }
+
+// eightBits has the bits of a byte as eight bytes, the highest first.
+var eightBits = func() (table [256]uint64) {
+	for b := range table {
+		for k := range 8 {
+			table[b] |= uint64(b>>(7-k)&1) << (8 * k)
+		}
+	}
+	return table
+}()
 
 // PackBits packs a row of bools to bits, the highest of a byte first: the bit of
 // one is 1. Bits of dst behind the row are 0.

@@ -32,7 +32,17 @@ type Source struct {
 //   - (H, W), (H, W, C) and (C, H, W), C 1 to 4, behind an axis of pictures or
 //     alone, in the order that Axes finds; where it finds none, (T, H, W)
 //   - sides of at least one pixel
+//   - no ink, which image.color_model "cmyk" says that four channels are
 func Of(src []convert.Source, many bool) (*Source, error) {
+	s, err := OfInk(src, many)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.noInk()
+}
+
+// OfInk is Of for formats that hold ink, too.
+func OfInk(src []convert.Source, many bool) (*Source, error) {
 	if len(src) != 1 {
 		return nil, fail(tensor.ErrUnsupported, "tensors", fmt.Sprint(len(src)), "one")
 	}
@@ -46,6 +56,25 @@ func Of(src []convert.Source, many bool) (*Source, error) {
 
 // OfView is Of for a view.
 func OfView(v tensor.View, attrs convert.Attrs, many bool) (*Source, error) {
+	s, err := OfInkView(v, attrs, many)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.noInk()
+}
+
+// Ink reports whether the channels are cyan, magenta, yellow and black.
+func (s *Source) Ink() bool { return s.Channels == 4 && s.Attrs[ColorModel] == "cmyk" }
+
+func (s *Source) noInk() error {
+	if s.Ink() {
+		return fail(tensor.ErrUnsupported, "attribute "+ColorModel, "cmyk", "no ink: TIFF holds it")
+	}
+	return nil
+}
+
+// OfInkView is OfInk for a view.
+func OfInkView(v tensor.View, attrs convert.Attrs, many bool) (*Source, error) {
 	return source(v.DType(), v.Shape(), attrs, many, func(_ context.Context, w io.Writer) error {
 		return v.WriteCOrder(w, tensor.LittleEndian)
 	})
