@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"math/bits"
+	mathbits "math/bits"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/internal/picture"
@@ -43,30 +43,37 @@ func (h *header) rowNumber(y int64) int64 {
 	return h.height - 1 - y
 }
 
-// each calls fn with every index of n that are stored in so many bits; fn reports
-// whether it goes on.
-func each(src []byte, n int, bits int64, fn func(i int, index byte) bool) int {
-	switch bits {
-	case 8:
-		for i, b := range src[:n] {
-			if !fn(i, b) {
-				return i
+// indexed unpacks numbers of colours: put makes elements of those of some pixels,
+// size bytes each. A number past the colours is not valid.
+func indexed(colours int, bits int64, size int, put func(dst, indices []byte)) unpacker {
+	return func(dst, src []byte, n int) int {
+		var wide [512]byte // as many as begin and end with a byte
+		for done := 0; done < n; {
+			list := wide[:min(n-done, len(wide))]
+			switch bits {
+			case 8:
+				list = src[done : done+len(list)]
+			case 4:
+				for i := range list {
+					list[i] = src[(done+i)/2] >> (4 - i%2*4) & 15
+				}
+			default:
+				for i := range list {
+					list[i] = src[(done+i)/8] >> (7 - i%8) & 1
+				}
 			}
-		}
-	case 4:
-		for i := range n {
-			if !fn(i, src[i/2]>>(4-i%2*4)&15) {
-				return i
+			if colours < 1<<bits {
+				for i, x := range list {
+					if int(x) >= colours {
+						return done + i
+					}
+				}
 			}
+			put(dst[done*size:], list)
+			done += len(list)
 		}
-	default:
-		for i := range n {
-			if !fn(i, src[i/8]>>(7-i%8)&1) {
-				return i
-			}
-		}
+		return n
 	}
-	return n
 }
 
 // greys makes one byte of an index.
@@ -75,65 +82,70 @@ func greys(colours [][3]byte, bits int64) unpacker {
 	for i, c := range colours {
 		table[i] = c[0]
 	}
-	return func(dst, src []byte, n int) int {
-		return each(src, n, bits, func(i int, index byte) bool {
-			if int(index) >= len(colours) {
-				return false
-			}
-			dst[i] = table[index]
-			return true
-		})
-	}
+	return indexed(len(colours), bits, 1, func(dst, list []byte) {
+		dst = dst[:len(list)]
+		for i, x := range list {
+			dst[i] = table[x]
+		}
+	})
 }
 
-// palette makes red, green and blue of an index.
+// palette makes red, green and blue of an index. All but the last of some pixels
+// are written with the first byte of the next.
 func palette(colours [][3]byte, bits int64) unpacker {
-	return func(dst, src []byte, n int) int {
-		return each(src, n, bits, func(i int, index byte) bool {
-			if int(index) >= len(colours) {
-				return false
-			}
-			copy(dst[3*i:3*i+3], colours[index][:])
-			return true
-		})
+	var table [256]uint32
+	for i, c := range colours {
+		table[i] = uint32(c[0]) | uint32(c[1])<<8 | uint32(c[2])<<16
 	}
+	return indexed(len(colours), bits, 3, func(dst, list []byte) {
+		last := len(list) - 1
+		for i, x := range list[:last] {
+			le.PutUint32(dst[3*i:], table[x])
+		}
+		x := table[list[last]]
+		dst = dst[3*last:]
+		dst[0], dst[1], dst[2] = byte(x), byte(x>>8), byte(x>>16)
+	})
 }
 
 // turned makes red, green, blue, alpha of blue, green, red, alpha: the one order
 // that no stride leads to.
 func turned(dst, src []byte, n int) int {
-	for i := range n {
-		s, d := src[4*i:4*i+4], dst[4*i:4*i+4]
-		d[0], d[1], d[2], d[3] = s[2], s[1], s[0], s[3]
+	src, dst = src[:4*n], dst[:4*n]
+	for i := 0; i+4 <= len(src); i += 4 {
+		x := le.Uint32(src[i:])
+		le.PutUint32(dst[i:], x&0xff00ff00|x>>16&0xff|x&0xff<<16)
 	}
 	return n
 }
 
 // A field is a channel in the bits of a pixel.
 type field struct {
-	shift int
-	most  uint32 // its largest value
-}
-
-func fieldOf(mask uint32) field {
-	shift := bits.TrailingZeros32(mask)
-	return field{shift, mask >> shift}
+	shift uint8
+	most  uint32    // its largest value
+	table [256]byte // what values become, if they are fewer than 256
 }
 
 // fields makes elements of u8, or of u16 where wide, of channels in bits. The
 // largest value becomes the largest of the elements, and others are rounded down
 // in proportion, as Pillow does.
 func fields(masks []uint32, bits int64, wide bool) unpacker {
-	var list []field
-	for _, m := range masks {
-		list = append(list, fieldOf(m))
+	list := make([]field, len(masks))
+	for k, m := range masks {
+		f := &list[k]
+		f.shift = uint8(mathbits.TrailingZeros32(m))
+		f.most = m >> f.shift
+		for x := range min(f.most, 255) + 1 {
+			f.table[x] = byte(x * 255 / f.most)
+		}
 	}
 	step := int(bits / 8)
 	if wide {
 		return func(dst, src []byte, n int) int {
 			for i := range n {
 				x := pixel(src[i*step:], step)
-				for _, f := range list {
+				for k := range list {
+					f := &list[k]
 					le.PutUint16(dst, uint16(uint64(x>>f.shift&f.most)*0xffff/uint64(f.most)))
 					dst = dst[2:]
 				}
@@ -141,20 +153,15 @@ func fields(masks []uint32, bits int64, wide bool) unpacker {
 			return n
 		}
 	}
-	tables := make([][256]byte, len(list))
-	for k, f := range list {
-		for x := range f.most + 1 {
-			tables[k][x] = byte(x * 255 / f.most)
-		}
-	}
 	return func(dst, src []byte, n int) int {
 		for i := range n {
 			x := pixel(src[i*step:], step)
-			for k := range list {
+			d := dst[i*len(list):]
+			d = d[:len(list)]
+			for k := range d {
 				f := &list[k]
-				dst[k] = tables[k][x>>f.shift&f.most]
+				d[k] = f.table[byte(x>>(f.shift&31)&f.most)]
 			}
-			dst = dst[len(list):]
 		}
 		return n
 	}

@@ -65,13 +65,15 @@ func (r *runs) byte(field string) (byte, error) {
 func (r *runs) fill(p []byte) error {
 	switch {
 	case !r.copied:
-		for i := range p {
-			p[i] = r.pair[0]
-			if r.second {
-				p[i] = r.pair[1]
-			}
-			r.second = !r.second
+		a, b := r.pair[0], r.pair[1]
+		if r.second {
+			a, b = b, a
 		}
+		for i := range p {
+			p[i] = a
+			a, b = b, a
+		}
+		r.second = r.second != (len(p)%2 == 1)
 	case r.h.bits == 8:
 		n, err := io.ReadFull(r.in, p)
 		r.at += int64(n)
