@@ -75,8 +75,8 @@ func (f *file) readSuperblock() error {
 		extension = r.address()
 		end = r.address()
 		f.root = r.address()
-		if r.err == nil {
-			r.b = r.b[:min(r.at+4, len(r.b))]
+		if r.skip(4); r.err == nil {
+			r.b, r.at = r.b[:r.at], r.at-4
 			r.seal()
 		}
 	default:
