@@ -23,4 +23,5 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/tiff"
 	_ "github.com/tensorfile/tensorfile/convert/torch"
 	_ "github.com/tensorfile/tensorfile/convert/wav"
+	_ "github.com/tensorfile/tensorfile/convert/webp"
 )

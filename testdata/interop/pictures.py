@@ -51,7 +51,7 @@ def main():
                 n += 1
         print("compared", n)
     elif verb == "goldens":
-        for name in ("png", "jpeg", "gif", "tiff"):
+        for name in ("png", "jpeg", "gif", "tiff", "webp"):
             m = formats(name)
             dir = os.path.join(here, "..", "..", "convert", name, "testdata")
             os.makedirs(dir, exist_ok=True)
