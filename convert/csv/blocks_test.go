@@ -212,6 +212,7 @@ func describe(cells []cell) string {
 
 // quotes says which fields of a valid table begin with a quote.
 func quotes(text string) (list []bool) {
+	text += "\n" // a field that is empty ends there
 	inside, start, line := false, true, true
 	for i := 0; i < len(text); i++ {
 		c := text[i]
