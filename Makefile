@@ -62,6 +62,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B convert/pfm/testdata/gen_pfm.py
 	$(VENV)/bin/python -B convert/pnm/testdata/gen_pnm.py
 	$(VENV)/bin/python -B testdata/interop/pictures.py goldens
+	$(VENV)/bin/python convert/ffmpeg/testdata/gen_ffmpeg.py
 	$(VENV)/bin/python convert/flac/testdata/gen_flac.py
 	$(VENV)/bin/python convert/mp3/testdata/gen_mp3.py
 	$(VENV)/bin/python convert/wav/testdata/gen_wav.py

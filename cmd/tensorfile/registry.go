@@ -5,6 +5,7 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/aiff"
 	_ "github.com/tensorfile/tensorfile/convert/bmp"
 	_ "github.com/tensorfile/tensorfile/convert/csv"
+	_ "github.com/tensorfile/tensorfile/convert/ffmpeg"
 	_ "github.com/tensorfile/tensorfile/convert/flac"
 	_ "github.com/tensorfile/tensorfile/convert/gguf"
 	_ "github.com/tensorfile/tensorfile/convert/gif"

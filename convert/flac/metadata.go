@@ -172,12 +172,6 @@ func (r *reader) readPoints(at, size int64) error {
 	return err
 }
 
-// names are the fields of comments that WAV files have, too.
-var names = map[string]string{
-	"TITLE": "INAM", "ARTIST": "IART", "ALBUM": "IPRD", "DATE": "ICRD", "GENRE": "IGNR", "COMMENT": "ICMT", "DESCRIPTION": "ISBJ",
-	"COPYRIGHT": "ICOP", "TRACKNUMBER": "ITRK", "ENCODER": "ISFT",
-}
-
 // own are names of fields that are the ids of INFO themselves.
 var own = regexp.MustCompile("^I[A-Z0-9]{3}$")
 
@@ -235,7 +229,7 @@ func (r *reader) readComments(at, size int64) error {
 				continue
 			}
 		}
-		id := names[name]
+		id := pcm.InfoNames[name]
 		if own.MatchString(name) {
 			id = name
 		}
@@ -290,7 +284,7 @@ func comments(attrs convert.Attrs, channels int64) ([]byte, error) {
 	}
 	for i, id := range ids {
 		name := id
-		for n, other := range names {
+		for n, other := range pcm.InfoNames {
 			if other == id {
 				name = n
 			}

@@ -324,6 +324,26 @@ func Info(attrs convert.Attrs) (ids, texts []string, err error) {
 	return ids, texts, nil
 }
 
+// InfoNames are what other formats call the texts of INFO.
+var InfoNames = map[string]string{
+	"TITLE": "INAM", "ARTIST": "IART", "ALBUM": "IPRD", "DATE": "ICRD", "GENRE": "IGNR", "COMMENT": "ICMT", "DESCRIPTION": "ISBJ",
+	"COPYRIGHT": "ICOP", "TRACKNUMBER": "ITRK", "ENCODER": "ISFT",
+}
+
+// InfoOf are the texts of lists of tags that INFO has, too. The first counts.
+func InfoOf(lists ...map[string]string) map[string]any {
+	info := map[string]any{}
+	for _, tags := range lists {
+		for _, name := range slices.Sorted(maps.Keys(tags)) {
+			id := InfoNames[strings.ToUpper(name)]
+			if _, taken := info[id]; id != "" && !taken {
+				info[id] = Text([]byte(tags[name]))
+			}
+		}
+	}
+	return info
+}
+
 // PrintableID reports whether s can be the name of a chunk.
 func PrintableID[T string | []byte](s T) bool {
 	if len(s) != 4 {

@@ -1,0 +1,6 @@
+package ffmpeg
+
+import "os"
+
+// systemEnv is what programs cannot start without.
+func systemEnv() []string { return []string{"SystemRoot=" + os.Getenv("SystemRoot")} }
