@@ -7,6 +7,9 @@
 // Reading makes a Layout: storages and tensors over the foreign file's own
 // bytes, so that plain payloads are mapped in place and every function of the
 // library works on them. Writing streams tensors to an io.Writer.
+//
+// Files converts files, Append and AppendRows add to one that is there, and Set
+// makes one tensor of many files, as many at a time as there are processors.
 package convert
 
 import (

@@ -288,13 +288,13 @@ func (s *set) convert(ctx context.Context, j *job) (files int, err error) {
 		return 0, err
 	}
 	j.items = append(j.items, rest...)
+	if !j.native && len(s.classes) > 0 {
+		j.res.Losses = append(j.res.Losses, "the list of classes")
+	}
 	for _, step := range []func() error{j.holds, j.distinct, j.stores, j.limit, j.losses} {
 		if err := step(); err != nil {
 			return 0, err
 		}
-	}
-	if !j.native && len(s.classes) > 0 {
-		j.res.Losses = append(j.res.Losses, "the list of classes")
 	}
 	if p.ragged {
 		j.res.Notes = append(j.res.Notes, "shapes differ: a ragged set, the shapes of its rows are in "+tensor.Quote(s.name+".shapes"))
