@@ -71,7 +71,9 @@ type ReadOptions struct {
 	// be turned. Default: false, they are turned upright.
 	NoEXIF bool
 	// MaxDecoded limits the bytes that the pictures of a file decode to, and what
-	// their decoder holds beside them. Default: 1 GiB; negative: no limit.
+	// their decoder holds beside them. Default: 1 GiB; negative: no limit. Of sound
+	// that another program decodes (package ffmpeg) it limits the samples. Default:
+	// 16 GiB.
 	MaxDecoded int64
 	// Query is the SQL whose rows are read of a database. Default: those of Table.
 	Query string
