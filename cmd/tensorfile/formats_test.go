@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -25,6 +26,7 @@ type formatCase struct {
 	options   convert.Options // of conversions to the format
 	ext       string          // Default: the format's first extension
 	lossy     bool            // elements come back as others
+	needs     string          // a program, without which the case is left out
 	elsewhere string          // why no file is made here, and where it is tested
 }
 
@@ -41,6 +43,7 @@ var formatCases = map[string]formatCase{
 	"aiff":        {tensors: someSound},
 	"bmp":         {tensors: someImage},
 	"csv":         {tensors: someTensors[:1]},
+	"ffmpeg":      {content: ".snd\x00\x00\x00\x18\x00\x00\x00\x08\x00\x00\x00\x03\x00\x00\x1f\x40\x00\x00\x00\x01abcdefgh", ext: ".au", needs: "ffmpeg"},
 	"flac":        {tensors: someSound},
 	"gguf":        {tensors: someTensors[:1]},
 	"gif":         {tensors: someImage, lossy: true},
@@ -169,6 +172,11 @@ func TestFormats(t *testing.T) {
 			continue
 		}
 		t.Run(f.Name, func(t *testing.T) {
+			if c.needs != "" {
+				if _, err := exec.LookPath(c.needs); err != nil {
+					t.Skip("there is no ", c.needs)
+				}
+			}
 			path := c.file(t, f, t.TempDir())
 			if !f.Read {
 				return
