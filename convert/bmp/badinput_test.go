@@ -68,7 +68,7 @@ func greys(n int) []byte {
 	return b
 }
 
-// TestBadInput goes through the rows of BMP of the catalogue, and B01 to B46 of
+// TestBadInput goes through the rows of BMP of the catalogue, and B01 to B37 of
 // this package.
 func TestBadInput(t *testing.T) {
 	var rows []badinput.Row

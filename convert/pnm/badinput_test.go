@@ -12,7 +12,7 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// TestBadInput goes through I30 of the catalogue and the rows N01 to N40 of this
+// TestBadInput goes through I30 of the catalogue and the rows N01 to N32 of this
 // package.
 func TestBadInput(t *testing.T) {
 	var rows []badinput.Row
