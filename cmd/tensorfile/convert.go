@@ -130,6 +130,8 @@ the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
 	f.BoolVar(&o.Strict, "strict", false, "fail where the output cannot hold all that the input says")
+	f.IntVar(&o.Write.Quality, "quality", 0, "write lossy pictures with `QUALITY`, 1 to 100 (default 90)")
+	f.BoolVar(&o.Write.Compress, "compress", false, "compress what the output's format compresses by choice (.npz, TIFF)")
 	f.StringVar(&o.Write.Encoding, "encoding", "", "write samples of sound as `ENCODING`: u8, i8, i16, i24, i32, f32, f64, alaw or mulaw; those of PNM as ascii")
 	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
 	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
@@ -205,6 +207,7 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 	}
 	read := o.Open.ReadOptions
 	o.Open = *t.openOptions()
+	read.NoEXIF, read.MaxDecoded = o.Open.NoEXIF, o.Open.MaxDecoded
 	o.Open.ReadOptions = read
 	return nil
 }

@@ -49,6 +49,9 @@ func TestScript(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			npy, err := filepath.Abs("../../testdata/npy")
 			e.Setenv("NPY", npy)
+			kept, _ := filepath.Abs("../../convert")
+			e.Setenv("KEPT", kept)
+			e.Setenv("HDF5", filepath.Join(npy, "../../convert/hdf5/testdata"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GORACE", noSleep)
 			return err

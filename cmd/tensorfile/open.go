@@ -26,6 +26,7 @@ type input struct {
 func (t *tool) openOptions() *convert.OpenOptions {
 	o := &convert.OpenOptions{Format: t.from}
 	o.NoMmap, o.MaxBytes, o.SkipBad, o.Generation = t.noMmap, int64(t.mem), true, uint64(t.at)
+	o.NoEXIF, o.MaxDecoded = t.noEXIF, int64(t.maxDecoded)
 	return o
 }
 

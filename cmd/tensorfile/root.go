@@ -32,13 +32,15 @@ type tool struct {
 
 	atExit []func() // leave nothing behind
 
-	jobs     int
-	mem      size
-	noMmap   bool
-	color    choice
-	progress choice
-	from     string
-	at       generation // 0: the newest
+	jobs       int
+	mem        size
+	noMmap     bool
+	color      choice
+	progress   choice
+	from       string
+	noEXIF     bool
+	maxDecoded size       // 0: the default
+	at         generation // 0: the newest
 }
 
 // run is the program. It returns the exit status.
@@ -160,6 +162,8 @@ in place.`,
 	f.Var(&t.mem, "mem", "hold at most `SIZE` of a tensor in memory (512MiB, 2G)")
 	f.BoolVar(&t.noMmap, "no-mmap", false, "read the files, do not map them")
 	f.StringVar(&t.from, "from", "", "take the input for this `FORMAT`, whatever it looks like")
+	f.BoolVar(&t.noEXIF, "no-exif", false, "leave pictures as they are stored where EXIF says to turn them")
+	f.Var(&t.maxDecoded, "max-decoded", "decode pictures of at most `SIZE` (default 1 GiB)")
 	f.Var(&t.color, "color", "auto, always or never")
 	f.Var(&t.progress, "progress", "auto, always or never")
 	f.BoolP("help", "h", false, "print this help")
