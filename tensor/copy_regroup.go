@@ -35,10 +35,12 @@ func (c *tiling) group(lines bool) bool {
 			break
 		}
 	}
-	// Single elements cost about half as much as a step.
-	steps := int64(c.regroup.Set(w.unit, axes[first:]))
-	registers := (size + 63) / 64
-	if steps == 0 || steps > 2*registers && 2*steps > size/int64(w.unit) {
+	// Single elements cost about half as much as a step, odd ones as much.
+	steps, elems := int64(c.regroup.Set(w.unit, axes[first:])), size/int64(w.unit)
+	if w.unit&(w.unit-1) == 0 {
+		elems /= 2
+	}
+	if registers := (size + 63) / 64; steps == 0 || steps > max(2*registers, elems) {
 		return false
 	}
 	return c.spread(take[:w.rank])

@@ -14,29 +14,39 @@ import (
 // elements again.
 //
 // What goes past the cache, or into another byte order, is put together in a
-// buffer first, which holds the runs of the tile in dst one after the other.
+// buffer first, which holds the runs of the tile in dst one after the other. What
+// is turned, but has no long axis in dst, is collected before, run by run of src:
+// several axes are one in a buffer.
 type tiling struct {
-	regroup  kernel.Regrouping // of a tile, if grouped
-	w        nest
-	t, pos   [MaxRank + 1]int64 // extents of a tile, and where it begins
-	outer    [MaxRank + 1]int   // the axes along which there are several, the last the fastest
-	outers   int
-	in       nest // the elements of a tile: a are steps in the buffer if there is one
-	out      nest // the runs of a tile: a are steps in dst, b in the buffer
-	buffered bool
-	swap     int
-	stream   bool
-	move     mover // if not
-	grouped  bool
-	places   [1024]kernel.Place
-	buffer   [2*tileBytes + 1024]byte
+	regroup kernel.Regrouping // of a tile, if grouped
+	w       nest
+	t, pos  [MaxRank + 1]int64 // extents of a tile, and where it begins
+	near    [MaxRank + 1]int   // axes, that along which src is nearest first
+	outer   [MaxRank + 1]int   // the axes along which there are several, the last the fastest
+	outers  int
+
+	swap      int
+	stream    bool
+	collected bool // in source
+	grouped   bool
+	buffered  bool               // in buffer
+	runs      nest               // of src in a tile: a are steps in source
+	from      [MaxRank + 1]int64 // steps in src or source
+	in        nest               // the elements of a tile, from either to dst or buffer
+	move      mover              // if not grouped
+	out       nest               // the runs of dst in a tile: b are steps in buffer
+	source    []byte
+	buffer    []byte
+	places    [1024]kernel.Place
 }
 
 const (
 	tileBytes = 16 << 10 // of a tile, in the first-level cache with its source
+	tileMost  = 64 << 10 // of one that has short runs otherwise
 	tiledMin  = 2 << 10  // smaller copies are not worth the thought
-	runMin    = 256      // of dst, that is put together in the buffer
-	unitMost  = 512      // longer ones are copied as rows, and not regrouped
+	runMin    = 64       // of dst, that is put together in the buffer
+	runShort  = 256
+	unitMost  = 512 // longer ones are copied as rows, and not regrouped
 )
 
 var tilings = sync.Pool{New: func() any { return new(tiling) }}
@@ -92,7 +102,7 @@ func (c *tiling) plan(w *nest, dst []byte, swap int, stream bool) bool {
 	}
 	c.sortOuter()
 	run, first, _ := c.dstRun()
-	c.buffered = swap > 1
+	c.collected, c.buffered, c.from = false, swap > 1, w.b
 	if !c.buffered {
 		c.divide(run, first)
 		c.grouped = c.group(stream)
@@ -110,34 +120,82 @@ func (c *tiling) plan(w *nest, dst []byte, swap int, stream bool) bool {
 		return false
 	}
 	c.divide(run, first)
-	if c.grouped = c.group(false); !c.grouped {
-		c.move = c.in.mover(1)
+	if c.grouped = c.group(false); c.grouped {
+		return true
+	}
+	if inner := c.in.rank - 1; c.in.n[inner]*int64(w.unit) < run {
+		if c.collected = c.collect(); c.collected {
+			c.divide(run, first)
+		}
+	}
+	c.move = c.in.mover(1)
+	return true
+}
+
+// collect says which runs of src a tile has, and how they lie in a buffer: one
+// after the other as their elements do in dst. It reports false if they are not
+// worth it.
+func (c *tiling) collect() bool {
+	w := &c.w
+	run, k := int64(w.unit), 0
+	var along [MaxRank + 1]bool
+	for ; k < w.rank && w.b[c.near[k]] == run; k++ {
+		i := c.near[k]
+		along[i] = true
+		run *= c.t[i]
+		if c.t[i] < w.n[i] {
+			break
+		}
+	}
+	if run < runMin {
+		return false
+	}
+	c.runs = nest{unit: int(run)}
+	pitch := (run+63)&^63 + 64
+	for i := w.rank - 1; i >= 0; i-- {
+		if !along[i] && c.t[i] > 1 {
+			c.from[i] = pitch
+			pitch *= c.t[i]
+			c.runs.push(axis{c.t[i], c.from[i], w.b[i]})
+		}
+	}
+	c.runs.sort()
+	c.runs.merge()
+	if int64(len(c.source)) < pitch {
+		c.source = make([]byte, pitch)
 	}
 	return true
 }
 
 // divide says what is in a tile: elements, and runs of dst. These lie along the
-// axes before first, in the buffer such that they do not begin a page apart.
+// axes before first; in the buffer those that are neighbours in src are
+// neighbours, and do not begin a page apart.
 func (c *tiling) divide(run int64, first int) {
 	w := &c.w
 	steps := w.a
 	if c.buffered {
 		pitch := (run+63)&^63 + 64
-		for i := first - 1; i >= 0; i-- {
-			steps[i] = pitch
-			pitch *= c.t[i]
+		for _, i := range c.near[:w.rank] {
+			if i < first {
+				steps[i] = pitch
+				pitch *= c.t[i]
+			}
+		}
+		if int64(len(c.buffer)) < pitch {
+			c.buffer = make([]byte, pitch)
 		}
 	}
 	c.in = nest{unit: w.unit}
 	c.out = nest{unit: int(run)}
 	for i := range w.rank {
 		if c.t[i] > 1 {
-			c.in.push(axis{c.t[i], steps[i], w.b[i]})
+			c.in.push(axis{c.t[i], steps[i], c.from[i]})
 			if i < first {
 				c.out.push(axis{c.t[i], w.a[i], steps[i]})
 			}
 		}
 	}
+	c.in.sort()
 	c.in.merge()
 	c.out.merge()
 }
@@ -157,7 +215,7 @@ func (c *tiling) onLines(dst []byte) bool {
 // in the operand in which that is less.
 func (c *tiling) extents() {
 	w := &c.w
-	var near [MaxRank + 1]int // axes, as src is near along them
+	near := c.near[:w.rank]
 	for i := range w.rank {
 		c.t[i] = 1
 		near[i] = i
@@ -168,11 +226,15 @@ func (c *tiling) extents() {
 	size := int64(w.unit)
 	for {
 		d, _, x := c.dstRun()
-		s, y := c.srcRun(near[:w.rank])
+		s, y := c.srcRun(near)
 		if s < d {
 			x, y = y, x
 		}
-		if !c.grow(x, &size) && !c.grow(y, &size) {
+		room := int64(tileBytes)
+		if min(d, s) < runShort {
+			room = tileMost
+		}
+		if !c.grow(x, &size, room) && !c.grow(y, &size, room) {
 			break
 		}
 	}
@@ -181,8 +243,8 @@ func (c *tiling) extents() {
 	}
 }
 
-// grow makes a tile of size bytes longer along an axis, if there is room.
-func (c *tiling) grow(axis int, size *int64) bool {
+// grow makes a tile of size bytes longer along an axis, if there is room for it.
+func (c *tiling) grow(axis int, size *int64, room int64) bool {
 	if axis < 0 {
 		return false
 	}
@@ -191,7 +253,7 @@ func (c *tiling) grow(axis int, size *int64) bool {
 	if n <= 16 {
 		longer = n
 	}
-	longer = min(longer, n, t*(tileBytes / *size))
+	longer = min(longer, n, t*(room / *size))
 	if longer <= t {
 		return false
 	}
@@ -290,7 +352,11 @@ func (c *tiling) tile(dst, src []byte) {
 	a, b := int(c.w.offA), int(c.w.offB)
 	to, at := dst, a
 	if c.buffered {
-		to, at = c.buffer[:], 0
+		to, at = c.buffer, 0
+	}
+	if c.collected {
+		c.runs.copyRows(c.source, 0, src, b, false)
+		src, b = c.source, 0
 	}
 	if c.grouped {
 		c.regroup.Run(to, at, src, b, c.stream && !c.buffered)
@@ -318,19 +384,32 @@ func (c *tiling) rows(dst []byte, a int, src []byte, b int) {
 
 // flush moves the runs of a tile from the buffer to dst.
 func (c *tiling) flush(dst []byte, a int) {
-	w := &c.out
+	if c.swap > 1 {
+		c.out.swapRows(c.buffer, c.swap)
+	}
+	c.out.copyRows(dst, a, c.buffer, 0, c.stream)
+}
+
+// copyRows copies units that are long.
+func (w *nest) copyRows(dst []byte, a int, src []byte, b int, stream bool) {
 	inner := w.rank - 1
 	var o odometer
 	for {
-		at, from, rows := a+int(w.offA), int(w.offB), int(w.n[inner])
-		if c.swap > 1 {
-			for i := range rows {
-				p := c.buffer[from+i*int(w.b[inner]):][:w.unit]
-				kernel.ByteSwap(p, p, c.swap)
-			}
-		}
-		kernel.CopyRows(dst, at, int(w.a[inner]), c.buffer[:], from, int(w.b[inner]), rows, w.unit, c.stream)
+		kernel.CopyRows(dst, a+int(w.offA), int(w.a[inner]), src, b+int(w.offB), int(w.b[inner]), int(w.n[inner]), w.unit, stream)
 		if !o.next(w, inner) {
+			return
+		}
+	}
+}
+
+// swapRows reverses each width bytes of units that are long, by the steps of the
+// second operand.
+func (w *nest) swapRows(p []byte, width int) {
+	var o odometer
+	for {
+		unit := p[w.offB:][:w.unit]
+		kernel.ByteSwap(unit, unit, width)
+		if !o.next(w, w.rank) {
 			return
 		}
 	}

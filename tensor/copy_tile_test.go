@@ -114,7 +114,7 @@ func TestCopyTiles(t *testing.T) {
 		forms[checkTiled(t, dst, src, i%3 > 0)]++
 	}
 	t.Logf("forms: %v", forms)
-	for _, f := range []string{"rows", "rows past the cache", "buffered", "grouped", "grouped lines", "grouped and buffered"} {
+	for _, f := range []string{"rows", "rows past the cache", "buffered", "collected and buffered", "grouped", "grouped lines", "grouped and buffered"} {
 		if forms[f] < cases/100 && (kernel.Regroups() || f[0] != 'g') {
 			t.Errorf("%s: %d copies", f, forms[f])
 		}
@@ -135,6 +135,8 @@ func formOf(dst, src View, swap int, stream bool) string {
 		return "rows"
 	case c.grouped && c.buffered:
 		return "grouped and buffered"
+	case c.collected:
+		return "collected and buffered"
 	case c.grouped && stream:
 		return "grouped lines"
 	case c.grouped:
