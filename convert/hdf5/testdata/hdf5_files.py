@@ -6,7 +6,7 @@
 Each writes DIR/expect.json: the tensors that a reader should show of each file,
 with the SHA-256 of their elements in C order, little-endian, and the names of
 what it should refuse. All of it is read back through h5py, whatever was
-written."""
+written. Files made again differ in the times that groups have."""
 
 import hashlib
 import json
@@ -773,6 +773,24 @@ def linked(f):
         f["a/b/data"].attrs["large"] = "x" * 5_000
 
 
+def weather(f):
+    """What people have in such files, for the documentation."""
+    f.attrs["title"] = "Two days in spring"
+    r = np.random.default_rng(5)
+    t = f.create_dataset("grid/temperature", (48, 12, 16), "<f4", chunks=(12, 12, 8), shuffle=True, compression="gzip", maxshape=(None, 12, 16))
+    day = 8 * np.sin(np.arange(48) * np.pi / 12)[:, None, None]
+    t[...] = np.round(10 + day + r.normal(size=(1, 12, 16)), 1)
+    t.attrs["units"] = "degC"
+    for axis, name in zip(t.dims, ("hour", "lat", "lon")):
+        axis.label = name
+    f["grid/height"] = r.integers(0, 3000, (12, 16)).astype(">i2")
+    f["stations/name"] = np.array(["Åkersberg", "Bern", "Córdoba"], dtype=object)
+    d = np.dtype([("lat", "<f8"), ("lon", "<f8"), ("open", "?")])
+    f["stations/place"] = np.array([(59.5, 18.3, True), (46.9, 7.4, True), (37.9, -4.8, False)], d)
+    f.create_dataset("stations/rain", data=[0, 3, 250], chunks=(3,), scaleoffset=0)
+    f["today"] = h5py.SoftLink("/grid/temperature")
+
+
 KEPT = {
     "earliest.h5": ("earliest", several),
     "latest.h5": ("latest", several),
@@ -781,6 +799,7 @@ KEPT = {
     "links_earliest.h5": ("earliest", linked),
     "links_latest.h5": ("latest", linked),
     "refused.h5": (("earliest", "latest"), refusals),
+    "weather.h5": ("earliest", weather),
 }
 
 
