@@ -18,7 +18,7 @@ func tiledCase(t testing.TB, rng *rand.Rand) (dst, src View) {
 		}
 		return v
 	}
-	d := []DType{U8, U16, F32, F64, C128, Opaque(3), Opaque(6), Opaque(48)}[rng.IntN(8)]
+	d := []DType{U8, U16, F32, F64, C128, Opaque(3), Opaque(6), Opaque(48), Opaque(160)}[rng.IntN(9)]
 	rank := 2 + rng.IntN(5)
 	shape := make(Shape, rank)
 	left := int64(1 << (8 + rng.IntN(8)))
