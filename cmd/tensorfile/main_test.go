@@ -51,7 +51,6 @@ func TestScript(t *testing.T) {
 			e.Setenv("NPY", npy)
 			kept, _ := filepath.Abs("../../convert")
 			e.Setenv("KEPT", kept)
-			e.Setenv("HDF5", filepath.Join(npy, "../../convert/hdf5/testdata"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GORACE", noSleep)
 			return err
