@@ -141,6 +141,8 @@ type Format struct {
 	Encodings []string
 	// Keeps are the attributes of tensors that Write writes in its own way.
 	Keeps []string
+	// Places says what Write keeps of where elements lie. Default: AnyPlace.
+	Places Places
 	// FileLosses says what of a file's own attributes (WriteOptions.Attrs) Write
 	// does not keep, a line for each. nil: it keeps none.
 	FileLosses func(a Attrs) []string

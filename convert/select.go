@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -256,63 +255,6 @@ func (j *job) limit() error {
 		return j.fail(tensorfile.ErrLimit, "bytes to write", fmt.Sprint(written), fmt.Sprintf("at most %d", limit))
 	}
 	return nil
-}
-
-// losses lists what the output cannot hold.
-func (j *job) losses() error {
-	lose := func(format string, args ...any) { j.res.Losses = append(j.res.Losses, fmt.Sprintf(format, args...)) }
-	whole := Attrs{}
-	for _, f := range j.files {
-		a, err := f.Attrs()
-		if err != nil {
-			return err
-		}
-		for _, k := range slices.Sorted(maps.Keys(a)) {
-			if _, ok := whole[k]; ok && !equalValues(whole[k], a[k]) {
-				lose("the file's attribute %s of %s: another input has it, too", tensor.Quote(k), tensor.Quote(f.Path()))
-			} else {
-				whole[k] = a[k]
-			}
-		}
-	}
-	if !j.native {
-		j.o.Write.Attrs = whole
-		if j.format.FileLosses != nil {
-			j.res.Losses = append(j.res.Losses, j.format.FileLosses(whole)...)
-		} else if len(whole) > 0 {
-			lose("the file's attributes: %s", quoteAll(slices.Sorted(maps.Keys(whole))))
-		}
-		for _, it := range j.items {
-			a, err := it.t.Attrs()
-			if err != nil {
-				return err
-			}
-			keys := slices.DeleteFunc(slices.Sorted(maps.Keys(a)), func(k string) bool {
-				// "layout" has other names for what is written anyway.
-				return slices.Contains(j.format.Keeps, k) || k == "source" || k == "layout"
-			})
-			if len(keys) > 0 {
-				lose("attributes of tensor %s: %s", tensor.Quote(it.name), quoteAll(keys))
-			}
-		}
-	}
-	if j.o.Strict && len(j.res.Losses) > 0 {
-		return j.fail(tensorfile.ErrUnsupported, "output format "+j.res.Format, "something to lose: "+strings.Join(j.res.Losses, "; "), "nothing that it cannot hold")
-	}
-	return nil
-}
-
-func quoteAll(names []string) string {
-	for i := range names {
-		names[i] = tensor.Quote(names[i])
-	}
-	return strings.Join(names, ", ")
-}
-
-func equalValues(a, b any) bool {
-	x, err1 := format.AppendAttrs(nil, map[string]any{"v": a}, -1)
-	y, err2 := format.AppendAttrs(nil, map[string]any{"v": b}, -1)
-	return err1 == nil && err2 == nil && string(x) == string(y)
 }
 
 // probe looks at payloads before a byte is written: at the checksums that a

@@ -74,6 +74,7 @@ func init() {
 		Open:       open,
 		Strings:    true,
 		FileLosses: metadataLosses,
+		Places:     convert.COrder,
 		Write:      write,
 	})
 }

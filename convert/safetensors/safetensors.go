@@ -72,6 +72,7 @@ func init() {
 		Detect:      detect,
 		Open:        open,
 		FileLosses:  metadataLosses,
+		Places:      convert.Tied,
 		Write:       write,
 	})
 	convert.Register(convert.Format{
