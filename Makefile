@@ -70,6 +70,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B convert/safetensors/testdata/exchange.py keep
 	$(VENV)/bin/python -B convert/gguf/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py
+	$(VENV)/bin/python testdata/models/gen_models.py
 	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/audio/testdata/gen_audio.py

@@ -94,7 +94,7 @@ the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 				return t.convertError(cmd, err)
 			}
 			for _, s := range r.Losses {
-				t.note("%s is not held by %s and lost", s, r.Format)
+				t.note("lost in %s: %s", r.Format, s)
 			}
 			for _, s := range r.Notes {
 				t.note("%s", s)

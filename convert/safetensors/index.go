@@ -65,6 +65,7 @@ func parseIndex(b []byte) (*index, error) {
 		}
 	}
 	if meta, ok := m["metadata"].(map[string]any); ok {
+		delete(meta, "total_size") // of the set, as it was split
 		x.metadata = convert.Attrs(meta)
 	}
 	return x, nil

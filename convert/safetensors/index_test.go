@@ -27,7 +27,7 @@ func set(t testing.TB, dir, index string) string {
 }
 
 func TestSet(t *testing.T) {
-	path := set(t, t.TempDir(), `{"metadata":{"total_size":8},"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}`)
+	path := set(t, t.TempDir(), `{"metadata":{"total_size":8,"version":3},"weight_map":{"a":"model-1.safetensors","b":"model-2.safetensors"}}`)
 	// A tensor that nobody asks for may be of a dtype that is not known.
 	if f, err := convert.Open(t.Context(), path, nil); !errors.Is(err, tensorfile.ErrUnsupported) {
 		t.Errorf("%v, %v", f, err)
@@ -54,7 +54,7 @@ func TestSet(t *testing.T) {
 	if n, err := f.Len(); n != 2 || err != nil {
 		t.Errorf("%d tensors, %v", n, err)
 	}
-	if a, err := f.Attrs(); err != nil || a["total_size"] != int64(8) || a["format"] != "pt" {
+	if a, err := f.Attrs(); err != nil || len(a) != 2 || a["version"] != int64(3) || a["format"] != "pt" {
 		t.Errorf("%v, %v", a, err)
 	}
 	if notes := strings.Join(f.Info().Notes, "; "); notes != `"model-1.safetensors" has 1 tensors that the index does not name` {

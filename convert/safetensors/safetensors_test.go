@@ -395,10 +395,10 @@ func TestMetadata(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		`the type of the file's attribute "eps": it becomes a text`,
-		`the type of the file's attribute "layers": it becomes a text`,
-		`the file's attribute "list": metadata are texts`,
-		`the type of the file's attribute "tied": it becomes a text`,
+		`the type of the file's attribute "eps", which becomes a text`,
+		`the type of the file's attribute "layers", which becomes a text`,
+		`the file's attribute "list", as metadata are texts`,
+		`the type of the file's attribute "tied", which becomes a text`,
 	}
 	if !slices.Equal(r.Losses, want) {
 		t.Errorf("%q", r.Losses)

@@ -28,9 +28,9 @@ func metadataLosses(a convert.Attrs) (lost []string) {
 			continue
 		}
 		if _, ok := text(a[k]); ok {
-			lost = append(lost, fmt.Sprintf("the type of the file's attribute %s: it becomes a text", tensor.Quote(k)))
+			lost = append(lost, fmt.Sprintf("the type of the file's attribute %s, which becomes a text", tensor.Quote(k)))
 		} else {
-			lost = append(lost, fmt.Sprintf("the file's attribute %s: metadata are texts", tensor.Quote(k)))
+			lost = append(lost, fmt.Sprintf("the file's attribute %s, as metadata are texts", tensor.Quote(k)))
 		}
 	}
 	return lost
