@@ -35,9 +35,16 @@ func (c *tiling) group(lines bool) bool {
 			break
 		}
 	}
+	odd := w.unit&(w.unit-1) != 0
+	if last := axes[len(axes)-1]; !odd && first < len(axes) && max(last.Src, -last.Src) >= 64 && last.N*w.unit >= 64 {
+		return false // each element of a register is from another
+	}
+	if c.regroup == nil {
+		c.regroup, c.places = new(kernel.Regrouping), make([]kernel.Place, 0, 1024)
+	}
 	// Single elements cost about half as much as a step, odd ones as much.
 	steps, elems := int64(c.regroup.Set(w.unit, axes[first:])), size/int64(w.unit)
-	if w.unit&(w.unit-1) == 0 {
+	if !odd {
 		elems /= 2
 	}
 	if registers := (size + 63) / 64; steps == 0 || steps > max(2*registers, elems) {
@@ -54,7 +61,7 @@ func (c *tiling) spread(take []int64) bool {
 	for i, t := range take {
 		n *= (w.n[i] + t - 1) / t
 	}
-	if n > int64(len(c.places)) {
+	if n > int64(cap(c.places)) {
 		return false
 	}
 	list := c.places[:0]

@@ -18,12 +18,11 @@ import (
 // is turned, but has no long axis in dst, is collected before, run by run of src:
 // several axes are one in a buffer.
 type tiling struct {
-	regroup kernel.Regrouping // of a tile, if grouped
-	w       nest
-	t, pos  [MaxRank + 1]int64 // extents of a tile, and where it begins
-	near    [MaxRank + 1]int   // axes, that along which src is nearest first
-	outer   [MaxRank + 1]int   // the axes along which there are several, the last the fastest
-	outers  int
+	w      nest
+	t, pos [MaxRank + 1]int64 // extents of a tile, and where it begins
+	near   [MaxRank + 1]int   // axes, that along which src is nearest first
+	outer  [MaxRank + 1]int   // the axes along which there are several, the last the fastest
+	outers int
 
 	swap      int
 	stream    bool
@@ -35,9 +34,10 @@ type tiling struct {
 	in        nest               // the elements of a tile, from either to dst or buffer
 	move      mover              // if not grouped
 	out       nest               // the runs of dst in a tile: b are steps in buffer
+	regroup   *kernel.Regrouping // if grouped
+	places    []kernel.Place
 	source    []byte
 	buffer    []byte
-	places    [1024]kernel.Place
 }
 
 const (
