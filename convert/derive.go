@@ -15,6 +15,10 @@ type Operators interface {
 	Derive(ctx context.Context, src []Source) (*Derived, error)
 	// String is a text that differs where results do.
 	String() string
+	// KeepsRows reports whether along axis 0 each element of a result is made of
+	// the one of its source in the same place, so that what is known of rows stays
+	// true.
+	KeepsRows() bool
 }
 
 // Derived is what Operators make of tensors.

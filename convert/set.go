@@ -28,7 +28,8 @@ type SetOptions struct {
 	// Each changes the tensor of each file before it becomes a row. It may be used
 	// by several goroutines. Default: nil, nothing.
 	Each Operators
-	// Operate changes the set as a whole. Default: nil, nothing.
+	// Operate changes the set as a whole. If it does not keep rows, the names of
+	// files are not kept, and there can be no labels. Default: nil, nothing.
 	Operate Operators
 	// Name of the tensor. Default: the output's, without its extension.
 	Name string
@@ -136,6 +137,9 @@ func Set(ctx context.Context, names []string, out string, o *SetOptions) (*SetRe
 	}
 	if s.o.Label != nil && !base.native && base.format.Single {
 		return nil, base.fail(tensorfile.ErrUnsupported, "labels", "an output of format "+base.format.Name+", which holds one tensor", "one that holds two")
+	}
+	if s.o.Label != nil && !s.keepsRows() {
+		return nil, base.fail(tensorfile.ErrUnsupported, "labels", "operators behind the stack that move its rows", "operators that keep them")
 	}
 	if err := s.classify(); err != nil {
 		return nil, err
@@ -264,7 +268,7 @@ func (s *set) convert(ctx context.Context, j *job) (files int, err error) {
 		a, b := s.odd(list)
 		return 0, s.unlike(a, b, "an equal shape, as the operators behind the stack need one")
 	}
-	f, err := p.open(j.native)
+	f, err := p.open(j.native && s.keepsRows())
 	if err != nil {
 		return 0, err
 	}
@@ -317,6 +321,9 @@ func (s *set) convert(ctx context.Context, j *job) (files int, err error) {
 	}
 	return len(list), nil
 }
+
+// keepsRows reports whether the rows of the output are those of the set.
+func (s *set) keepsRows() bool { return s.o.Operate == nil || s.o.Operate.KeepsRows() }
 
 // tensorName is the name of the tensor of a file.
 func (s *set) tensorName(ctx context.Context, i int) (string, error) {

@@ -99,90 +99,98 @@ func (s *set) channels(rank int) int {
 }
 
 // open makes a file of the set: tensors whose elements are read from the files
-// when they are asked for. With all of them also what only native files hold.
-func (p *setPlan) open(all bool) (*tensorfile.File, error) {
-	s := p.s
-	l := &setLayout{Layout{Format: "set", Version: "1", Attrs: s.whole}}
-	n := int64(len(p.list))
-	attrs := s.rowAttrs(len(p.inner), p.ragged)
-	var rest []LayoutTensor
-	held := func(name string, d tensor.DType, shape tensor.Shape, b []byte) LayoutTensor {
-		return LayoutTensor{Name: name, Storage: l.hold(b), DType: d, Shape: shape}
-	}
-	keep := func(key string, t LayoutTensor) {
-		attrs[key] = t.Name
-		rest = append(rest, t)
-	}
+// when they are asked for. noted adds what only native files hold.
+func (p *setPlan) open(noted bool) (*tensorfile.File, error) {
+	s, n := p.s, int64(len(p.list))
+	l := &setLayout{Layout: Layout{Format: "set", Version: "1", Attrs: s.whole}}
+	p.attrs = s.rowAttrs(len(p.inner), p.ragged)
+	main := LayoutTensor{Name: s.name, Storage: -1, DType: p.dtype, Attrs: p.attrs}
+	l.Tensors = []LayoutTensor{main}
 	if s.labels != nil {
-		b := make([]byte, 0, 8*n)
-		for _, i := range p.list {
-			b = binary.LittleEndian.AppendUint64(b, uint64(s.labels[i]))
-		}
-		t := held(s.name+".labels", tensor.I64, tensor.Shape{n}, b)
-		if all {
-			if fitsAttr(s.classes) {
-				t.Attrs = Attrs{"classes": anys(s.classes)}
-			} else {
-				t.Attrs = Attrs{"classes": s.name + ".classes"}
-				rest = append(rest, l.strings(s.name+".classes", s.classes))
-			}
-		}
-		keep("labels", t)
+		p.addLabels(l, noted)
 	}
-	if all {
-		names := make([]string, n)
-		for k, i := range p.list {
-			names[k] = strings.ToValidUTF8(filepath.ToSlash(s.shown(i)), "\uFFFD")
-		}
-		short := fitsAttr(names)
-		if short {
-			attrs["files"] = anys(names)
-		} else {
-			keep("files", l.strings(s.name+".files", names))
-		}
-		shapes := func(key string, of []int32) {
-			if short && !(p.ragged && key == "shapes") {
-				list := make([]any, n)
-				for k, i := range p.list {
-					list[k] = anys(s.forms[of[i]].shape)
-				}
-				attrs[key] = list
-				return
-			}
-			shape, b := p.table(of)
-			keep(key, held(s.name+"."+key, tensor.I64, shape, b))
-		}
-		if p.ragged {
-			shapes("shapes", s.row)
-		}
-		if !p.asStored() {
-			shapes("sizes", s.stored)
-		}
-	} else {
-		delete(attrs, "labels")
+	if noted {
+		p.addNotes(l)
 	}
-	p.attrs = attrs
-	main := LayoutTensor{Name: s.name, Storage: -1, DType: p.dtype, Attrs: attrs}
+	main.Shape = append(tensor.Shape{n}, p.inner...)
 	if p.ragged {
-		main.Layout = format.LayoutRagged
-		main.Shape = append(tensor.Shape{n, p.longest}, p.inner...)
-		values := LayoutTensor{Name: format.RoleValues, Storage: -1, DType: p.dtype, Shape: append(tensor.Shape{p.values}, p.inner...)}
-		if p.size > 0 {
-			values.Storage = l.stream(p)
-		}
-		main.Parts = []LayoutTensor{held(format.RoleOffsets, tensor.I64, tensor.Shape{n + 1}, p.offsets()), values}
+		main.Layout, main.Shape = format.LayoutRagged, append(tensor.Shape{n, p.longest}, p.inner...)
+		values := LayoutTensor{Name: format.RoleValues, Storage: l.stream(p), DType: p.dtype, Shape: append(tensor.Shape{p.values}, p.inner...)}
+		main.Parts = []LayoutTensor{l.numbers(format.RoleOffsets, tensor.Shape{n + 1}, p.offsets()), values}
 	} else {
-		main.Shape = append(tensor.Shape{n}, p.inner...)
-		if p.size > 0 {
-			main.Storage = l.stream(p)
-		}
+		main.Storage = l.stream(p)
 	}
-	l.Tensors = append([]LayoutTensor{main}, rest...)
+	l.Tensors[0] = main
 	return tensorfile.OpenLayout(mmap.NewReaderAt(bytes.NewReader(nil), 0, s.shown(p.list[0])), &l.Layout, nil)
+}
+
+// addLabels adds the tensor of labels, and with its attribute what the classes are
+// called.
+func (p *setPlan) addLabels(l *setLayout, noted bool) {
+	s := p.s
+	b := make([]byte, 0, 8*len(p.list))
+	for _, i := range p.list {
+		b = binary.LittleEndian.AppendUint64(b, uint64(s.labels[i]))
+	}
+	t := l.numbers(s.name+".labels", tensor.Shape{int64(len(p.list))}, b)
+	if noted {
+		t.Attrs = Attrs{}
+		l.note(t.Attrs, "classes", s.name, s.classes)
+		p.attrs["labels"] = t.Name
+	}
+	l.Tensors = append(l.Tensors, t)
+}
+
+// addNotes notes the names of the files, and shapes.
+func (p *setPlan) addNotes(l *setLayout) {
+	s := p.s
+	names := make([]string, len(p.list))
+	for k, i := range p.list {
+		names[k] = strings.ToValidUTF8(filepath.ToSlash(s.shown(i)), "\uFFFD")
+	}
+	short := l.note(p.attrs, "files", s.name, names)
+	if p.ragged {
+		shape, b := p.table(s.row)
+		l.refer(p.attrs, "shapes", l.numbers(s.name+".shapes", shape, b))
+	}
+	if p.asStored() {
+		return
+	}
+	shape, b := p.table(s.stored)
+	if !short || int64(len(b)) > 8*mostNumbers {
+		l.refer(p.attrs, "sizes", l.numbers(s.name+".sizes", shape, b))
+		return
+	}
+	list := make([]any, len(p.list))
+	for k, i := range p.list {
+		list[k] = anys(s.forms[s.stored[i]].shape)
+	}
+	p.attrs["sizes"] = list
 }
 
 // setLayout describes a set as a file.
 type setLayout struct{ Layout }
+
+// refer adds a tensor and notes its name under a key.
+func (l *setLayout) refer(attrs Attrs, key string, t LayoutTensor) {
+	attrs[key] = t.Name
+	l.Tensors = append(l.Tensors, t)
+}
+
+// note notes texts under a key, or if they are too many the tensor that holds
+// them, and reports whether they were few.
+func (l *setLayout) note(attrs Attrs, key, name string, list []string) bool {
+	size := 0
+	for _, s := range list {
+		size += len(s)
+	}
+	if len(list) > mostTexts || size > mostBytes {
+		l.refer(attrs, key, l.strings(name+"."+key, list))
+		return false
+	}
+	attrs[key] = anys(list)
+	return true
+}
 
 // add adds a storage and returns its number.
 func (l *setLayout) add(s LayoutStorage) int {
@@ -190,8 +198,11 @@ func (l *setLayout) add(s LayoutStorage) int {
 	return len(l.Storages) - 1
 }
 
-// stream adds the storage of the rows.
+// stream adds the storage of the rows, if they have elements.
 func (l *setLayout) stream(p *setPlan) int {
+	if p.size == 0 {
+		return -1
+	}
 	return l.add(LayoutStorage{Size: p.size, Codec: "files", Open: func(ctx context.Context) (io.ReadCloser, error) { return p.read(ctx), nil }})
 }
 
@@ -207,6 +218,11 @@ func (l *setLayout) hold(b []byte) int {
 	})
 }
 
+// numbers describes a tensor of i64.
+func (l *setLayout) numbers(name string, shape tensor.Shape, b []byte) LayoutTensor {
+	return LayoutTensor{Name: name, Storage: l.hold(b), DType: tensor.I64, Shape: shape}
+}
+
 // strings describes a tensor of strings.
 func (l *setLayout) strings(name string, list []string) LayoutTensor {
 	size, ends := 0, make([]byte, 8, 8*(len(list)+1))
@@ -220,7 +236,7 @@ func (l *setLayout) strings(name string, list []string) LayoutTensor {
 	}
 	n := int64(len(list))
 	return LayoutTensor{Name: name, Layout: format.LayoutString, Shape: tensor.Shape{n}, Parts: []LayoutTensor{
-		{Name: format.RoleOffsets, Storage: l.hold(ends), DType: tensor.I64, Shape: tensor.Shape{n + 1}},
+		l.numbers(format.RoleOffsets, tensor.Shape{n + 1}, ends),
 		{Name: format.RoleBytes, Storage: l.hold(text), DType: tensor.U8, Shape: tensor.Shape{int64(size)}},
 	}}
 }
@@ -327,17 +343,13 @@ func (s *set) rowAttrs(inner int, ragged bool) Attrs {
 	return attrs
 }
 
-// mostAttr is how many bytes of names stand in an attribute. More of them, or
-// more than an array may have elements (spec, "Attributes"), are a tensor.
-const mostAttr = 256 << 10
-
-func fitsAttr(list []string) bool {
-	size := 0
-	for _, s := range list {
-		size += len(s)
-	}
-	return len(list) <= 4096 && size <= mostAttr
-}
+// What stands in an attribute; more is a tensor. An array there has at most 4096
+// elements, and all of them 131072 values (spec, "Attributes").
+const (
+	mostTexts   = 4096
+	mostBytes   = 256 << 10
+	mostNumbers = 64 << 10
+)
 
 func anys[T any](list []T) []any {
 	out := make([]any, len(list))

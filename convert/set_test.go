@@ -412,7 +412,23 @@ func TestSetOperators(t *testing.T) {
 	if !ok || len(each) != 2 || len(whole) != 2 {
 		t.Fatalf("%v %v", each, whole)
 	}
-	_, f := setOf(t, names, filepath.Join(dir, "sum.npy"), convert.SetOptions{Each: &operate.Pipeline{Steps: each}, Operate: &operate.Pipeline{Steps: whole}})
+	moved := convert.SetOptions{Each: &operate.Pipeline{Steps: each}, Operate: &operate.Pipeline{Steps: whole}, Label: convert.LabelDir}
+	refuseSet(t, tensorfile.ErrUnsupported, names, filepath.Join(dir, "sum.tensor"), moved)
+	moved.Label = nil
+	_, f := setOf(t, names, filepath.Join(dir, "sum.tensor"), moved)
+	if x, err := f.Tensor("sum"); err != nil {
+		t.Error(err)
+	} else if a, err := x.Attrs(); err != nil || len(a) > 0 {
+		t.Errorf("attributes of a sum: %v, %v", a, err)
+	}
+	sparse := convert.SetOptions{Each: &operate.Pipeline{Steps: steps("crop 4x4", "select 0, :, 0")}, Operate: &operate.Pipeline{Steps: steps("layout csr")}, Label: convert.LabelDir}
+	_, f = setOf(t, names, filepath.Join(dir, "csr.tensor"), sparse)
+	if x, err := f.Tensor("csr"); err != nil {
+		t.Error(err)
+	} else if m, err := convert.MembersOf(ctx, x); err != nil || len(m.Files) != 9 || len(m.Labels) != 9 || len(m.Sizes) != 9 {
+		t.Errorf("members of a sparse set: %+v, %v", m, err)
+	}
+	_, f = setOf(t, names, filepath.Join(dir, "sum.npy"), convert.SetOptions{Each: &operate.Pipeline{Steps: each}, Operate: &operate.Pipeline{Steps: whole}})
 	x, err := f.Tensor("sum")
 	must(t, err)
 	v, err := x.Read(ctx)

@@ -46,6 +46,18 @@ func Divide(steps []Step) (each []Step, stack Stack, whole []Step, ok bool) {
 	return each, stack, whole, true
 }
 
+// KeepsRows reports whether no step moves, drops or joins what lies along axis 0.
+func (p *Pipeline) KeepsRows() bool {
+	return !slices.ContainsFunc(p.Steps, func(s Step) bool {
+		switch s.Operator.(type) {
+		case Cast, Layout, Quantise, Dequantise:
+			return false
+		}
+		_, inside := withinStack(s.Operator)
+		return !inside
+	})
+}
+
 // withinStack says what an operator on a stack is to each of its tensors. No step at
 // all leaves them as they are.
 func withinStack(op Operator) ([]Step, bool) {

@@ -72,6 +72,22 @@ func TestDivide(t *testing.T) {
 	t.Logf("%d lists of steps", n)
 }
 
+// Labels and names go with the rows of a set as long as nothing moves these.
+func TestKeepsRows(t *testing.T) {
+	for list, want := range map[string]bool{
+		"": true, "dtype q4_0|scale 2|layout csr|dequant f32|quant i8:axis=0|rearrange b c -> b 1 c|flip 1": true,
+		"select :5": false, "dtype f16|reduce mean b c -> c": false, "stack ": false, "concat 1": false, "flip 0": false, "pad 1,0": false,
+	} {
+		var all []operate.Step
+		if list != "" {
+			all = steps(t, strings.Split(list, "|")...)
+		}
+		if got := (&operate.Pipeline{Steps: all}).KeepsRows(); got != want {
+			t.Errorf("%s: %v", list, got)
+		}
+	}
+}
+
 // What Divide makes of steps gives the elements that the steps give.
 func TestDivideIsTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
