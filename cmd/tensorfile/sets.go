@@ -76,14 +76,14 @@ func (t *tool) set(cmd *cobra.Command, f *setFlags, steps []operate.Step, in []s
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	mem := int64(t.mem) / 2 // for rows that wait, and as much for making them
+	mem := int64(t.mem+1) / 2 // for rows that wait, and as much for making them
 	so := &convert.SetOptions{
 		Open: o.Open, Name: stack.Name, Workers: workers, MaxBytes: mem,
 		To: o.To, Limit: o.Limit, Overwrite: o.Overwrite, DryRun: o.DryRun, Strict: o.Strict, Stdout: o.Stdout, Align: o.Align,
 		Deterministic: o.Deterministic, Time: o.Time, NoSync: o.NoSync, Store: o.Store, Write: o.Write,
 	}
 	if len(each) > 0 {
-		so.Each = &operate.Pipeline{Steps: each, MaxBytes: mem / int64(workers), Workers: t.jobs}
+		so.Each = &operate.Pipeline{Steps: each, MaxBytes: (mem + int64(workers) - 1) / int64(workers), Workers: t.jobs}
 	}
 	if len(whole) > 0 {
 		so.Operate = &operate.Pipeline{Steps: whole, MaxBytes: int64(t.mem), Workers: t.jobs}
@@ -99,7 +99,7 @@ func (t *tool) set(cmd *cobra.Command, f *setFlags, steps []operate.Step, in []s
 	case errors.Is(err, convert.ErrNotOne) && what == "":
 		return nil, nil // convert.Files stacks all tensors of files
 	case errors.Is(err, convert.ErrNotOne):
-		return nil, &hinted{err, "a .tensor file with --only, and another --stack behind, takes them one by one"}
+		return nil, &hinted{err, "--only NAME makes a file of one of its tensors"}
 	}
 	return r, setAdvice(err, o)
 }
