@@ -60,6 +60,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.matrixGoals()...)
 	g = append(g, e.marketGoals()...)
 	g = append(g, e.soundGoals()...)
+	g = append(g, e.hdf5Goals()...)
 	g = append(g, openViewGoals()...)
 	g = append(g, e.setGoals()...)
 	g = append(g, e.compositeGoals()...)

@@ -97,6 +97,53 @@ def h5_into(path, source):
     return run
 
 
+def h5_make(path, form, n):
+    """Many small datasets, or one of n bytes: values of a field, to a tenth."""
+    import h5py
+
+    def run():
+        with h5py.File(path, "w") as f:
+            if form == "small":
+                for i in range(n):
+                    f[f"layer.{i}.weight"] = np.full(16, i, np.float32)
+                return
+            a = np.random.default_rng(3).normal(size=(n // 4096, 1024)).astype(np.float32).round(1)
+            o = {"deflate": {"shuffle": True, "compression": "gzip"}, "lzf": {"shuffle": True, "compression": "lzf"}}.get(form, {})
+            f.create_dataset("x", data=a, chunks=(256, 1024) if o else None, **o)
+
+    return run
+
+
+def h5_list(path):
+    import h5py
+
+    def run():
+        with h5py.File(path, "r") as f:
+            return [(n, d.dtype, d.shape) for n, d in f.items()]
+
+    return run
+
+
+def h5_read(path, rows):
+    import h5py
+
+    out = warm((rows, 1024), np.float32, 8)
+
+    def run():
+        with h5py.File(path, "r") as f:
+            f["x"].read_direct(out)
+
+    return run
+
+
+def h5_column(path):
+    """A chunk is in the cache of the library, as it is one of 1 MiB, if it fits."""
+    import h5py
+
+    f = keep(("h5", path), lambda: h5py.File(path, "r", rdcc_nbytes=0))
+    return lambda: f["x"][100:200, 7]
+
+
 def load_save(source, path):
     return lambda: np.save(path, np.load(source)), lambda: remove(path)
 
