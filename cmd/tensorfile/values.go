@@ -14,6 +14,7 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/internal/floats"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -358,62 +359,29 @@ func appendCSV(b []byte, text string) []byte {
 // floatAppender returns the function that appends a float with the fewest
 // digits that tell it from its neighbours in d.
 func floatAppender(d tensor.DType, s style) func([]byte, float64) []byte {
+	if s == csvStyle && d.Class == tensor.ClassFloat {
+		return floats.Appender(d) // as convert writes them
+	}
 	bits := 32
-	if d == tensor.F64 || d == tensor.C128 {
+	round := floats.Rounding(d)
+	if d == tensor.F64 || d == tensor.C128 || round != nil {
 		bits = 64
 	}
-	round := rounding(d)
 	return func(b []byte, x float64) []byte {
 		if round != nil && x-x == 0 {
-			x = fewest(x, round)
+			x = floats.Fewest(x, round)
 		}
 		if s == jsonStyle {
-			if round != nil {
-				return appendJSONFloat(b, x, 64)
-			}
 			return appendJSONFloat(b, x, bits)
 		}
-		switch {
+		switch { // half of a complex number
 		case math.IsNaN(x):
 			return append(b, "nan"...)
 		case math.IsInf(x, 1):
 			return append(b, "inf"...)
 		case math.IsInf(x, -1):
 			return append(b, "-inf"...)
-		case round != nil:
-			return strconv.AppendFloat(b, x, 'g', -1, 64)
 		}
 		return strconv.AppendFloat(b, x, 'g', -1, bits)
 	}
-}
-
-// rounding returns how a float64 is rounded to d, if d is shorter than f32.
-func rounding(d tensor.DType) func(float64) float64 {
-	switch d {
-	case tensor.F16:
-		return func(x float64) float64 { return tensor.ToFloat16(x).Float64() }
-	case tensor.BF16:
-		return func(x float64) float64 { return tensor.ToBFloat16(x).Float64() }
-	case tensor.F8E4M3FN:
-		return func(x float64) float64 { return tensor.ToFloat8E4M3FN(x).Float64() }
-	case tensor.F8E5M2:
-		return func(x float64) float64 { return tensor.ToFloat8E5M2(x).Float64() }
-	case tensor.F8E4M3FNUZ:
-		return func(x float64) float64 { return tensor.ToFloat8E4M3FNUZ(x).Float64() }
-	case tensor.F8E5M2FNUZ:
-		return func(x float64) float64 { return tensor.ToFloat8E5M2FNUZ(x).Float64() }
-	}
-	return nil // f4, f6 and powers of two are short as they are
-}
-
-// fewest returns the decimal of the fewest digits that rounds to x.
-func fewest(x float64, round func(float64) float64) float64 {
-	var buf [32]byte
-	for digits := range 6 {
-		b := strconv.AppendFloat(buf[:0], x, 'e', digits, 64)
-		if y, err := strconv.ParseFloat(string(b), 64); err == nil && round(y) == x {
-			return y
-		}
-	}
-	return x
 }

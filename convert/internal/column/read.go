@@ -14,7 +14,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/cast"
-	"github.com/tensorfile/tensorfile/internal/shortest"
+	"github.com/tensorfile/tensorfile/internal/floats"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -71,7 +71,7 @@ func NewReader(name string, src []convert.Source) (*Reader, error) {
 			return nil, bad(t, "elements of a row", strconv.FormatInt(width, 10), fmt.Sprintf("at most %d", 1<<24))
 		}
 		r.Rows = rows
-		r.Widths, r.Kinds, r.floats = append(r.Widths, width), append(r.Kinds, kind), append(r.floats, shortest.Appender(t.DType()))
+		r.Widths, r.Kinds, r.floats = append(r.Widths, width), append(r.Kinds, kind), append(r.floats, floats.Appender(t.DType()))
 	}
 	return r, nil
 }
