@@ -208,7 +208,9 @@ func (t *tool) convertOptions(cmd *cobra.Command, o *convert.Options, out string
 	read := o.Open.ReadOptions
 	o.Open = *t.openOptions()
 	read.NoEXIF, read.MaxDecoded = o.Open.NoEXIF, o.Open.MaxDecoded
+	t.database.read(&read)
 	o.Open.ReadOptions = read
+	o.Write.Table = t.database.table
 	return nil
 }
 
@@ -255,7 +257,7 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 	case errors.Is(err, tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "output format":
 		return &hinted{err, "--to FORMAT says what to write; 'tensorfile formats' lists what there is"}
 	}
-	return noGeneration(err)
+	return noGeneration(databaseHint(err))
 }
 
 func (t *tool) printPlan(r *convert.Result, out string) {

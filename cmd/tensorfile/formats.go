@@ -16,14 +16,15 @@ type formatJSON struct {
 	Write       bool     `json:"write"`
 	Single      bool     `json:"single"` // holds one tensor
 	Extensions  []string `json:"extensions"`
+	Schemes     []string `json:"schemes,omitempty"` // of addresses
 	Description string   `json:"description"`
 }
 
 // knownFormats is the native format and those that are registered.
 func knownFormats() []formatJSON {
-	list := []formatJSON{{format.Name, true, true, false, []string{format.Extension}, "tensorfile's own: mapped, checked, any strides and aliases"}}
+	list := []formatJSON{{format.Name, true, true, false, []string{format.Extension}, nil, "tensorfile's own: mapped, checked, any strides and aliases"}}
 	for _, f := range convert.Formats() {
-		list = append(list, formatJSON{f.Name, f.Open != nil, f.Write != nil, f.Single, f.Extensions, f.Description})
+		list = append(list, formatJSON{f.Name, f.Open != nil || f.Connect != nil, f.Write != nil || f.WriteTo != nil, f.Single, append([]string{}, f.Extensions...), f.Schemes, f.Description})
 	}
 	return list
 }
@@ -57,7 +58,11 @@ settles it where neither tells.`,
 				if f.Single {
 					many = "one"
 				}
-				for _, s := range []string{f.Name, yes[f.Read], yes[f.Write], many, strings.Join(f.Extensions, " "), f.Description} {
+				names := f.Extensions
+				for _, scheme := range f.Schemes {
+					names = append(names, scheme+"://")
+				}
+				for _, s := range []string{f.Name, yes[f.Read], yes[f.Write], many, strings.Join(names, " "), f.Description} {
 					tab.cell(s)
 				}
 			}

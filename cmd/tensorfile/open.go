@@ -25,6 +25,7 @@ type input struct {
 // list what is bad in a foreign file and go on with the rest.
 func (t *tool) openOptions() *convert.OpenOptions {
 	o := &convert.OpenOptions{Format: t.from}
+	t.database.read(&o.ReadOptions)
 	o.NoMmap, o.MaxBytes, o.SkipBad, o.Generation = t.noMmap, int64(t.mem), true, uint64(t.at)
 	o.NoEXIF, o.MaxDecoded = t.noEXIF, int64(t.maxDecoded)
 	return o
@@ -46,7 +47,7 @@ func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions
 	}
 	f, err := convert.Open(ctx, path, o)
 	if err != nil {
-		return nil, noGeneration(remoteHint(path, err))
+		return nil, noGeneration(databaseHint(remoteHint(path, err)))
 	}
 	return &input{f}, nil
 }

@@ -20,6 +20,8 @@ import (
 	_ "github.com/tensorfile/tensorfile/convert/png"
 	_ "github.com/tensorfile/tensorfile/convert/pnm"
 	_ "github.com/tensorfile/tensorfile/convert/safetensors"
+	_ "github.com/tensorfile/tensorfile/convert/sql/postgres"
+	_ "github.com/tensorfile/tensorfile/convert/sql/sqlite"
 	_ "github.com/tensorfile/tensorfile/convert/text"
 	_ "github.com/tensorfile/tensorfile/convert/tiff"
 	_ "github.com/tensorfile/tensorfile/convert/torch"

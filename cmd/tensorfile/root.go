@@ -41,6 +41,7 @@ type tool struct {
 	noEXIF     bool
 	maxDecoded size       // 0: the default
 	at         generation // 0: the newest
+	database   databaseFlags
 }
 
 // run is the program. It returns the exit status.
@@ -183,6 +184,9 @@ in place.`,
 		cmd := make(t)
 		if slices.Contains(atCommands, cmd.Name()) {
 			t.atFlag(cmd)
+		}
+		if slices.Contains(databaseCommands, cmd.Name()) {
+			t.databaseFlags(cmd)
 		}
 		root.AddCommand(cmd)
 	}
