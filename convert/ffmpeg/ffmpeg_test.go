@@ -101,7 +101,8 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: %v", name, attrs)
 		}
 		for i, x := range floats(t, v) {
-			if want := math.Floor(float64((i*i*7919+i*104729)%65536-32768) / 8); x != want {
+			n := int64(i)
+			if want := math.Floor(float64((n*n*7919+n*104729)%65536-32768) / 8); x != want {
 				t.Fatalf("%s: sample %d is %v, want %v", name, i, x, want)
 			}
 		}

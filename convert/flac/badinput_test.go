@@ -136,7 +136,7 @@ func TestBadInputs(t *testing.T) {
 	add("A13", "the number not filled in and noise behind", append(with(func(s *streamInfo) { s.total = 0 }).file(), bytes.Repeat([]byte("noise\xff\xf8"), 999)...), tensor.ErrFormat, open, "frames: got none")
 	head := new(flac.Bits).Put(0xfff8, 16).Put(0x74, 8).Put(0x08, 8).Put(0, 8).Put(65534, 16).Bytes()
 	trap := append(head, flac.CRC8(head), 1<<1) // and 65535 samples as they are
-	add("A13", "frames in frames in frames", append(with(func(s *streamInfo) { s.most, s.total = 65535, 0 }).file(bytes.Repeat(trap, 40_000)), make([]byte, 4<<10)...), tensor.ErrLimit, open, "bytes that look like frames: got more, want at most 67108864")
+	add("A13", "frames in frames in frames", append(with(func(s *streamInfo) { s.most, s.total = 65535, 0 }).file(bytes.Repeat(trap, 40_000)), make([]byte, 4<<10)...), tensor.ErrLimit, open, "bytes that look like frames: got more, want at most 8388608")
 	flip := func(b []byte, at int) []byte { c := bytes.Clone(b); c[at] ^= 1; return c }
 	add("A14", "CRC-8 of a frame", mono16.file(flip(good, 6)), tensor.ErrCorrupt, use, "frame of sample 0: offset 42: frame header, CRC-8")
 	add("A14", "CRC-16 of a frame", mono16.file(flip(good, len(good)-1)), tensor.ErrCorrupt, use, "offset 42: CRC-16: got")

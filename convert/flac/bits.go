@@ -73,28 +73,36 @@ func (r *bitReader) unary() uint64 {
 	}
 }
 
-// rice reads numbers that are coded with parameter k.
+// rice reads numbers that are coded with parameter k. It reports whether all have
+// 32 bits at most.
 func (r *bitReader) rice(dst []int64, k uint) bool {
 	const most = 1<<32 - 1
+	b, next, cache, n := r.b, r.next, r.cache, r.n
 	for i := range dst {
-		if r.n < 56 {
-			r.fill()
+		if n < 32 && next+8 <= len(b) { // as fill does
+			cache |= binary.BigEndian.Uint64(b[next:]) >> (n & 63)
+			next += int((63 - n) >> 3)
+			n |= 56
 		}
 		var u uint64
-		if z := uint(bits.LeadingZeros64(r.cache)); z+1+k <= r.n {
-			rest := r.cache << (z + 1)
-			u = uint64(z)<<k | rest>>1>>(63-k)
-			r.cache = rest << k
-			r.n -= z + 1 + k
+		if z := uint(bits.LeadingZeros64(cache)); z+1+k <= n {
+			// All of it is less than 64, as the masks tell the compiler.
+			rest := cache << ((z + 1) & 63)
+			u = uint64(z)<<(k&63) | rest>>1>>((63-k)&63)
+			cache = rest << (k & 63)
+			n -= z + 1 + k
 		} else {
+			r.next, r.cache, r.n = next, cache, n
 			q := r.unary()
 			if q > most>>k {
 				return false
 			}
 			u = q<<k | r.uint(k)
+			next, cache, n = r.next, r.cache, r.n
 		}
 		dst[i] = int64(u>>1) ^ -int64(u&1)
 	}
+	r.next, r.cache, r.n = next, cache, n
 	return true
 }
 

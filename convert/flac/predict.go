@@ -9,21 +9,26 @@ import (
 // are as many as coefficients, x holds what the prediction left. Coefficients are
 // those of the oldest sample first.
 func restore(x []int64, c []int64, shift uint) {
-	switch len(c) {
-	case 8:
+	// The sample before is kept apart: the others can be multiplied while it is not
+	// known yet.
+	n := len(c)
+	if n == 8 {
 		c0, c1, c2, c3, c4, c5, c6, c7 := c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
-		for ; len(x) > 8; x = x[1:] {
-			x[8] += (c0*x[0] + c1*x[1] + c2*x[2] + c3*x[3] + c4*x[4] + c5*x[5] + c6*x[6] + c7*x[7]) >> shift
+		for before := x[7]; len(x) > 8; x = x[1:] {
+			sum := c0*x[0] + c1*x[1] + c2*x[2] + c3*x[3] + c4*x[4] + c5*x[5] + c6*x[6]
+			before = x[8] + (sum+c7*before)>>shift
+			x[8] = before
 		}
-	default:
-		n := len(c)
-		for ; len(x) > n; x = x[1:] {
-			sum := int64(0)
-			for i, k := range c {
-				sum += k * x[i]
-			}
-			x[n] += sum >> shift
+		return
+	}
+	older, newest := c[:n-1], c[n-1]
+	for before := x[n-1]; len(x) > n; x = x[1:] {
+		sum := int64(0)
+		for i, k := range older {
+			sum += k * x[i]
 		}
+		before = x[n] + (sum+newest*before)>>shift
+		x[n] = before
 	}
 }
 

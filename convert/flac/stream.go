@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -160,7 +161,7 @@ func (w *window) find(ctx context.Context, f *frame, s *info, limit int64) (ok b
 }
 
 // maxLost bounds what find decodes in vain.
-const maxLost = 64 << 20
+const maxLost = 8 << 20
 
 // last is how many samples there are up to the end of the last frame.
 func (f *file) last(ctx context.Context) (int64, error) {
@@ -210,16 +211,20 @@ type stream struct {
 	ctx   context.Context
 	w     window
 	frame frame
-	at    int64     // the sample that comes next
-	skip  int       // bytes of it that are not wanted
-	sum   hash.Hash // of the samples; nil: there is none to compare
-	rest  []byte    // decoded
+	at    int64          // the sample that comes next
+	skip  int            // bytes of it that are not wanted
+	sum   hash.Hash      // of the samples; nil: there is none to compare
+	busy  sync.WaitGroup // a goroutine that adds pack to it
+	rest  []byte         // decoded
 	buf   []byte
 	pack  []byte
 	err   error
 }
 
-func (s *stream) Close() error { return nil }
+func (s *stream) Close() error {
+	s.busy.Wait()
+	return nil
+}
 
 // located says where a fault is.
 func (s *stream) located(bad *fault) error {
@@ -286,6 +291,7 @@ func (s *stream) Read(p []byte) (int, error) {
 
 // end compares the sum of all samples.
 func (s *stream) end() error {
+	s.busy.Wait()
 	if s.sum != nil {
 		if got := s.sum.Sum(nil); [16]byte(got) != s.info.md5 {
 			return &tensor.Error{Kind: tensor.ErrCorrupt, Path: s.in.Path(), Format: "flac", Offset: -1, Field: "MD5 of the samples", Got: fmt.Sprintf("%x", got), Want: fmt.Sprintf("%x", s.info.md5)}
@@ -294,18 +300,20 @@ func (s *stream) end() error {
 	return io.EOF
 }
 
-// put writes the frame as elements, and adds it to the sum.
+// put writes the frame as elements, and adds it to the sum while the next one is
+// decoded.
 func (s *stream) put(dst []byte) {
 	interleave(dst, s.frame.x, s.width, uint(8*s.width)-s.info.bits)
 	if s.sum == nil {
 		return
 	}
+	s.busy.Wait()
 	if s.info.bits == uint(8*s.width) {
-		s.sum.Write(dst)
-		return
+		s.pack = append(s.pack[:0], dst...)
+	} else {
+		s.pack = appendPacked(s.pack[:0], s.frame.x, int(s.info.bits+7)/8)
 	}
-	s.pack = appendPacked(s.pack[:0], s.frame.x, int(s.info.bits+7)/8)
-	s.sum.Write(s.pack)
+	s.busy.Go(func() { s.sum.Write(s.pack) })
 }
 
 // interleave writes samples as elements whose upper bits they are.
@@ -356,6 +364,7 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 	if whence != io.SeekStart || offset < 0 || offset > s.info.total*unit {
 		return 0, bad(tensor.ErrIndex, -1, "offset", fmt.Sprint(offset), "one from the begin, inside the samples")
 	}
+	s.busy.Wait()
 	s.sum, s.rest, s.err = nil, nil, nil
 	if sample >= s.info.total {
 		s.at, s.skip = s.info.total, 0

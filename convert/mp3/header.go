@@ -98,29 +98,29 @@ func (h header) sideInfo() int64 {
 
 // fault says why h is no header of a frame that can be decoded; kind is nil if it
 // is one.
-func (h header) fault() (kind error, field, got, want string) {
+func (h header) fault() (field, got, want string, kind error) {
 	switch {
 	case !h.sync():
-		return tensor.ErrFormat, "sync", fmt.Sprintf("%08x", uint32(h)), "eleven ones"
+		return "sync", fmt.Sprintf("%08x", uint32(h)), "eleven ones", tensor.ErrFormat
 	case h.version() == 1:
-		return tensor.ErrFormat, "version", "1, reserved", "0, 2 or 3"
+		return "version", "1, reserved", "0, 2 or 3", tensor.ErrFormat
 	case h.layer() == 4:
-		return tensor.ErrFormat, "layer", "0, reserved", "Layer III"
+		return "layer", "0, reserved", "Layer III", tensor.ErrFormat
 	case h>>12&15 == 15:
-		return tensor.ErrFormat, "bit rate", "15, forbidden", "1 to 14"
+		return "bit rate", "15, forbidden", "1 to 14", tensor.ErrFormat
 	case h.rateIndex() == 3:
-		return tensor.ErrFormat, "sample rate", "3, reserved", "0 to 2"
+		return "sample rate", "3, reserved", "0 to 2", tensor.ErrFormat
 	case h&3 == 2:
-		return tensor.ErrFormat, "emphasis", "2, reserved", "0, 1 or 3"
+		return "emphasis", "2, reserved", "0, 1 or 3", tensor.ErrFormat
 	case h.layer() != 3:
-		return tensor.ErrUnsupported, "layer", fmt.Sprint(h.layer()), "3 (--from ffmpeg reads the others)"
+		return "layer", fmt.Sprint(h.layer()), "3 (--from ffmpeg reads the others)", tensor.ErrUnsupported
 	case h>>12&15 == 0:
-		return tensor.ErrUnsupported, "bit rate", "0, free", "1 to 14 (--from ffmpeg reads it)"
+		return "bit rate", "0, free", "1 to 14 (--from ffmpeg reads it)", tensor.ErrUnsupported
 	}
-	return nil, "", "", ""
+	return "", "", "", nil
 }
 
-func (h header) valid() bool { kind, _, _, _ := h.fault(); return kind == nil }
+func (h header) valid() bool { _, _, _, kind := h.fault(); return kind == nil }
 
 func headerOf(b []byte) header { return header(binary.BigEndian.Uint32(b)) }
 

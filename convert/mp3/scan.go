@@ -149,7 +149,7 @@ func (s *scanner) start() error {
 	}
 	// What is there, if it is nearly one?
 	h := headerOf(b)
-	if kind, field, got, want := h.fault(); kind != nil {
+	if field, got, want, kind := h.fault(); kind != nil {
 		return bad(kind, begin, "frame 0, "+field, got, want)
 	}
 	if int64(len(b)) < h.size() {

@@ -2,6 +2,7 @@ package wav_test
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -66,4 +67,77 @@ func TestInterop(t *testing.T) {
 		}
 	}
 	t.Log(run("check"))
+}
+
+// encodings are ours, and what FFmpeg calls their elements and their samples.
+var encodings = []struct{ name, elements, samples string }{
+	{"u8", "u8", "pcm_u8"}, {"i16", "s16le", "pcm_s16le"}, {"i24", "s32le", "pcm_s24le"}, {"i32", "s32le", "pcm_s32le"}, {"f32", "f32le", "pcm_f32le"}, {"f64", "f64le", "pcm_f64le"},
+	{"alaw", "s16le", "pcm_alaw"}, {"mulaw", "s16le", "pcm_mulaw"},
+}
+
+// TestProgramsInterop exchanges recordings of every encoding with FFmpeg and SoX, both
+// ways.
+func TestProgramsInterop(t *testing.T) {
+	for _, name := range []string{"ffmpeg", "sox"} {
+		if _, err := exec.LookPath(name); err != nil {
+			t.Skip("no program ", name, " here")
+		}
+	}
+	dir := t.TempDir()
+	run := func(name string, args ...string) []byte {
+		t.Helper()
+		c := exec.Command(name, args...)
+		var said bytes.Buffer
+		c.Stderr = &said
+		b, err := c.Output()
+		if err != nil {
+			t.Fatalf("%s %q: %v\n%s", name, args, err, said.Bytes())
+		}
+		return b
+	}
+	x := make([]float64, 2*999)
+	for i := range x {
+		x[i] = 0.9 * math.Sin(float64(i*i)*1e-4)
+	}
+	count := 0
+	for _, e := range encodings {
+		for _, channels := range []int64{1, 2} {
+			ours := filepath.Join(dir, "ours.wav")
+			b := encode(t, from(t, x, int64(len(x))/channels, channels), convert.Attrs{"sample_rate": 22050, "encoding": e.name})
+			if err := os.WriteFile(ours, b, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			v, _ := sound(t, b)
+			want := little(t, v)
+			if got := run("ffmpeg", "-v", "error", "-i", ours, "-f", e.elements, "-c:a", "pcm_"+e.elements, "-"); !bytes.Equal(got, want) {
+				t.Errorf("%s, %d channels: FFmpeg reads other samples", e.name, channels)
+			}
+			raw := []string{"-t", "raw", "-e", "signed", "-b", strconv.Itoa(8 * len(want) / len(x)), "-L", "-"}
+			switch e.name[0] {
+			case 'u':
+				raw[3] = "unsigned"
+			case 'f':
+				raw[3] = "float"
+			}
+			if got := run("sox", append([]string{"-D", ours}, raw...)...); e.name != "f64" && e.name != "f32" && !bytes.Equal(got, want) { // SoX has 32 bits
+				t.Errorf("%s, %d channels: SoX reads other samples", e.name, channels)
+			}
+			for program, args := range map[string][]string{
+				"ffmpeg": {"-v", "error", "-y", "-i", ours, "-c:a", e.samples},
+				"sox":    {"-D", ours},
+			} {
+				theirs := filepath.Join(dir, program+".wav")
+				run(program, append(args, theirs)...)
+				if b, err := os.ReadFile(theirs); err != nil {
+					t.Fatal(err)
+				} else if v, attrs := sound(t, b); !bytes.Equal(little(t, v), want) && !(program == "sox" && e.name[0] == 'f') {
+					t.Errorf("%s, %d channels, written by %s: other samples (%v)", e.name, channels, program, attrs)
+				}
+				count++
+			}
+		}
+	}
+	if t.Logf("exchanged %d", count); count < 32 {
+		t.Error("fewer than 32")
+	}
 }

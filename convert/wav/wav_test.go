@@ -320,7 +320,7 @@ func (c counted) ReadAt(p []byte, off int64) (int, error) {
 func TestFarPart(t *testing.T) {
 	x := make([]int32, 3<<20)
 	for i := range x {
-		x[i] = int32(i*2654435761) &^ 255
+		x[i] = int32(uint32(i)*2654435761) &^ 255
 	}
 	b := encode(t, from(t, x), convert.Attrs{"sample_rate": 1, "encoding": "i24"})
 	var n atomic.Int64
