@@ -43,23 +43,14 @@ func (g *grid) order(free bool) (order, error) {
 	return o, nil
 }
 
-// place is where the chunk with an index along each axis is in the array. With
-// the free axis in front it may pass 2^63-1, which is -1.
+// place is where the chunk with an index along each axis is in the array, if no
+// axis is free.
 func (o *order) place(index []int64) int64 {
 	at := int64(0)
 	for i, k := range index {
-		if i != o.free {
-			at = at*o.steps[i] + k
-		}
+		at = at*o.steps[i] + k
 	}
-	if o.free < 0 {
-		return at
-	}
-	hi, lo := bits.Mul64(uint64(index[o.free]), uint64(o.all))
-	if hi != 0 || lo > math.MaxInt64-uint64(at) {
-		return -1
-	}
-	return at + int64(lo)
+	return at
 }
 
 // index is the index along each axis of what is at a place of the array.

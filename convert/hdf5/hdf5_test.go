@@ -25,6 +25,9 @@ func TestGoldens(t *testing.T) {
 			continue
 		}
 		check(t, f, g)
+		if rep, err := f.Verify(t.Context(), nil); err != nil || !rep.OK() || len(rep.Unknown) != len(g.Skipped) {
+			t.Errorf("%s: %v, %v", g.File, rep, err)
+		}
 		tensors, skipped = tensors+len(g.Tensors), skipped+len(g.Skipped)
 		if err := f.Close(); err != nil {
 			t.Error(err)
