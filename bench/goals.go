@@ -61,6 +61,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.marketGoals()...)
 	g = append(g, e.soundGoals()...)
 	g = append(g, e.hdf5Goals()...)
+	g = append(g, e.sqlGoals()...)
 	g = append(g, openViewGoals()...)
 	g = append(g, e.setGoals()...)
 	g = append(g, e.compositeGoals()...)
