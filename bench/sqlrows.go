@@ -15,24 +15,24 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// tableRows is how many rows the table of the SQL cases has: of 16 bytes each.
-func (e *Env) tableRows() int64 { return e.Big / 256 }
+// databaseRows is how many rows the table of the SQL cases has: of 16 bytes each.
+func (e *Env) databaseRows() int64 { return e.Big / 256 }
 
-// tableFile is a native file of two columns, i64 and f64, and a database of it.
-func (e *Env) tableFile(b *testing.B, ext string) string {
+// databaseFile is a native file of two columns, i64 and f64, and a database of it.
+func (e *Env) databaseFile(b *testing.B, ext string) string {
 	return get(b, e, "table"+ext, func() (string, error) {
 		path := e.path("table" + ext)
 		if ext == ".sqlite" {
-			_, err := convert.Files(context.Background(), []string{e.tableFile(b, ".tensor")}, path, &convert.Options{NoSync: true, Overwrite: true})
+			_, err := convert.Files(context.Background(), []string{e.databaseFile(b, ".tensor")}, path, &convert.Options{NoSync: true, Overwrite: true})
 			return path, err
 		}
-		data := e.bytesOf(b, 16*e.tableRows())
+		data := e.bytesOf(b, 16*e.databaseRows())
 		w, err := tensorfile.Create(path, &tensorfile.CreateOptions{NoSync: true, Overwrite: true})
 		if err != nil {
 			return "", err
 		}
 		defer w.Close()
-		whole := make([]int64, e.tableRows())
+		whole := make([]int64, e.databaseRows())
 		half := make([]float64, len(whole))
 		for i := range whole {
 			bits := binary.LittleEndian.Uint64(data[16*i:])
@@ -83,8 +83,8 @@ func (e *Env) textFile(b *testing.B) string {
 // sqlCases read and write tables of SQLite, and import IDX and text.
 func sqlCases(e *Env) []Case {
 	ctx := context.Background()
-	rows := fmt.Sprintf("rows=%d/", e.tableRows())
-	bytes := 16 * e.tableRows()
+	rows := fmt.Sprintf("rows=%d/", e.databaseRows())
+	bytes := 16 * e.databaseRows()
 	to := func(source func(*testing.B) string, ext string) func(b *testing.B) {
 		return func(b *testing.B) {
 			in, out := source(b), e.path("imported"+ext)
@@ -97,7 +97,7 @@ func sqlCases(e *Env) []Case {
 	big, quarter := "size="+size(e.Big)+"/", "size="+size(e.Big/4)+"/"
 	return []Case{
 		stream("convert", rows+"op=sqlite-read/impl=tensorfile", bytes, func(b *testing.B) {
-			path := e.tableFile(b, ".sqlite")
+			path := e.databaseFile(b, ".sqlite")
 			o := &convert.OpenOptions{}
 			o.Table = "tensors"
 			for b.Loop() {
@@ -111,10 +111,10 @@ func sqlCases(e *Env) []Case {
 				check(b, f.Close())
 			}
 		}),
-		stream("convert", rows+"op=sqlite-read/impl=python", bytes, func(b *testing.B) { e.inPython(b, bytes, "sqlite_read", e.tableFile(b, ".sqlite")) }),
-		stream("convert", rows+"op=sqlite-write/impl=tensorfile", bytes, to(func(b *testing.B) string { return e.tableFile(b, ".tensor") }, ".sqlite")),
+		stream("convert", rows+"op=sqlite-read/impl=python", bytes, func(b *testing.B) { e.inPython(b, bytes, "sqlite_read", e.databaseFile(b, ".sqlite")) }),
+		stream("convert", rows+"op=sqlite-write/impl=tensorfile", bytes, to(func(b *testing.B) string { return e.databaseFile(b, ".tensor") }, ".sqlite")),
 		stream("convert", rows+"op=sqlite-write/impl=python", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "sqlite_write", e.tableFile(b, ".sqlite"), e.path("written.sqlite"))
+			e.inPython(b, bytes, "sqlite_write", e.databaseFile(b, ".sqlite"), e.path("written.sqlite"))
 		}),
 		stream("convert", big+"op=idx-to-tensor/impl=tensorfile", e.Big, to(e.idxFile, ".tensor")),
 		stream("convert", big+"op=copy-idx/impl=io.Copy", e.Big, func(b *testing.B) {
@@ -128,7 +128,7 @@ func sqlCases(e *Env) []Case {
 
 // sqlGoals put them beside Python's sqlite3 with NumPy, and a plain copy.
 func (e *Env) sqlGoals() []Goal {
-	rows := fmt.Sprintf("convert/rows=%d/op=", e.tableRows())
+	rows := fmt.Sprintf("convert/rows=%d/op=", e.databaseRows())
 	big, quarter := "convert/size="+size(e.Big)+"/op=", "convert/size="+size(e.Big/4)+"/op="
 	return []Goal{
 		{"columns of SQLite beside sqlite3 and NumPy", rows + "sqlite-read/impl=tensorfile", rows + "sqlite-read/impl=python", 1, 0, false},
