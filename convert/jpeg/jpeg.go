@@ -8,13 +8,14 @@
 //	YCbCr, RGB   (H, W, 3)  red, green, blue
 //	CMYK, YCCK   (H, W, 4)  ink: 255 is full
 //
-// Baseline, extended and progressive files of 8 bits are read, by image/jpeg of
-// the standard library; YCbCr becomes RGB as libjpeg has it, chroma of fewer
-// pixels by the same interpolation. What is lossless, hierarchical, of 12 bits or
+// Baseline, extended and progressive files of 8 bits are read, by a decoder of our
+// own whose elements are those of libjpeg: the same transform, the same
+// interpolation of chroma of fewer samples, the same RGB. What is lossless, hierarchical, of 12 bits or
 // in arithmetic code is refused by name. CMYK is taken for inverted, as Adobe
 // stores it and as all readers do that people use.
 //
-// Opening reads the segments up to the first scan. Pictures are turned upright by
+// Opening reads the segments up to the first scan. A file that ends before its
+// pixels do is an error. Pictures are turned upright by
 // the orientation in EXIF unless ReadOptions.NoEXIF is set.
 //
 // Attributes are those of docs/images.md: image.color_model "grey", "rgb" or
@@ -60,6 +61,12 @@ const (
 	app1  = 0xe1
 	app2  = 0xe2
 	app14 = 0xee
+	dht   = 0xc4
+	jpg   = 0xc8 // for extensions
+	dac   = 0xcc
+	rst0  = 0xd0
+	dqt   = 0xdb
+	dnl   = 0xdc
 	dri   = 0xdd
 )
 
@@ -88,8 +95,7 @@ type file struct {
 	components    []component
 	progressive   bool
 	frame         int64 // the offset of the frame's segment
-	scan          int64 // the offset of the first scan's marker
-	restarts      bool  // there is an interval of restarts
+	first         int64 // the offset of the first scan's marker
 	jfif          bool
 	adobe         int // the transform that Adobe's marker says; negative: none
 	exif          int
@@ -114,11 +120,11 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 		Orientation: f.exif, Attrs: f.attrs, Decode: f.decode, Codec: "jpeg", At: f.frame + 5,
 	}
 	blocks := f.blocks()
-	p.Held = 64 * blocks // the planes
-	need := blocks / 4   // a bit for the first number of a block, one for its end
+	p.Held = 64*blocks + in.Size() // the planes, and the file
+	need := blocks / 4             // a bit for the first number of a block, one for its end
 	f.layout.Version = "baseline"
 	if f.progressive {
-		p.Held += 256 * blocks // the coefficients
+		p.Held += 128 * blocks // the coefficients
 		need = blocks / 8      // a bit, in the first scan of a component
 		f.layout.Version = "progressive"
 	}
@@ -129,26 +135,19 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 	if err := p.Describe(f.layout, in, o); err != nil {
 		return nil, err
 	}
-	if have := in.Size() - f.scan; have < need/8 {
-		return nil, bad(tensor.ErrTruncated, f.scan, "scans", fmt.Sprintf("%d bytes", have), fmt.Sprintf("at least %d for %dx%d pixels", need/8, f.width, f.height))
+	if have := in.Size() - f.first; have < need/8 {
+		return nil, bad(tensor.ErrTruncated, f.first, "scans", fmt.Sprintf("%d bytes", have), fmt.Sprintf("at least %d for %dx%d pixels", need/8, f.width, f.height))
 	}
 	return f.layout, nil
 }
 
 // blocks is how many blocks of 8 by 8 samples all components have.
 func (f *file) blocks() int64 {
-	h, v := int64(1), int64(1)
-	if len(f.components) > 1 {
-		h, v = f.components[0].h, f.components[0].v
-	}
+	h, v := f.largest()
 	units := ((f.width + 8*h - 1) / (8 * h)) * ((f.height + 8*v - 1) / (8 * v))
 	n := int64(0)
 	for _, c := range f.components {
-		if len(f.components) > 1 {
-			n += units * c.h * c.v
-		} else {
-			n += units
-		}
+		n += units * c.h * c.v
 	}
 	return n
 }
@@ -204,8 +203,11 @@ func (f *file) read(ctx context.Context) error {
 			at++
 			continue
 		case m == sos:
-			f.scan = at
-			return f.firstScan()
+			f.first = at
+			if f.components == nil {
+				return bad(tensor.ErrFormat, at, "SOS", "a scan", "a frame (SOF) before it")
+			}
+			return nil
 		case m == eoi:
 			return bad(tensor.ErrTruncated, at, "EOI", "the end", "a scan before it")
 		case m == 0 || m == 1 || m >= 0xd0 && m <= soi:
@@ -229,24 +231,6 @@ func (f *file) read(ctx context.Context) error {
 	return bad(tensor.ErrLimit, at, "segments", "more", fmt.Sprintf("at most %d before the first scan", maxSegments))
 }
 
-// firstScan looks at the segment that begins the first scan.
-func (f *file) firstScan() error {
-	if f.components == nil {
-		return bad(tensor.ErrFormat, f.scan, "SOS", "a scan", "a frame (SOF) before it")
-	}
-	var b [5]byte
-	if err := picture.ReadAt(f.in, "jpeg", b[:], f.scan, "SOS"); err != nil {
-		return err
-	}
-	// The decoder counts restarts in units of all components (golang/go: image/jpeg
-	// processSOS), scans of one of them do in its blocks.
-	alone := f.progressive || int(b[4]) < len(f.components)
-	if y := f.components[0]; alone && f.restarts && len(f.components) > 1 && y.h*y.v > 1 {
-		return bad(tensor.ErrUnsupported, f.scan, "scans", "restart intervals in scans of one component, with chroma of fewer samples", "no restart intervals")
-	}
-	return nil
-}
-
 // segment reads one that begins at at, with n bytes behind its size.
 func (f *file) segment(m byte, at, n int64) error {
 	if name, ok := refused[m]; ok {
@@ -264,12 +248,6 @@ func (f *file) segment(m byte, at, n int64) error {
 		}
 		f.progressive = m == sof2
 		return f.readFrame(at, b)
-	case dri:
-		b, err := body(2)
-		if err != nil {
-			return err
-		}
-		f.restarts = len(b) == 2 && be.Uint16(b) > 0
 	case app0:
 		b, err := body(5)
 		if err != nil {
@@ -334,26 +312,22 @@ func (f *file) readFrame(at int64, b []byte) error {
 		f.components = append(f.components, component{c[0], int64(c[1] >> 4), int64(c[1] & 15)})
 		factors[i] = c[1]
 	}
-	if !sampled(f.components) {
-		return bad(tensor.ErrUnsupported, at+10, "sampling factors", fmt.Sprintf("% x", factors[:len(f.components)]), "those of 4:4:4, 4:4:0, 4:2:2, 4:2:0, 4:1:1 or 4:1:0")
+	if len(f.components) == 1 {
+		f.components[0].h, f.components[0].v = 1, 1 // a block is a unit then
+	}
+	if !f.sampled() {
+		return bad(tensor.ErrUnsupported, at+10, "sampling factors", fmt.Sprintf("% x", factors[:len(f.components)]), "1 to 4, each a divisor of the largest")
 	}
 	return nil
 }
 
-// sampled reports whether the decoder knows the sampling factors.
-func sampled(c []component) bool {
-	for _, c := range c {
-		if c.h < 1 || c.h > 4 || c.h == 3 || c.v < 1 || c.v > 4 || c.v == 3 {
+// sampled reports whether the samples of each component stand for whole pixels.
+func (f *file) sampled() bool {
+	hmax, vmax := f.largest()
+	for _, c := range f.components {
+		if c.h < 1 || c.h > 4 || c.v < 1 || c.v > 4 || hmax%c.h != 0 || vmax%c.v != 0 {
 			return false
 		}
-	}
-	switch y := c[0]; len(c) {
-	case 3:
-		return y.v < 4 && y.h%c[1].h == 0 && y.v%c[1].v == 0 && c[2].h == c[1].h && c[2].v == c[1].v
-	case 4:
-		one := component{h: 1, v: 1}
-		alike := func(a, b component) bool { return a.h == b.h && a.v == b.v }
-		return y.h == y.v && y.h <= 2 && alike(c[3], y) && alike(c[1], one) && alike(c[2], one)
 	}
 	return true
 }

@@ -48,7 +48,7 @@ def make(rng, kind, h, w, orientation=0):
     a = picture(rng, h, w, channels)
     im = Image.fromarray(a[..., 0] if channels == 1 else a, {1: "L", 3: "RGB", 4: "CMYK"}[channels])
     o = {"quality": int(rng.integers(30, 101)), "progressive": bool(rng.integers(2)), "optimize": bool(rng.integers(2))}
-    if rng.integers(2) and not (o["progressive"] and kind in ("422", "420", "440", "411")):
+    if rng.integers(2):
         o["restart_marker_blocks"] = int(rng.integers(1, 9))
     if kind in SAMPLING:
         o["subsampling"] = SAMPLING[kind]
