@@ -13,6 +13,7 @@ const fastBits = 9
 // huffman is a table of codes (ITU-T T.81, annex C).
 type huffman struct {
 	fast   [1 << fastBits]uint16 // length and symbol of the code that bits begin with; 0: it is longer
+	whole  [1 << fastBits]int16  // with the number behind it: that, zeros before it, and length; 0: it is longer
 	last   [17]int32             // the largest code of a length; -1: there is none
 	offset [17]int32             // from codes of a length to their symbols
 	values [256]byte
@@ -45,6 +46,19 @@ func (h *huffman) read(counts []byte, values []byte) bool {
 			k++
 		}
 		code <<= 1
+	}
+	for i, e := range h.fast {
+		length, size := uint(e>>8), uint(e&15)
+		if size == 0 || length+size > fastBits {
+			continue
+		}
+		v := int32(i) >> (fastBits - length - size) & (1<<size - 1)
+		if v < 1<<(size-1) {
+			v += -1<<size + 1
+		}
+		if v >= -128 && v <= 127 {
+			h.whole[i] = int16(v<<8 | int32(e>>4&15)<<4 | int32(length+size))
+		}
 	}
 	return true
 }

@@ -174,10 +174,36 @@ func (d *decoder) sequential(p *plane, i int) bool {
 	b[0] = int16(p.dc)
 	only := true
 	table := p.tables[1]
+	// The bits are kept apart from d in this loop, the hottest of all.
+	acc, n := d.acc, d.n
 	for k := 1; k < 64; k++ {
-		rs, ok := d.symbol(table)
-		if !ok {
-			return false
+		if n < 32 {
+			d.acc, d.n = acc, n
+			d.fill()
+			acc, n = d.acc, d.n
+		}
+		if e := table.whole[acc>>(64-fastBits)]; e != 0 {
+			acc <<= e & 15
+			n -= uint(e & 15)
+			if k += int(e >> 4 & 15); k > 63 {
+				return false
+			}
+			b[natural[k]] = e >> 8
+			only = false
+			continue
+		}
+		var rs byte
+		if e := table.fast[acc>>(64-fastBits)]; e != 0 {
+			acc <<= e >> 8
+			n -= uint(e >> 8)
+			rs = byte(e)
+		} else {
+			d.acc, d.n = acc, n
+			var ok bool
+			if rs, ok = d.long(table); !ok {
+				return false
+			}
+			acc, n = d.acc, d.n
 		}
 		r, size := int(rs>>4), uint(rs&15)
 		if size == 0 {
@@ -190,9 +216,16 @@ func (d *decoder) sequential(p *plane, i int) bool {
 		if k += r; k > 63 {
 			return false
 		}
-		b[natural[k]] = int16(d.number(size))
+		v := int32(acc >> 1 >> (63 - size))
+		acc <<= size
+		n -= size
+		if v < 1<<(size-1) {
+			v += -1<<size + 1
+		}
+		b[natural[k]] = int16(v)
 		only = false
 	}
+	d.acc, d.n = acc, n
 	if only {
 		flat(dst, p.stride, int32(b[0])*quant[0])
 	} else {
@@ -233,60 +266,68 @@ func (d *decoder) more(s *scan, p *plane, b *block) bool {
 // some that become 1 or -1 (figure G.7).
 func (d *decoder) refine(s *scan, p *plane, b *block) bool {
 	one := int16(1) << s.low
-	correct := func(c *int16) {
-		if d.bit() && *c&one == 0 {
+	k := s.first
+	for ; s.eobs == 0 && k <= s.last; k++ {
+		rs, ok := d.symbol(p.tables[1])
+		if !ok {
+			return false
+		}
+		r, size := int(rs>>4), rs&15
+		fresh := int16(0)
+		switch {
+		case size > 1:
+			return false
+		case size == 1:
+			if fresh = -one; d.take(1) != 0 {
+				fresh = one
+			}
+		case r != 15:
+			s.eobs = 1<<r + d.take(uint(r))
+		}
+		if s.eobs > 0 {
+			break
+		}
+		if k = d.correct(b, k, s.last, r, one); fresh != 0 {
+			if k > s.last {
+				return false
+			}
+			b[natural[k]] = fresh
+		}
+	}
+	if s.eobs > 0 {
+		d.correct(b, k, s.last, 64, one)
+		s.eobs--
+	}
+	return true
+}
+
+// correct decodes a bit of each coefficient from k on that is not 0, up to the one
+// behind so many that are, and returns which that is.
+func (d *decoder) correct(b *block, k, last, zeros int, one int16) int {
+	acc, n := d.acc, d.n
+	for ; k <= last; k++ {
+		c := &b[natural[k]]
+		if *c == 0 {
+			if zeros--; zeros < 0 {
+				break
+			}
+			continue
+		}
+		if n == 0 {
+			d.acc, d.n = acc, n
+			d.fill()
+			acc, n = d.acc, d.n
+		}
+		if acc>>63 != 0 && *c&one == 0 {
 			if *c > 0 {
 				*c += one
 			} else {
 				*c -= one
 			}
 		}
+		acc <<= 1
+		n--
 	}
-	k := s.first
-	if s.eobs == 0 {
-		for ; k <= s.last; k++ {
-			rs, ok := d.symbol(p.tables[1])
-			if !ok {
-				return false
-			}
-			r, size := int(rs>>4), rs&15
-			fresh := int16(0)
-			switch {
-			case size > 1:
-				return false
-			case size == 1:
-				if fresh = -one; d.bit() {
-					fresh = one
-				}
-			case r != 15:
-				s.eobs = 1<<r + d.take(uint(r))
-			}
-			if s.eobs > 0 {
-				break
-			}
-			for ; k <= s.last; k++ {
-				c := &b[natural[k]]
-				if *c != 0 {
-					correct(c)
-				} else if r--; r < 0 {
-					break
-				}
-			}
-			if fresh != 0 {
-				if k > s.last {
-					return false
-				}
-				b[natural[k]] = fresh
-			}
-		}
-	}
-	if s.eobs > 0 {
-		for ; k <= s.last; k++ {
-			if c := &b[natural[k]]; *c != 0 {
-				correct(c)
-			}
-		}
-		s.eobs--
-	}
-	return true
+	d.acc, d.n = acc, n
+	return k
 }
