@@ -113,21 +113,33 @@ func one(b bool) uint64 {
 	return 0
 }
 
-// run goes on with m by the digits from b[i] on.
+// run goes on with m by the digits from b[i] on, eight characters at a time.
 func run(b []byte, i int, m uint64) (int, uint64) {
 	for i+8 <= len(b) {
-		v, n := digits(binary.LittleEndian.Uint64(b[i:]))
-		m = m*ten[n&15] + v
-		i += n
-		if n < 8 || i < len(b) && b[i]-'0' > 9 {
-			return i, m
+		w := binary.LittleEndian.Uint64(b[i:])
+		v := w - 0x3030303030303030
+		// The lowest byte with its high bit set is the first that is no digit: it got
+		// no carry and no borrow.
+		other := (w + 0x4646464646464646 | v) & 0x8080808080808080
+		if other != 0 {
+			n := bits.TrailingZeros64(other) >> 3
+			return i + n, m*ten[n&7] + eight(v<<uint(64-8*n)) // zeros before the digits
 		}
+		m = m*1e8 + eight(v)
+		i += 8
 	}
 	for i < len(b) && b[i]-'0' <= 9 {
 		m = m*10 + uint64(b[i]-'0')
 		i++
 	}
 	return i, m
+}
+
+// eight is the number that the bytes of v make, the lowest being the first digit.
+// Neighbours are joined to numbers of two, four and eight digits.
+func eight(v uint64) uint64 {
+	v = v*10 + v>>8
+	return (v&0x000000FF000000FF*(100+1000000<<32) + v>>16&0x000000FF000000FF*(1+10000<<32)) >> 32
 }
 
 // Index reads the digits that stand from b[i] to b[end], end excluded. Without
@@ -143,22 +155,8 @@ func Index(b []byte, i int) (x uint64, end int) {
 	return x, end
 }
 
-// ten are the powers of ten for up to eight digits, and room for a mask.
-var ten = [16]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
-
-// digits is the number that the first n of eight characters make, n at most 8,
-// without a branch that the length of numbers would mispredict.
-func digits(w uint64) (v uint64, n int) {
-	v = w - 0x3030303030303030
-	// The lowest byte with its high bit set is the first that is no digit: it got
-	// no carry and no borrow.
-	n = bits.TrailingZeros64((w+0x4646464646464646|v)&0x8080808080808080) >> 3
-	v <<= uint(64 - 8*n) // zeros before the digits
-	// Neighbours are joined to numbers of two, four and eight digits.
-	v = v*10 + v>>8
-	v = (v&0x000000FF000000FF*(100+1000000<<32) + v>>16&0x000000FF000000FF*(1+10000<<32)) >> 32
-	return v, n
-}
+// ten are the powers of ten for up to seven digits.
+var ten = [8]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
 
 // exponent reads what follows an e. Beyond any that counts it stays where it is.
 func exponent(b []byte) (e, n int) {
