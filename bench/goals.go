@@ -64,6 +64,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.sqlGoals()...)
 	g = append(g, openViewGoals()...)
 	g = append(g, e.setGoals()...)
+	g = append(g, e.pictureGoals()...)
 	g = append(g, e.tableGoals()...)
 	g = append(g, e.compositeGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)

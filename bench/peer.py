@@ -490,6 +490,26 @@ def pillow_resize(height, width, to_height, to_width, name):
     return lambda: a.resize((to_width, to_height), method)
 
 
+def pillow_decode(path):
+    from PIL import Image
+    return lambda: np.asarray(Image.open(path))
+
+
+def pillow_encode(path, format):
+    import io
+    from PIL import Image
+
+    a = keep(("photograph", path), lambda: Image.open(path))
+    a.load()
+
+    def run():
+        out = io.BytesIO()
+        a.save(out, format, quality=90)
+        extra["Ratio"] = a.width * a.height * 3 / out.tell()
+
+    return run
+
+
 def pillow_folder(folder, path, side, workers):
     """The JPEG files of a folder as one array, in memory, and then in a file."""
     import concurrent.futures
@@ -522,6 +542,24 @@ def resample_poly(n, up, down, quality):
     half = math.ceil((db - 7.95) / (2.285 * math.pi * (1 - passes) * nyquist) / 2)
     h = signal.firwin(2 * half + 1, (1 + passes) / 2 * nyquist, window=("kaiser", 0.1102 * (db - 8.7)))
     return lambda: signal.resample_poly(x, up, down, window=h)
+
+
+def sound_read(path):
+    import soundfile
+    return lambda: soundfile.read(path, dtype="int16")
+
+
+def sound_write(path, source):
+    """At the level that the library has when it is told none, 5."""
+    import soundfile
+    x, rate = keep(("sound", source), lambda: soundfile.read(source, dtype="int16"))
+    return lambda: soundfile.write(path, x, rate), lambda: remove(path)
+
+
+def sound_make(path, source):
+    import soundfile
+    x, rate = keep(("sound", source), lambda: soundfile.read(source, dtype="int16"))
+    return lambda: soundfile.write(path, x, rate, bitrate_mode="CONSTANT", compression_level=0.6)
 
 
 def batches(impl, path, batch, shuffle, f32):
