@@ -22,21 +22,19 @@ var sets = []set{{"train", 6000, 1}, {"t10k", 1000, 2}}
 // ensure makes the files of the set that are not there.
 func (s set) ensure(dir string) error {
 	images, labels := s.draw()
-	for name, content := range map[string][]byte{
-		s.name + "-images-idx3-ubyte": idx(images, s.n, side, side),
-		s.name + "-labels-idx1-ubyte": idx(labels, s.n),
-	} {
-		path := filepath.Join(dir, name)
-		if _, err := os.Stat(path); err == nil {
-			continue
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o666); err != nil {
-			return err
-		}
+	err := create(filepath.Join(dir, s.name+"-images-idx3-ubyte"), idx(images, s.n, side, side))
+	if err == nil {
+		err = create(filepath.Join(dir, s.name+"-labels-idx1-ubyte"), idx(labels, s.n))
 	}
-	return nil
+	return err
+}
+
+// create makes a file unless it is there.
+func create(path string, content []byte) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.WriteFile(path, content, 0o666)
 }
 
 // idx is an IDX file of bytes: a magic number with the type and the rank, the

@@ -15,6 +15,10 @@ func TestSoftmax(t *testing.T) {
 	dir := t.TempDir()
 	var out [2]bytes.Buffer
 	for i := range out { // the second time, all files are there
+		if i > 0 && testing.Short() {
+			out[i] = out[0]
+			break
+		}
 		accuracy, err := run(context.Background(), dir, &out[i])
 		if err != nil {
 			t.Fatal(err)
