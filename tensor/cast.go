@@ -318,8 +318,14 @@ func (c *castSide) load(p []byte, off, n, step int64) {
 	swapBlock(p, c.swap)
 }
 
-// store copies n elements from p, which it may change.
-func (c *castSide) store(p []byte, off, n, step int64) {
+// store copies n elements from p, which it may change, packed ones past the cache
+// if stream says so.
+func (c *castSide) store(p []byte, off, n, step int64, stream bool) {
+	if c.packed != 0 && stream {
+		pack(c.packed, p[:cap(p)], p[:n])
+		kernel.CopyRows(c.data, int(off), 0, p[:cap(p)], 0, 0, 1, int(packedSize(c.packed, n)), true)
+		return
+	}
 	if c.packed != 0 {
 		pack(c.packed, c.data[off:], p[:n])
 		return
@@ -372,7 +378,7 @@ func (b *castBuffer) convert(offD, offS, n, stepD, stepS int64) {
 		} else {
 			dp = b.dst.at(0, int(m))
 			b.block(dp, sp, int(m))
-			b.dst.store(dp, offD, m, stepD)
+			b.dst.store(dp, offD, m, stepD, b.stream)
 			offD = b.dst.skip(offD, m, stepD)
 		}
 		n -= m
@@ -394,7 +400,7 @@ func (b *castBuffer) block(dst, src []byte, n int) { b.run(dst, src, n, false) }
 func (b *castBuffer) run(dst, src []byte, n int, stream bool) {
 	last := b.steps.n - 1
 	if last < 0 {
-		copy(dst, src)
+		kernel.CopyRows(dst, 0, 0, src, 0, 0, 1, len(dst), stream)
 		return
 	}
 	for i := range last {
@@ -415,7 +421,7 @@ func (b *castBuffer) flush() {
 	b.block(d, b.src.at(0, b.pending), b.pending)
 	for _, r := range b.runs[:b.nruns] {
 		size := r.n * b.dst.size
-		b.dst.store(d[:size], r.off, int64(r.n), r.step)
+		b.dst.store(d[:size], r.off, int64(r.n), r.step, false)
 		d = d[size:]
 	}
 	b.pending, b.nruns = 0, 0

@@ -100,10 +100,20 @@ func packedBits(e elem) int64 {
 	return 4
 }
 
+// packedSize is the number of bytes of the units that hold n elements.
+func packedSize(e elem, n int64) int64 {
+	bits := packedBits(e)
+	if bits == 6 {
+		return (n + 3) / 4 * 3
+	}
+	return (n*bits + 7) / 8
+}
+
 // unpack spreads len(p) elements, from the start of a unit, one to the byte.
 func unpack(e elem, p, units []byte) {
 	kernel.Spread(p, units, int(packedBits(e)), e == castI4)
 }
 
-// pack is the way back. What the last unit has left over becomes zero.
+// pack is the way back. What the last unit has left over becomes zero. Units may
+// begin where p does.
 func pack(e elem, units, p []byte) { kernel.Join(units, p, int(packedBits(e))) }

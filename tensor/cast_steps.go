@@ -87,19 +87,16 @@ func (c *castSteps) set(d, s elem) {
 // between adds the steps from what does not lie in a byte, to anything.
 func (c *castSteps) between(d, s elem) {
 	from, _ := kindOf(s)
+	to, number := kindOf(d)
+	if number && kernel.Converts(to, from) {
+		c.convert(to, from)
+		return
+	}
 	if from == kernel.F16 || from == kernel.BF16 {
 		c.convert(kernel.F32, from)
 		from = kernel.F32
 	}
-	to, number := kindOf(d)
 	switch {
-	case from == kernel.C128 && to == kernel.Bool && number: // part by part, then both
-		c.add(castStep{op: opConvert, size: 2, d: to, s: kernel.F64})
-		c.convert(to, kernel.U16)
-		return
-	case number && to == kernel.Bool:
-		c.convert(to, from)
-		return
 	case from == kernel.C64 && d == elemC128: // part by part
 		c.add(castStep{op: opConvert, size: 16, d: kernel.F64, s: kernel.F32})
 		return

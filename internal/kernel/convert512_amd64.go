@@ -67,6 +67,7 @@ var numberLoops = func() (t [kinds][kinds]struct {
 	add(F32, C64, cutU32To8, 0, math.MaxUint64)
 	add(C64, F32, cutU64To4, 0, math.MaxUint64)
 	add(C64, Bool, truth8, repeated(math.MaxInt32, 4), ones)
+	add(C128, Bool, truth16, math.MaxInt64, ones)
 	add(F64, C128, spread8, 0, 0)
 	add(C128, F64, firsts8, 0, 0)
 	add(F32, F64, valueF32ToF64, 0, 0)
@@ -77,7 +78,9 @@ var numberLoops = func() (t [kinds][kinds]struct {
 	for _, d := range []Kind{I8, U8, I4, U4, I16, U16, U32, I32} {
 		lo, hi := rangeOf(d)
 		if d.Size() < 4 {
-			add(F32, d, [...]numberLoop{fitF32To1, fitF32To2}[widths[d]], float32s(float64(lo)), float32s(float64(hi)))
+			least, most := float32s(float64(lo)), float32s(float64(hi))
+			add(F32, d, [...]numberLoop{fitF32To1, fitF32To2}[widths[d]], least, most)
+			add(BF16, d, [...]numberLoop{fitBF16To1, fitBF16To2}[widths[d]], least, most)
 		}
 		add(F64, d, [...]numberLoop{fitF64To1, fitF64To2, fitF64To4}[widths[d]], math.Float64bits(float64(lo)), math.Float64bits(float64(hi)))
 	}
@@ -289,6 +292,12 @@ func fitF32To1(dst, src *byte, groups int, limits *limits, stream bool)
 func fitF32To2(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
+func fitBF16To1(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func fitBF16To2(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
 func fitF64To1(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
@@ -353,6 +362,9 @@ func brainToF32(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
 func f32ToBrain(dst, src *byte, groups int, limits *limits, stream bool)
+
+//go:noescape
+func truth16(dst, src *byte, groups int, limits *limits, stream bool)
 
 //go:noescape
 func firsts8(dst, src *byte, groups int, limits *limits, stream bool)

@@ -13,6 +13,16 @@
 // is ahead is fetched by hand: the processor by itself stops at the end of a page.
 
 #define LOOP(GROUP, S, D) \
+	BEGIN \
+	SHRQ $1, CX \
+	GROUPS(GROUP, S, D)
+
+// Of groups by halves, as many as there are groups.
+#define HALVES(GROUP, S, D) \
+	BEGIN \
+	GROUPS(GROUP, S, D)
+
+#define BEGIN \
 	MOVQ dst+0(FP), DI \
 	MOVQ src+8(FP), SI \
 	MOVQ groups+16(FP), CX \
@@ -20,13 +30,14 @@
 	VPBROADCASTQ (AX), Z30 \
 	VPBROADCASTQ 8(AX), Z31 \
 	MOVL $0x55, AX \
-	KMOVB AX, K7 \
-	SHRQ $1, CX \
+	KMOVB AX, K7
+
+#define GROUPS(GROUP, S, D) \
 	CMPB stream+32(FP), $0 \
 	JNE stream \
 plain: \
-	PREFETCHT0 1024(SI) \
-	PREFETCHT0 (1024+S)(SI) \
+	PREFETCHT0 2048(SI) \
+	PREFETCHT0 (2048+S)(SI) \
 	GROUP(0(SI), 0(DI), Z0, Y0, X0, Z1, Y1, K1, VMOVDQU64) \
 	GROUP(S(SI), D(DI), Z2, Y2, X2, Z3, Y3, K2, VMOVDQU64) \
 	ADDQ $(2*S), SI \
@@ -36,14 +47,49 @@ plain: \
 	VZEROUPPER \
 	RET \
 stream: \
-	PREFETCHT0 1024(SI) \
-	PREFETCHT0 (1024+S)(SI) \
+	PREFETCHT0 2048(SI) \
+	PREFETCHT0 (2048+S)(SI) \
 	GROUP(0(SI), 0(DI), Z0, Y0, X0, Z1, Y1, K1, VMOVNTDQ) \
 	GROUP(S(SI), D(DI), Z2, Y2, X2, Z3, Y3, K2, VMOVNTDQ) \
 	ADDQ $(2*S), SI \
 	ADDQ $(2*D), DI \
 	DECQ CX \
 	JNE stream \
+	VZEROUPPER \
+	RET
+
+// Between types of one size. Past the cache, four pages go side by side: memory
+// answers four streams of reads faster than one.
+#define EQUAL(GROUP) \
+	BEGIN \
+	CMPB stream+32(FP), $0 \
+	JEQ few \
+pages: \
+	CMPQ CX, $256 \
+	JLO few \
+	MOVQ $64, DX \
+lines: \
+	PREFETCHT0 512(SI) \
+	PREFETCHT0 4608(SI) \
+	PREFETCHT0 8704(SI) \
+	PREFETCHT0 12800(SI) \
+	GROUP(0(SI), 0(DI), Z0, Y0, X0, Z1, Y1, K1, VMOVNTDQ) \
+	GROUP(4096(SI), 4096(DI), Z2, Y2, X2, Z3, Y3, K2, VMOVNTDQ) \
+	GROUP(8192(SI), 8192(DI), Z4, Y4, X4, Z5, Y5, K3, VMOVNTDQ) \
+	GROUP(12288(SI), 12288(DI), Z6, Y6, X6, Z7, Y7, K4, VMOVNTDQ) \
+	ADDQ $64, SI \
+	ADDQ $64, DI \
+	DECQ DX \
+	JNE lines \
+	ADDQ $12288, SI \
+	ADDQ $12288, DI \
+	SUBQ $256, CX \
+	JMP pages \
+few: \
+	SHRQ $1, CX \
+	JEQ done \
+	GROUPS(GROUP, 64, 64) \
+done: \
 	VZEROUPPER \
 	RET
 
@@ -146,6 +192,12 @@ stream: \
 
 #define FIT32(MOV, src, dst, z, k, out, STORE) \
 	VMOVUPS src, z \
+	FIT(MOV, dst, z, k, out, STORE)
+#define FIT16(MOV, src, dst, z, k, out, STORE) \
+	VPMOVZXWD src, z \
+	VPSLLD $16, z, z \
+	FIT(MOV, dst, z, k, out, STORE)
+#define FIT(MOV, dst, z, k, out, STORE) \
 	VCMPPS $7, z, z, k \
 	VMAXPS.Z Z30, z, k, z \
 	VMINPS Z31, z, z \
@@ -163,6 +215,8 @@ stream: \
 
 #define G_F32_1(src, dst, z, y, x, w, v, k, STORE) FIT32(VPMOVDB, src, dst, z, k, x, STORE)
 #define G_F32_2(src, dst, z, y, x, w, v, k, STORE) FIT32(VPMOVDW, src, dst, z, k, y, STORE)
+#define G_BF16_1(src, dst, z, y, x, w, v, k, STORE) FIT16(VPMOVDB, src, dst, z, k, x, STORE)
+#define G_BF16_2(src, dst, z, y, x, w, v, k, STORE) FIT16(VPMOVDW, src, dst, z, k, y, STORE)
 #define G_F64_1(src, dst, z, y, x, w, v, k, STORE) FIT64(VPMOVQB, src, dst, z, k, x, VMOVQ)
 #define G_F64_2(src, dst, z, y, x, w, v, k, STORE) FIT64(VPMOVQW, src, dst, z, k, x, STORE)
 #define G_F64_4(src, dst, z, y, x, w, v, k, STORE) FIT64(VPMOVQD, src, dst, z, k, y, STORE)
@@ -292,6 +346,16 @@ GLOBL quiet<>(SB), RODATA|NOPTR, $16
 #define G_BOOL4(src, dst, z, y, x, w, v, k, STORE) TRUTH(VPTESTMD, src, dst, k, X31, x, STORE)
 #define G_BOOL8(src, dst, z, y, x, w, v, k, STORE) TRUTH(VPTESTMQ, src, dst, k, X31, x, VMOVQ)
 
+// Of pairs of 8 bytes one for both.
+#define G_BOOL16(src, dst, z, y, x, w, v, k, STORE) \
+	VMOVDQU64 src, z \
+	VPERMILPD $0x55, z, w \
+	VPORQ z, w, w \
+	VPCOMPRESSQ.Z w, K7, w \
+	VPTESTMQ v, Y30, k \
+	VMOVDQU8.Z X31, k, x \
+	VMOVD x, dst
+
 // Pairs of 8 bytes: the first of each, and zeros put in as the second.
 
 #define G_FIRST(src, dst, z, y, x, w, v, k, STORE) \
@@ -305,7 +369,7 @@ GLOBL quiet<>(SB), RODATA|NOPTR, $16
 
 // func cutI8To1(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI8To1(SB), NOSPLIT, $0-33
-	LOOP(G_I8_1, 64, 64)
+	EQUAL(G_I8_1)
 
 // func cutI8To2(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI8To2(SB), NOSPLIT, $0-33
@@ -325,7 +389,7 @@ TEXT ·cutI16To1(SB), NOSPLIT, $0-33
 
 // func cutI16To2(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI16To2(SB), NOSPLIT, $0-33
-	LOOP(G_I16_2, 64, 64)
+	EQUAL(G_I16_2)
 
 // func cutI16To4(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI16To4(SB), NOSPLIT, $0-33
@@ -345,7 +409,7 @@ TEXT ·cutI32To2(SB), NOSPLIT, $0-33
 
 // func cutI32To4(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI32To4(SB), NOSPLIT, $0-33
-	LOOP(G_I32_4, 64, 64)
+	EQUAL(G_I32_4)
 
 // func cutI32To8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI32To8(SB), NOSPLIT, $0-33
@@ -365,11 +429,11 @@ TEXT ·cutI64To4(SB), NOSPLIT, $0-33
 
 // func cutI64To8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutI64To8(SB), NOSPLIT, $0-33
-	LOOP(G_I64_8, 64, 64)
+	EQUAL(G_I64_8)
 
 // func cutU8To1(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU8To1(SB), NOSPLIT, $0-33
-	LOOP(G_U8_1, 64, 64)
+	EQUAL(G_U8_1)
 
 // func cutU8To2(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU8To2(SB), NOSPLIT, $0-33
@@ -389,7 +453,7 @@ TEXT ·cutU16To1(SB), NOSPLIT, $0-33
 
 // func cutU16To2(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU16To2(SB), NOSPLIT, $0-33
-	LOOP(G_U16_2, 64, 64)
+	EQUAL(G_U16_2)
 
 // func cutU16To4(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU16To4(SB), NOSPLIT, $0-33
@@ -409,7 +473,7 @@ TEXT ·cutU32To2(SB), NOSPLIT, $0-33
 
 // func cutU32To4(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU32To4(SB), NOSPLIT, $0-33
-	LOOP(G_U32_4, 64, 64)
+	EQUAL(G_U32_4)
 
 // func cutU32To8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU32To8(SB), NOSPLIT, $0-33
@@ -429,7 +493,7 @@ TEXT ·cutU64To4(SB), NOSPLIT, $0-33
 
 // func cutU64To8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·cutU64To8(SB), NOSPLIT, $0-33
-	LOOP(G_U64_8, 64, 64)
+	EQUAL(G_U64_8)
 
 // func valueI8ToF32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueI8ToF32(SB), NOSPLIT, $0-33
@@ -449,7 +513,7 @@ TEXT ·valueI16ToF64(SB), NOSPLIT, $0-33
 
 // func valueI32ToF32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueI32ToF32(SB), NOSPLIT, $0-33
-	LOOP(G_I32_F4, 64, 64)
+	EQUAL(G_I32_F4)
 
 // func valueI32ToF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueI32ToF64(SB), NOSPLIT, $0-33
@@ -461,7 +525,7 @@ TEXT ·valueI64ToF32(SB), NOSPLIT, $0-33
 
 // func valueI64ToF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueI64ToF64(SB), NOSPLIT, $0-33
-	LOOP(G_I64_F8, 64, 64)
+	EQUAL(G_I64_F8)
 
 // func valueU8ToF32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueU8ToF32(SB), NOSPLIT, $0-33
@@ -481,7 +545,7 @@ TEXT ·valueU16ToF64(SB), NOSPLIT, $0-33
 
 // func valueU32ToF32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueU32ToF32(SB), NOSPLIT, $0-33
-	LOOP(G_U32_F4, 64, 64)
+	EQUAL(G_U32_F4)
 
 // func valueU32ToF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueU32ToF64(SB), NOSPLIT, $0-33
@@ -493,7 +557,7 @@ TEXT ·valueU64ToF32(SB), NOSPLIT, $0-33
 
 // func valueU64ToF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueU64ToF64(SB), NOSPLIT, $0-33
-	LOOP(G_U64_F8, 64, 64)
+	EQUAL(G_U64_F8)
 
 // func valueF32ToF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·valueF32ToF64(SB), NOSPLIT, $0-33
@@ -511,6 +575,14 @@ TEXT ·fitF32To1(SB), NOSPLIT, $0-33
 TEXT ·fitF32To2(SB), NOSPLIT, $0-33
 	LOOP(G_F32_2, 64, 32)
 
+// func fitBF16To1(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·fitBF16To1(SB), NOSPLIT, $0-33
+	HALVES(G_BF16_1, 32, 16)
+
+// func fitBF16To2(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·fitBF16To2(SB), NOSPLIT, $0-33
+	HALVES(G_BF16_2, 32, 32)
+
 // func fitF64To1(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF64To1(SB), NOSPLIT, $0-33
 	LOOP(G_F64_1, 64, 8)
@@ -525,11 +597,11 @@ TEXT ·fitF64To4(SB), NOSPLIT, $0-33
 
 // func fitF32ToI32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF32ToI32(SB), NOSPLIT, $0-33
-	LOOP(G_F32_I32, 64, 64)
+	EQUAL(G_F32_I32)
 
 // func fitF32ToU32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF32ToU32(SB), NOSPLIT, $0-33
-	LOOP(G_F32_U32, 64, 64)
+	EQUAL(G_F32_U32)
 
 // func fitF32ToI64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF32ToI64(SB), NOSPLIT, $0-33
@@ -541,11 +613,11 @@ TEXT ·fitF32ToU64(SB), NOSPLIT, $0-33
 
 // func fitF64ToI64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF64ToI64(SB), NOSPLIT, $0-33
-	LOOP(G_F64_I64, 64, 64)
+	EQUAL(G_F64_I64)
 
 // func fitF64ToU64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·fitF64ToU64(SB), NOSPLIT, $0-33
-	LOOP(G_F64_U64, 64, 64)
+	EQUAL(G_F64_U64)
 
 // func oddF64(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·oddF64(SB), NOSPLIT, $0-33
@@ -561,15 +633,15 @@ TEXT ·oddU64(SB), NOSPLIT, $0-33
 
 // func oddI32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·oddI32(SB), NOSPLIT, $0-33
-	LOOP(G_I32_ODD, 64, 64)
+	EQUAL(G_I32_ODD)
 
 // func oddU32(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·oddU32(SB), NOSPLIT, $0-33
-	LOOP(G_U32_ODD, 64, 64)
+	EQUAL(G_U32_ODD)
 
 // func truth1(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·truth1(SB), NOSPLIT, $0-33
-	LOOP(G_BOOL1, 64, 64)
+	EQUAL(G_BOOL1)
 
 // func truth2(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·truth2(SB), NOSPLIT, $0-33
@@ -582,6 +654,10 @@ TEXT ·truth4(SB), NOSPLIT, $0-33
 // func truth8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·truth8(SB), NOSPLIT, $0-33
 	LOOP(G_BOOL8, 64, 8)
+
+// func truth16(dst, src *byte, groups int, limits *limits, stream bool)
+TEXT ·truth16(SB), NOSPLIT, $0-33
+	LOOP(G_BOOL16, 64, 4)
 
 // func firsts8(dst, src *byte, groups int, limits *limits, stream bool)
 TEXT ·firsts8(SB), NOSPLIT, $0-33

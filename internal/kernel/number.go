@@ -30,9 +30,9 @@ const (
 	Odd32 // float32 bits rounded to odd: to F16 and BF16, as F32
 
 	F16  // to and from F32
-	BF16 // to and from F32
+	BF16 // to and from F32, to integers of 8 and 16 bits, I4 and U4
 	C64  // to and from F32, to Bool
-	C128 // to and from F64
+	C128 // to and from F64, to Bool
 
 	kinds = iota
 )
@@ -70,6 +70,9 @@ func Convert(dst, src []byte, d, s Kind, stream bool) {
 		loop(dst[i*sizeD:], src[i*sizeS:], stream)
 	}
 }
+
+// Converts reports whether Convert knows the way from s to d.
+func Converts(d, s Kind) bool { return goLoops[s][d] != nil }
 
 // Fence ends a row of streaming stores: what is stored after it comes later for
 // other processors, too.
@@ -146,7 +149,7 @@ var goLoops = func() (t [kinds][kinds]loop) {
 	t[F64][Odd32] = floatToOdd
 	t[F32][C64], t[F64][C128] = fromReal[float32], fromReal[float64]
 	t[C64][F32], t[C128][F64] = realPart[float32], realPart[float64]
-	t[C64][Bool] = eitherNonzero
+	t[C64][Bool], t[C128][Bool] = eitherNonzero[float32], eitherNonzero[float64]
 	t[U8][F32] = func(dst, src []byte, stream bool) {
 		d, s := typed[float32, uint8](dst, src)
 		U8ToF32(d, s, stream)
@@ -165,6 +168,12 @@ var goLoops = func() (t [kinds][kinds]loop) {
 		d, s := typed[float32, uint16](dst, src)
 		BF16ToF32(d, s, stream)
 	}
+	t[BF16][I8] = func(dst, src []byte, _ bool) { brainTo[int8](dst, src, math.MinInt8, math.MaxInt8) }
+	t[BF16][U8] = func(dst, src []byte, _ bool) { brainTo[uint8](dst, src, 0, math.MaxUint8) }
+	t[BF16][I4] = func(dst, src []byte, _ bool) { brainTo[int8](dst, src, -8, 7) }
+	t[BF16][U4] = func(dst, src []byte, _ bool) { brainTo[uint8](dst, src, 0, 15) }
+	t[BF16][I16] = func(dst, src []byte, _ bool) { brainTo[int16](dst, src, math.MinInt16, math.MaxInt16) }
+	t[BF16][U16] = func(dst, src []byte, _ bool) { brainTo[uint16](dst, src, 0, math.MaxUint16) }
 	t[F32][F16] = func(dst, src []byte, stream bool) {
 		d, s := typed[uint16, float32](dst, src)
 		F32ToF16(d, s, stream)
@@ -367,12 +376,24 @@ func realPart[T float](dst, src []byte, _ bool) {
 	}
 }
 
-func eitherNonzero(dst, src []byte, _ bool) {
-	s, _ := typed[float32, float32](src, src)
+func eitherNonzero[T float](dst, src []byte, _ bool) {
+	s, _ := typed[T, T](src, src)
 	for i := range dst {
 		dst[i] = 0
 		if s[2*i] != 0 || s[2*i+1] != 0 {
 			dst[i] = 1
 		}
+	}
+}
+
+// brainTo goes by float32.
+func brainTo[D integer](dst, src []byte, least int64, most uint64) {
+	d, s := typed[D, uint16](dst, src)
+	var values [256]float32
+	for len(s) > 0 {
+		n := min(len(s), len(values))
+		bf16ToF32Go(values[:n], s)
+		truncateTo[D, float32](cast.Bytes(d[:n]), cast.Bytes(values[:n]), least, most)
+		d, s = d[n:], s[n:]
 	}
 }

@@ -13,7 +13,8 @@ func Spread(dst, src []byte, bits int, signed bool) {
 }
 
 // Join is the way back: the lowest bits of each byte of src. What the last byte
-// of dst, the last three for 6 bits, have left over becomes zero.
+// of dst, the last three for 6 bits, have left over becomes zero. dst may begin
+// where src does.
 func Join(dst, src []byte, bits int) {
 	need(bits == 1 || bits == 4 || bits == 6, badSize)
 	i := joinElemsFast(dst, src, bits)
