@@ -9,6 +9,8 @@ import (
 	stdpng "image/png"
 	"math"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -277,4 +279,42 @@ func repaired(b []byte) []byte {
 		at = end + 4
 	}
 	return b
+}
+
+// TestFFmpegInterop has ffmpeg read 16 bits of colour, of which Pillow reads 8.
+func TestFFmpegInterop(t *testing.T) {
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Skip("no ffmpeg")
+	}
+	for channels, format := range map[int64]string{1: "gray16le", 2: "ya16le", 3: "rgb48le", 4: "rgba64le"} {
+		x := make([]uint16, 31*17*channels)
+		for i := range x {
+			x[i] = uint16(i * 40503)
+		}
+		path := filepath.Join(t.TempDir(), "a.png")
+		if err := os.WriteFile(path, encoded(t, from(t, x, 31, 17, channels), nil), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := exec.Command(ffmpeg, "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", format, "-").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []byte
+		for _, v := range x {
+			want = binary.LittleEndian.AppendUint16(want, v)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("%s: %d bytes, others than the %d", format, len(got), len(want))
+		}
+		// And back.
+		again := filepath.Join(t.TempDir(), "b.png")
+		if out, err := exec.Command(ffmpeg, "-v", "error", "-i", path, again).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		v := picturetest.Read(t, again, nil).View
+		if b, err := v.Bytes(); err != nil || !bytes.Equal(b, want) {
+			t.Errorf("%s: %v %v, other samples, %v", format, v.DType(), v.Shape(), err)
+		}
+	}
 }

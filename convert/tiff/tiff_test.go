@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -283,4 +284,42 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%v is no tensor.Error", err)
 		}
 	})
+}
+
+// TestFFmpegInterop has ffmpeg write 16 bits of colour in each compression, and
+// read what we write.
+func TestFFmpegInterop(t *testing.T) {
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		t.Skip("no ffmpeg")
+	}
+	const h, w = 37, 29
+	x := make([]uint16, h*w*3)
+	var raw []byte
+	for i := range x {
+		x[i] = uint16(i * i / 7)
+		raw = append(raw, byte(x[i]), byte(x[i]>>8))
+	}
+	v := from(t, x, h, w, 3)
+	for _, c := range []string{"raw", "packbits", "lzw", "deflate"} {
+		path := filepath.Join(t.TempDir(), c+".tif")
+		cmd := exec.Command(ffmpeg, "-v", "error", "-f", "rawvideo", "-pix_fmt", "rgb48le", "-s", fmt.Sprintf("%dx%d", w, h), "-i", "-", "-compression_algo", c, path)
+		cmd.Stdin = bytes.NewReader(raw)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		if p := picturetest.Read(t, path, nil); !picturetest.Equal(t, p.View, v) {
+			t.Errorf("%s: other samples", c)
+		}
+	}
+	for _, compress := range []bool{false, true} {
+		path := filepath.Join(t.TempDir(), "ours.tif")
+		if err := os.WriteFile(path, encoded(t, v, nil, compress), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := exec.Command(ffmpeg, "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb48le", "-").Output()
+		if err != nil || !bytes.Equal(got, raw) {
+			t.Errorf("compressed %v: %d bytes, others than the %d, %v", compress, len(got), len(raw), err)
+		}
+	}
 }
