@@ -30,11 +30,12 @@ var castTypes = []struct {
 // random bits, and writes a table: bytes of the wider side to M, and how many
 // times faster that is than NumPy or ml_dtypes on as many elements. Each pair,
 // its peer and M are timed in turns; the least of the rounds counts, which is
-// what is left of them where others use the machine, too. Only pairs whose
+// what is left of them where others use the machine, too. Both sides have memory
+// of huge pages, if the system gives them: NumPy asks for them by itself. Only pairs whose
 // names, "u8 to f32", match are measured.
 func (e *Env) CastTable(w io.Writer, rounds int, match *regexp.Regexp) error {
 	wide := e.Big / 8
-	src, dst := make([]byte, wide), make([]byte, wide)
+	src, dst := pages(wide), pages(wide)
 	var seed [32]byte
 	rand.NewChaCha8(seed).Read(src)
 	for i := range dst {

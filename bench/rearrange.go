@@ -36,7 +36,11 @@ func (r rearrangement) in(e *Env, d tensor.DType) tensor.Shape {
 }
 
 func (r rearrangement) key(d tensor.DType, impl string) string {
-	return fmt.Sprintf("op=rearrange/what=%s/dtype=%s/impl=%s", r.name, d, impl)
+	return fmt.Sprintf("op=rearrange/what=%s/dtype=%s/%s", r.name, d, impl)
+}
+
+func (r rearrangement) ours(d tensor.DType, workers int) string {
+	return r.key(d, fmt.Sprintf("workers=%d/impl=tensorfile", workers))
 }
 
 // rearrangeCases make fresh results, as einops does.
@@ -53,16 +57,19 @@ func rearrangeCases(e *Env) []Case {
 			if err != nil {
 				continue
 			}
-			list = append(list, stream("tensor", r.key(d, "tensorfile"), n, func(b *testing.B) {
-				src := made(b, e, "source", d, in...)
-				for b.Loop() {
-					_, copied, err := tensor.Rearrange(src, r.pattern, r.sizes)
-					check(b, err)
-					if !copied {
-						b.Fatal("a view")
+			for _, workers := range []int{1, 2} {
+				list = append(list, stream("tensor", r.ours(d, workers), n, func(b *testing.B) {
+					src := made(b, e, "source", d, in...)
+					for b.Loop() {
+						_, copied, err := tensor.RearrangeParallel(b.Context(), src, r.pattern, r.sizes, workers)
+						check(b, err)
+						if !copied {
+							b.Fatal("a view")
+						}
 					}
-				}
-			}), stream("tensor", r.key(d, "einops"), n, func(b *testing.B) {
+				}))
+			}
+			list = append(list, stream("tensor", r.key(d, "impl=einops"), n, func(b *testing.B) {
 				e.inPython(b, n, "rearranged", r.pattern, r.sizes, in, c.np)
 			}))
 		}
@@ -73,7 +80,10 @@ func rearrangeCases(e *Env) []Case {
 func rearrangeGoals() (g []Goal) {
 	for _, r := range rearrangements {
 		for _, d := range []tensor.DType{tensor.U8, tensor.F32} {
-			g = append(g, Goal{"rearrange " + r.name + " of " + d.String() + " beside einops", "tensor/" + r.key(d, "tensorfile"), "tensor/" + r.key(d, "einops"), 3, 0, false})
+			for i, name := range []string{"one thread", "two threads"} {
+				what := "rearrange " + r.name + " of " + d.String() + ", " + name + ", beside einops"
+				g = append(g, Goal{what, "tensor/" + r.ours(d, i+1), "tensor/" + r.key(d, "impl=einops"), 3, 0, false})
+			}
 		}
 	}
 	return g

@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"errors"
 	"strconv"
 
@@ -24,7 +25,19 @@ func Rearrange(v View, pattern string, sizes Sizes) (out View, copied bool, err 
 	if err != nil {
 		return View{}, false, err
 	}
-	return p.arrange(rearrangeOperation, v, sizes)
+	return p.arrange(rearrangeOperation, v, sizes, Copy)
+}
+
+// RearrangeParallel is Rearrange whose copy, if it needs one, is shared by workers,
+// as CopyParallel is Copy. An error of ctx leaves no result.
+func RearrangeParallel(ctx context.Context, v View, pattern string, sizes Sizes, workers int) (out View, copied bool, err error) {
+	p, err := ParsePattern(pattern)
+	if err != nil {
+		return View{}, false, err
+	}
+	return p.arrange(rearrangeOperation, v, sizes, func(dst, src View) error {
+		return CopyParallel(ctx, dst, src, workers)
+	})
 }
 
 // Repeat is Rearrange for patterns whose right side has axes that the left has
@@ -37,11 +50,11 @@ func Repeat(v View, pattern string, sizes Sizes) (out View, copied bool, err err
 	if err != nil {
 		return View{}, false, err
 	}
-	return p.arrange(repeatOperation, v, sizes)
+	return p.arrange(repeatOperation, v, sizes, Copy)
 }
 
-// arrange is Rearrange or Repeat.
-func (p *Pattern) arrange(op operation, v View, sizes Sizes) (out View, copied bool, err error) {
+// arrange is Rearrange or Repeat, with a way to copy.
+func (p *Pattern) arrange(op operation, v View, sizes Sizes, fill func(dst, src View) error) (out View, copied bool, err error) {
 	w, err := p.resolve(op, v.shape, sizes)
 	if err != nil {
 		return View{}, false, err
@@ -54,10 +67,14 @@ func (p *Pattern) arrange(op operation, v View, sizes Sizes) (out View, copied b
 	if !errors.Is(err, ErrNotContiguous) {
 		return flat, false, err
 	}
-	if out, err = out.Clone(); err != nil {
+	dst, err := makeFresh(out.dtype, out.shape)
+	if err != nil {
 		return View{}, false, err
 	}
-	out, err = out.Reshape(w.final)
+	if err := fill(dst, out); err != nil {
+		return View{}, false, err
+	}
+	out, err = dst.Reshape(w.final)
 	return out, true, err
 }
 
@@ -162,7 +179,7 @@ func RearrangeAll(vs []View, pattern string, sizes Sizes) (out View, copied bool
 		return View{}, false, err
 	}
 	if all, ok := evenly(vs, s); ok {
-		return p.arrange(rearrangeOperation, all, sizes)
+		return p.arrange(rearrangeOperation, all, sizes, Copy)
 	}
 	w, err := p.resolve(rearrangeOperation, s, sizes)
 	if err != nil {

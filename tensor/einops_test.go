@@ -1,6 +1,7 @@
 package tensor
 
 import (
+	"context"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -414,5 +415,43 @@ func TestReduceAllocations(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestRearrangeParallel(t *testing.T) {
+	v, err := Make(U16, Shape{40, 96, 80, 24})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range v.data {
+		v.data[i] = byte(uint32(i) * 2654435761 >> 17)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	for _, pattern := range []string{"b h w c -> (b c) h w", "b (h p) w c -> (h w) b (p c)", "b h w c -> h b w c"} {
+		sizes := Sizes{}
+		if strings.Contains(pattern, "p") {
+			sizes["p"] = 2
+		}
+		want, copied, err := Rearrange(v, pattern, sizes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, workers := range []int{0, 1, 3} {
+			got, again, err := RearrangeParallel(ctx, v, pattern, sizes, workers)
+			if err != nil || again != copied {
+				t.Fatal(again, err)
+			}
+			if same, err := Equal(got, want); !same || err != nil {
+				t.Errorf("%s by %d workers: another result, %v", pattern, workers, err)
+			}
+		}
+	}
+	stop()
+	if out, _, err := RearrangeParallel(ctx, v, "b h w c -> (b c) h w", nil, 2); !errors.Is(err, context.Canceled) || out.n != 0 {
+		t.Errorf("after the end: %v, %v", out.shape, err)
+	}
+	if _, _, err := RearrangeParallel(ctx, v, "b h w c -> b h w", nil, 2); !errors.Is(err, ErrFormat) && !errors.Is(err, ErrShape) {
+		t.Errorf("an axis less: %v", err)
 	}
 }

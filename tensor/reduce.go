@@ -103,7 +103,7 @@ func Reduce(v View, pattern string, op Reduction, sizes Sizes) (View, error) {
 	}
 	gone := w.reduced()
 	if len(gone) == 0 {
-		out, _, err := p.arrange(reduceOperation, v, sizes)
+		out, _, err := p.arrange(reduceOperation, v, sizes, Copy)
 		return out, err
 	}
 	aligned, err := w.align(v)

@@ -1,0 +1,5 @@
+//go:build !linux
+
+package bench
+
+func pages(n int64) []byte { return make([]byte, n) }
