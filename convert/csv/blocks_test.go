@@ -474,3 +474,23 @@ func TestCancel(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The longest record that is read.
+func TestLongRecord(t *testing.T) {
+	defer func(n, m int) { records.BlockSize, records.MaxRecord = n, m }(records.BlockSize, records.MaxRecord)
+	records.BlockSize, records.MaxRecord = 16, 100
+	long := strings.Repeat("x", 99)
+	for text, want := range map[string]string{
+		long + "\n" + long + "\n": "", "a\n\"" + long[:97] + "\"": "", "a\n" + long + "xx\n": "line 2: got a record of more than 100 bytes",
+		"a\n\"" + long + "x\"\n": "line 2, column 1 (\"a\"): got a quote that is not closed in 100 bytes", "a\n\"" + long + "\n" + long + "\"\n": "a quote that is not closed in 100 bytes",
+		"a,b\n1,2\n1," + long + "xx\n": "line 3: got a record of more than 100 bytes", "a,b\n1,2\n1,x\"" + long + "\n": "line 3, column 2 (\"b\"): got a quote in a field",
+	} {
+		f, err := openCSV(text, "t.csv", convert.TableOptions{Header: convert.Yes})
+		if err == nil {
+			f.Close()
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%.30q: %v, want %s", text, err, want)
+		}
+	}
+}

@@ -43,7 +43,6 @@ type cell struct {
 	line   int64        // of the first value,
 	offset int64        // which begins there
 	row    int          // 1 more than the last one with a value
-	null   bool         // it was null
 }
 
 // known reports whether the shape of values is known.

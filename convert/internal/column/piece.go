@@ -119,7 +119,6 @@ const missingFloat = 0x7ff8000000000000
 // that had whole numbers and gets another is converted.
 type Builder struct {
 	pieces []Piece
-	rows   int // of the longest
 	size   int
 }
 
