@@ -121,12 +121,12 @@ func (f *file) walk(ctx context.Context, skip bool) error {
 		if err != nil {
 			return err
 		}
-		place, at = next, 0
-		var b [8]byte
+		place = next
+		b := d.scratch[:]
 		if err := picture.ReadAt(f.in, "tiff", b[:f.offsetBytes()], next, "offset of the next directory"); err != nil {
 			return err
 		}
-		at = f.offset(b[:])
+		at = f.offset(b)
 		if err := f.add(p, n, skip); err != nil {
 			return err
 		}
@@ -170,22 +170,20 @@ func (f *file) offsetBytes() int64 {
 	return 4
 }
 
-// offset is the one that b begins with; too large ones are past any file.
-func (f *file) offset(b []byte) int64 {
-	if f.big {
-		return int64(min(f.order.Uint64(b), 1<<62))
-	}
-	return int64(f.order.Uint32(b))
-}
+// offset is the one that b begins with.
+func (f *file) offset(b []byte) int64 { return f.value(b[:f.offsetBytes()]) }
 
 // reader reads directories, and the entries of one up to the first error.
 type reader struct {
 	f       *file
 	n       int   // of the directory
 	at      int64 // where it is
-	raw     []byte
-	entries []entry
 	err     error
+	entries []entry
+
+	raw     []byte  // entries as they lie
+	list    []int64 // of numbers
+	scratch [8]byte
 }
 
 // directory reads number n, whose offset stands at place. next is where that of
@@ -200,13 +198,13 @@ func (d *reader) directory(n int, place, at int64) (p *page, next int64, err err
 	if at < 8 || at > f.in.Size()-size {
 		return nil, 0, bad(tensor.ErrTruncated, place, d.field(""), fmt.Sprintf("offset %d", at), fmt.Sprintf("within the %d bytes of the file", f.in.Size()))
 	}
-	var b [8]byte
+	b := d.scratch[:]
 	if err := picture.ReadAt(f.in, "tiff", b[:size], at, "directory"); err != nil {
 		return nil, 0, err
 	}
-	count := int64(f.order.Uint16(b[:]))
+	count := int64(f.order.Uint16(b))
 	if f.big {
-		count = f.offset(b[:])
+		count = f.offset(b)
 	}
 	if count < 1 || count > maxEntries {
 		return nil, 0, bad(tensor.ErrFormat, at, d.field("entries"), fmt.Sprint(count), fmt.Sprintf("1 to %d", maxEntries))
@@ -282,7 +280,8 @@ func (d *reader) check(e entry) (width int64, ok bool) {
 	return 0, false
 }
 
-// numbers reads the first ones of an entry, at most so many.
+// numbers reads the first ones of an entry, at most so many. They hold until it is
+// called again.
 func (d *reader) numbers(tag uint16, most int64) []int64 {
 	e, ok := d.entry(tag)
 	if !ok {
@@ -291,33 +290,39 @@ func (d *reader) numbers(tag uint16, most int64) []int64 {
 	if _, ok := d.check(e); !ok {
 		return nil
 	}
-	list := make([]int64, min(e.count, most))
-	for i := range list {
-		if list[i], d.err = d.f.number(e, int64(i)); d.err != nil {
+	d.list = d.list[:0]
+	for i := range min(e.count, most) {
+		n, err := d.f.number(e, i)
+		if d.err = err; err != nil {
 			return nil
 		}
+		d.list = append(d.list, n)
 	}
-	return list
+	return d.list
 }
 
 // number reads number i of an entry.
 func (f *file) number(e entry, i int64) (int64, error) {
 	width := typeBytes[e.kind]
-	b := e.bytes[:]
 	if e.few {
-		b = b[i*width:]
-	} else if err := picture.ReadAt(f.in, "tiff", b[:width], e.value+i*width, "number"); err != nil {
-		return 0, err
+		return f.value(e.bytes[i*width:][:width]), nil
 	}
-	switch width {
-	case 1:
-		return int64(b[0]), nil
-	case 2:
-		return int64(f.order.Uint16(b)), nil
-	case 4:
-		return int64(f.order.Uint32(b)), nil
+	var b [8]byte
+	err := picture.ReadAt(f.in, "tiff", b[:width], e.value+i*width, "number")
+	return f.value(b[:width]), err
+}
+
+// value is the number that bytes are; too large ones are past any file.
+func (f *file) value(b []byte) int64 {
+	v := uint64(0)
+	for i, c := range b {
+		if f.order == binary.BigEndian {
+			v = v<<8 | uint64(c)
+		} else {
+			v |= uint64(c) << (8 * i)
+		}
 	}
-	return int64(min(f.order.Uint64(b), 1<<62)), nil
+	return int64(min(v, 1<<62))
 }
 
 // number is the first of an entry, or another if there is none.
@@ -477,14 +482,14 @@ func (d *reader) blocks(p *page) {
 		d.fail(tensor.ErrFormat, tagRowsPerStrip, "strip or tile", fmt.Sprintf("%dx%d", p.blockW, p.blockH), "at least a pixel")
 		return
 	}
-	p.offsets = d.list(p, offsets)
+	p.offsets = d.all(p, offsets)
 	if _, ok := d.entry(counts); ok || p.compression != plain { // else it is as much as there must be
-		p.counts = d.list(p, counts)
+		p.counts = d.all(p, counts)
 	}
 }
 
-// list finds the numbers of all strips or tiles.
-func (d *reader) list(p *page, tag uint16) entry {
+// all finds the numbers of all strips or tiles.
+func (d *reader) all(p *page, tag uint16) entry {
 	e, ok := d.entry(tag)
 	if !ok {
 		d.fail(tensor.ErrFormat, tag, "strips", fmt.Sprintf("no tag %d", tag), "offsets and sizes of strips or tiles")
