@@ -364,6 +364,9 @@ func TestPasses(t *testing.T) {
 // A table that is larger than the memory for it is converted in bounded memory:
 // what is allocated and kept is counted, with a small budget.
 func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a table of 46 MB")
+	}
 	defer csv.SetBudget(1 << 20)()
 	blockSize(t, 64<<10)
 	path := filepath.Join(t.TempDir(), "t.csv")

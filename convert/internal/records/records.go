@@ -93,6 +93,7 @@ func Scan[R any](ctx context.Context, in Input, at, line int64, cut func(text []
 			if j.buf, more, j.err = r.next(j.buf, &j.Block); !more && j.err == nil {
 				return
 			}
+			end := j.err != nil || j.Cut
 			select {
 			case queue <- j:
 			case <-ctx.Done():
@@ -103,7 +104,7 @@ func Scan[R any](ctx context.Context, in Input, at, line int64, cut func(text []
 			case <-ctx.Done():
 				return
 			}
-			if j.err != nil || j.Cut {
+			if end {
 				return
 			}
 		}
