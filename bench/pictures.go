@@ -103,7 +103,7 @@ func (e *Env) pictureGoals() []Goal {
 	for _, g := range []struct {
 		op    string
 		ratio float64
-	}{{"decode-png", 1}, {"encode-png", 1}, {"decode-jpeg", 0.3}, {"encode-jpeg", 0.1}} {
+	}{{"decode-png", 1}, {"encode-png", 1}, {"decode-jpeg", 0.7}, {"encode-jpeg", 0.1}} {
 		name := fmt.Sprintf("convert/op=%s/dtype=u8/bytes=%d/impl=", g.op, size)
 		list = append(list, Goal{g.op + ", one processor, beside Pillow", name + "tensorfile", name + "pillow", g.ratio, 0, false})
 	}
