@@ -103,6 +103,16 @@ func docShows(t *testing.T, path, dir string, least int) string {
 	return out
 }
 
+// So is what docs/audio.md shows of recordings.
+func TestAudioDoc(t *testing.T) {
+	dir := t.TempDir()
+	if err := makeFile(filepath.Join(dir, "made.tensor"), []string{`speech:{"sample_rate":48000,"info":{"INAM":"A title"}}`, "speech=i16(4800,2)"}); err != nil {
+		t.Fatal(err)
+	}
+	runIn(t, dir, "convert", "made.tensor", "speech.wav")
+	docShows(t, "../../docs/audio.md", dir, 16)
+}
+
 // So is what docs/sets.md shows of folders.
 func TestSetsDoc(t *testing.T) {
 	dir := t.TempDir()
