@@ -53,13 +53,20 @@ func (c *tiling) group(lines bool) bool {
 	return c.spread(take[:w.rank])
 }
 
-// spread lists the places of the pattern in a tile. The last along an axis may
-// overlap the one before.
+// spread lists the places of the pattern in a tile, as they come in src: what
+// puts them together goes on while the next are fetched. The last along an axis
+// may overlap the one before.
 func (c *tiling) spread(take []int64) bool {
 	w := &c.in
 	n := int64(1)
+	var order [MaxRank + 1]int
+	step := func(i int) int64 { return abs(w.b[i]) * take[i] }
 	for i, t := range take {
 		n *= (w.n[i] + t - 1) / t
+		order[i] = i
+		for k := i; k > 0 && step(order[k]) > step(order[k-1]); k-- {
+			order[k], order[k-1] = order[k-1], order[k]
+		}
 	}
 	if n > int64(cap(c.places)) {
 		return false
@@ -69,8 +76,9 @@ func (c *tiling) spread(take []int64) bool {
 	p := kernel.Place{Dst: int(w.offA), Src: int(w.offB)}
 	for {
 		list = append(list, p)
-		i := len(take) - 1
-		for ; i >= 0; i-- {
+		k := len(take) - 1
+		for ; k >= 0; k-- {
+			i := order[k]
 			from := pos[i]
 			if pos[i] = min(from+take[i], w.n[i]-take[i]); pos[i] == from {
 				pos[i] = 0
@@ -81,7 +89,7 @@ func (c *tiling) spread(take []int64) bool {
 				break
 			}
 		}
-		if i < 0 {
+		if k < 0 {
 			break
 		}
 	}
