@@ -11,6 +11,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert/internal/column"
 	"github.com/tensorfile/tensorfile/convert/internal/records"
 	"github.com/tensorfile/tensorfile/convert/internal/utf8text"
+	"github.com/tensorfile/tensorfile/internal/cast"
 	"github.com/tensorfile/tensorfile/internal/decimal"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -118,9 +119,11 @@ func (f *file) parse(block *records.Block, h *hints, want []int) (*result, error
 	// Each record has a line feed, and a delimiter between two fields; one of one
 	// field that is empty would be an empty line.
 	p.room = min(block.Lines, len(p.b)/max(len(p.columns), 2)+1)
-	words := make([]uint64, p.room*len(want))
-	for i, c := range want {
-		p.columns[c].words = words[i*p.room : (i+1)*p.room : (i+1)*p.room]
+	words := room(p.room * (len(want) - texts(kinds, want)))
+	for _, c := range want {
+		if kinds[c] != column.Text {
+			p.columns[c].words, words = words[:p.room:p.room], words[p.room:]
+		}
 	}
 	for again := true; again; {
 		if err := p.run(kinds); err != nil {
@@ -146,6 +149,26 @@ func (f *file) parse(block *records.Block, h *hints, want []int) (*result, error
 		r.sums[c] = summary{kind: x.kind, text: int64(x.text), empty: int64(x.empty), missing: int64(x.missing)}
 	}
 	return r, nil
+}
+
+// texts counts the columns of want that are text.
+func texts(kinds []column.Kind, want []int) (n int) {
+	for _, c := range want {
+		if kinds[c] == column.Text {
+			n++
+		}
+	}
+	return n
+}
+
+// room is n words, of which each is written before it is read.
+func room(n int) []uint64 {
+	if n >= 1<<16 {
+		if w, ok := cast.Slice[uint64](cast.Fresh(8 * n)); ok {
+			return w
+		}
+	}
+	return make([]uint64, n)
 }
 
 // piece is what was parsed of a column.
@@ -214,16 +237,10 @@ func (p *parser) record(at int) (int, error) {
 				end += n
 			}
 		case x.kind >= column.Nat && x.kind <= column.Uint:
-			digits := at
-			negative := b[at] == '-'
-			if negative {
-				digits++
-			}
-			if u, e := decimal.Index(b, digits); e > digits && e-digits <= 18 && ends(b, e, delim) && (!negative || u > 0 && x.kind == column.Int) {
-				if negative {
-					u = -u
-				}
-				x.words[row] = u
+			negative := one(b[at] == '-') // no branches, which random signs would mispredict
+			digits := at + int(negative)
+			if u, e := decimal.Index(b, digits); e > digits && e-digits <= 18 && ends(b, e, delim) && negative&(one(u == 0)|one(x.kind != column.Int)) == 0 {
+				x.words[row] = (u ^ -negative) + negative
 				x.text += e - at
 				end = e
 			}
@@ -268,6 +285,13 @@ func (p *parser) record(at int) (int, error) {
 			return at, nil
 		}
 	}
+}
+
+func one(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // ends reports whether a field ends at b[p].
