@@ -13,6 +13,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/wav"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // TestInterop exchanges random recordings with libsndfile: what it wrote is read
@@ -73,6 +74,23 @@ func TestInterop(t *testing.T) {
 		}
 	}
 	t.Log(run("check"))
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		t.Log("no program ffmpeg here")
+	} else {
+		for _, path := range written[:40] {
+			f, err := convert.Open(t.Context(), path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, _ := read(t, f, strings.TrimSuffix(filepath.Base(path), ".flac"))
+			elements := map[tensor.DType]string{tensor.I16: "s16le", tensor.I32: "s32le"}[v.DType()]
+			if got, err := exec.Command("ffmpeg", "-v", "error", "-i", path, "-f", elements, "-").Output(); err != nil || !bytes.Equal(got, little(t, v)) {
+				t.Errorf("%s: FFmpeg decodes other samples: %v", path, err)
+			}
+			f.Close()
+		}
+		t.Log("FFmpeg decodes 40 files")
+	}
 	if _, err := exec.LookPath("flac"); err != nil {
 		t.Log("no tool flac here")
 	} else {

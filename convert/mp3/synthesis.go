@@ -148,7 +148,7 @@ type synthesis struct {
 	at int           // where the last of them begins
 }
 
-// window is that of synthesis, twice, so that it can be used from any place on.
+// window is that of synthesis, with both halves.
 var window = func() (t [512]float64) {
 	for i, v := range halfWindow {
 		t[i] = float64(v) / 65536
