@@ -328,7 +328,7 @@ func (t *Tensor) part(role string) (*Tensor, error) {
 	if ok && t.foreign != nil {
 		for i := range t.foreign.Parts {
 			if p := &t.foreign.Parts[i]; p.Name == role {
-				return t.f.foreignTensor(p, format.PartKey(t.name, role)), nil
+				return t.f.foreignTensor(p, format.PartKey(t.name, role), nil), nil
 			}
 		}
 		ok = false
@@ -376,7 +376,7 @@ func (t *Tensor) openEach() (parts []Part, err error) {
 	if t.foreign != nil {
 		for i := range t.foreign.Parts {
 			p := &t.foreign.Parts[i]
-			parts = append(parts, Part{p.Name, t.f.foreignTensor(p, format.PartKey(t.name, p.Name))})
+			parts = append(parts, Part{p.Name, t.f.foreignTensor(p, format.PartKey(t.name, p.Name), nil)})
 		}
 		return parts, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/nameset"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -82,8 +83,8 @@ type File struct {
 
 	// Foreign files.
 	layout   *Layout
-	byName   map[string]int
-	bySource []*File // of each source of the layout, in its order
+	byName   *nameset.Set // of the layout's tensors
+	bySource []*File      // of each source of the layout, in its order
 
 	checked sync.Map // storage id -> *check
 	grids   sync.Map // gridKey -> *grid
@@ -505,8 +506,9 @@ func (f *File) Names() iter.Seq2[string, error] {
 func (f *File) Tensors() iter.Seq2[*Tensor, error] {
 	return func(yield func(*Tensor, error) bool) {
 		if f.layout != nil {
+			var m slab
 			for i := range f.layout.Tensors {
-				if !yield(f.foreignAt(i), nil) {
+				if !yield(f.foreignAt(i, &m), nil) {
 					return
 				}
 			}
@@ -535,11 +537,11 @@ var found = sync.Pool{New: func() any { return new(foundRecord) }}
 // Tensor opens the tensor called name. An unknown name is ErrNotFound.
 func (f *File) Tensor(name string) (t *Tensor, err error) {
 	if f.layout != nil {
-		i, ok := f.byName[name]
+		i, ok := f.byName.Find(name)
 		if !ok {
 			return nil, f.notFound(name)
 		}
-		return f.foreignAt(i), nil
+		return f.foreignAt(i, nil), nil
 	}
 	if name == "" || format.IsPart(name) {
 		return nil, f.notFound(name)

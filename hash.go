@@ -251,7 +251,7 @@ func (f *File) foreignNodes(yield func(*hashNode, error) bool) {
 	}
 	slices.SortFunc(sorted, func(i, j int) int { return cmp.Compare(f.layout.Tensors[i].Name, f.layout.Tensors[j].Name) })
 	for _, i := range sorted {
-		if !yield(f.foreignNode(f.foreignAt(i)), nil) {
+		if !yield(f.foreignNode(f.foreignAt(i, nil)), nil) {
 			return
 		}
 	}
@@ -265,7 +265,7 @@ func (f *File) foreignNode(t *Tensor) *hashNode {
 	parts := slices.Clone(t.foreign.Parts)
 	slices.SortFunc(parts, func(a, b LayoutTensor) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range parts {
-		n.parts = append(n.parts, f.foreignNode(f.foreignTensor(&parts[i], format.PartKey(t.name, parts[i].Name))))
+		n.parts = append(n.parts, f.foreignNode(f.foreignTensor(&parts[i], format.PartKey(t.name, parts[i].Name), nil)))
 	}
 	return n
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/nameset"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -130,17 +131,17 @@ func (f *File) indexLayout() error {
 			s.StoredSize = s.Size
 		}
 	}
-	f.byName = make(map[string]int, len(l.Tensors))
+	f.byName = nameset.New(len(l.Tensors), func(i int) string { return l.Tensors[i].Name })
+	var axes []int64
 	for i := range l.Tensors {
 		t := &l.Tensors[i]
 		if err := format.CheckName(t.Name); err != nil {
 			return err
 		}
-		if _, ok := f.byName[t.Name]; ok {
+		if _, ok := f.byName.Add(i); !ok {
 			return e(ErrDuplicate, t.Name, "name", "it twice", "each name once")
 		}
-		f.byName[t.Name] = i
-		if err := f.indexTensor(t, 0); err != nil {
+		if err := f.indexTensor(t, 0, &axes); err != nil {
 			return located(err, "", t.Name)
 		}
 	}
@@ -148,8 +149,8 @@ func (f *File) indexLayout() error {
 }
 
 // indexTensor checks that a tensor lies inside its storage, and the parts of a
-// composite.
-func (f *File) indexTensor(t *LayoutTensor, depth int) error {
+// composite. Strides that are made take memory of axes.
+func (f *File) indexTensor(t *LayoutTensor, depth int, axes *[]int64) error {
 	l := f.layout
 	e := func(kind error, field, got, want string) error {
 		return &Error{Kind: kind, Format: l.Format, Offset: -1, Field: field, Got: got, Want: want}
@@ -168,7 +169,7 @@ func (f *File) indexTensor(t *LayoutTensor, depth int) error {
 			if p.Layout != 0 && depth > 0 {
 				return e(ErrFormat, "part "+p.Name, "a composite in a part of a part", "a dense tensor")
 			}
-			if err := f.indexTensor(p, depth+1); err != nil {
+			if err := f.indexTensor(p, depth+1, axes); err != nil {
 				return fmt.Errorf("part %s: %w", p.Name, err)
 			}
 			d.Parts = append(d.Parts, format.Part{Role: p.Name, DType: p.DType, Shape: p.Shape})
@@ -184,7 +185,7 @@ func (f *File) indexTensor(t *LayoutTensor, depth int) error {
 		return err
 	}
 	if t.Strides == nil {
-		st, err := tensor.Contiguous(t.DType, t.Shape)
+		st, err := contiguous(t.DType, t.Shape, axes)
 		if err != nil {
 			return err
 		}
@@ -199,6 +200,25 @@ func (f *File) indexTensor(t *LayoutTensor, depth int) error {
 		err = e(ErrCorrupt, "data", fmt.Sprintf("reach [%d, %d)", lo, hi), fmt.Sprintf("inside [0, %d)", size))
 	}
 	return err
+}
+
+// contiguous is tensor.Contiguous for a shape whose bytes have been counted. Plain
+// strides take memory of axes, which many tensors share.
+func contiguous(d tensor.DType, s tensor.Shape, axes *[]int64) (tensor.Strides, error) {
+	if d.UnitElems != 1 || slices.Contains(s, 0) {
+		return tensor.Contiguous(d, s)
+	}
+	if len(*axes) < len(s) {
+		*axes = make([]int64, max(1024, len(s)))
+	}
+	st := (*axes)[:len(s):len(s)]
+	*axes = (*axes)[len(s):]
+	step := int64(d.UnitBytes)
+	for i := len(s) - 1; i >= 0; i-- {
+		st[i] = step
+		step *= s[i] // at most the bytes
+	}
+	return st, nil
 }
 
 // Layout returns the description of a foreign file, and nil for a native one.

@@ -256,15 +256,21 @@ func plainView(rec *format.TensorRecord, size int64) bool {
 }
 
 // foreignAt opens tensor i of a layout.
-func (f *File) foreignAt(i int) *Tensor {
+func (f *File) foreignAt(i int, m *slab) *Tensor {
 	l := &f.layout.Tensors[i]
-	return f.foreignTensor(l, l.Name)
+	return f.foreignTensor(l, l.Name, m)
 }
 
 // foreignTensor opens a tensor of a layout, or a part of one, whose name is its
-// key then.
-func (f *File) foreignTensor(l *LayoutTensor, name string) *Tensor {
-	t := &Tensor{
+// key then, in memory of m, which may be nil.
+func (f *File) foreignTensor(l *LayoutTensor, name string, m *slab) *Tensor {
+	var t *Tensor
+	if m == nil {
+		t = new(Tensor)
+	} else {
+		t, _ = m.tensor(0)
+	}
+	*t = Tensor{
 		f: f, name: name, dtype: l.DType, shape: l.Shape, strides: l.Strides, offset: l.Offset, order: l.Order,
 		kind: format.KindDense,
 	}
@@ -288,7 +294,7 @@ func (f *File) foreignTensor(l *LayoutTensor, name string) *Tensor {
 			}
 		}
 	}
-	t.setPlain(nil)
+	t.setPlain(m)
 	return t
 }
 

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/nameset"
 	"github.com/tensorfile/tensorfile/internal/strictjson"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -65,7 +67,8 @@ type parser struct {
 	b    []byte
 	i    int
 	head *header
-	dims []int64 // memory for shapes
+	dims []int64         // memory for shapes
+	room strings.Builder // memory for names
 }
 
 // parseHeader reads the text b. Ranges are not compared with anything yet.
@@ -103,7 +106,7 @@ func parseHeader(b []byte) (*header, error) {
 // member reads a name and what belongs to it.
 func (p *parser) member() error {
 	at := p.i
-	name, err := p.text("name")
+	name, err := p.name()
 	if err != nil {
 		return err
 	}
@@ -379,17 +382,44 @@ func (p *parser) colon() error {
 // key reads a string of the grammar: what it is spelled with escapes means the
 // same. The result is valid until the next call.
 func (p *parser) key() ([]byte, error) {
+	if s, ok := p.plain(); ok {
+		return s, nil
+	}
+	s, err := p.text("key")
+	return []byte(s), err
+}
+
+// plain reads a string of ASCII without escapes. If there is another one it reads
+// nothing.
+func (p *parser) plain() (s []byte, ok bool) {
 	if p.i < len(p.b) && p.b[p.i] == '"' {
 		for j := p.i + 1; j < len(p.b) && p.b[j] >= ' ' && p.b[j] < 0x7f && p.b[j] != '\\'; j++ {
 			if p.b[j] == '"' {
 				s := p.b[p.i+1 : j]
 				p.i = j + 1
-				return s, nil
+				return s, true
 			}
 		}
 	}
-	s, err := p.text("key")
-	return []byte(s), err
+	return nil, false
+}
+
+// name reads a string into memory that many share.
+func (p *parser) name() (string, error) {
+	s, ok := p.plain()
+	switch {
+	case !ok:
+		return p.text("name")
+	case len(s) > format.MaxName:
+		return string(s), nil
+	}
+	if p.room.Cap()-p.room.Len() < len(s) {
+		p.room = strings.Builder{}
+		p.room.Grow(8 << 10)
+	}
+	begin := p.room.Len()
+	p.room.Write(s)
+	return p.room.String()[begin:], nil
 }
 
 // text reads a string.
@@ -446,20 +476,21 @@ func (p *parser) fail(kind error, at int, field, got, want string) error {
 // begin of the data section to the end of the file. What is of an unknown dtype
 // goes to skipped if skip, and is an error otherwise.
 func (h *header) check(size int64, skip bool) error {
-	order := make([]int32, len(h.entries))
-	names := make(map[string]int32, len(h.entries))
+	names := nameset.New(len(h.entries), func(i int) string { return h.entries[i].name })
 	sorted := true
 	for i := range h.entries {
 		e := &h.entries[i]
-		if j, ok := names[e.name]; ok {
+		if j, ok := names.Add(i); !ok {
 			return e.fail(tensor.ErrDuplicate, "name", fmt.Sprintf("it at offsets %d and %d", h.entries[j].at, e.at), "each name once")
 		}
-		names[e.name] = int32(i)
 		if err := e.check(); err != nil {
 			return err
 		}
-		order[i] = int32(i)
 		sorted = sorted && (i == 0 || compareRange(&h.entries[i-1], e) <= 0)
+	}
+	order := make([]int32, len(h.entries))
+	for i := range order {
+		order[i] = int32(i)
 	}
 	if !sorted {
 		slices.SortStableFunc(order, func(i, j int32) int { return compareRange(&h.entries[i], &h.entries[j]) })

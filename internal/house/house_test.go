@@ -60,6 +60,7 @@ var layers = []struct {
 	{"internal/strictjson", 0},
 	{"internal/fsys", 0},
 	{"internal/mutant", 0},
+	{"internal/nameset", 0},
 	{"internal/parallel", 0},
 	{"internal/kernel", 5},
 	{"tensor", 10},
