@@ -146,6 +146,9 @@ type Format struct {
 	// FileLosses says what of a file's own attributes (WriteOptions.Attrs) Write
 	// does not keep, a line for each. nil: it keeps none.
 	FileLosses func(a Attrs) []string
+	// TensorLoss says what of a tensor Write writes as something else, and as what:
+	// "dtype", "bytes". nil: there is no such thing.
+	TensorLoss func(s Source) (what, as string)
 	// Detect reports whether a file that begins with prefix, up to 512 bytes,
 	// is of this format.
 	Detect func(prefix []byte) bool

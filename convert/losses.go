@@ -19,7 +19,8 @@ const (
 	AnyPlace Places = iota
 	// COrder is for those that write each tensor in C order, with bytes of its own.
 	COrder
-	// COrFortran is COrder, but keeps Fortran order, too.
+	// COrFortran is COrder, but keeps Fortran order, too, and the records whose
+	// fields tensors came from (attribute source).
 	COrFortran
 	// Tied is COrder, but writes the bytes of tensors that show the same once.
 	Tied
@@ -62,6 +63,7 @@ func (j *job) losses() error {
 				lose("attributes of tensor %s: %s", tensor.Quote(it.name), quoteAll(keys))
 			}
 		}
+		j.tensorsLost(lose)
 		j.placesLost(lose)
 	}
 	if j.o.Strict && len(j.res.Losses) > 0 {
@@ -77,6 +79,30 @@ func quoteAll(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// tensorsLost says which tensors are written as something else.
+func (j *job) tensorsLost(lose func(format string, args ...any)) {
+	if j.format.TensorLoss == nil {
+		return
+	}
+	type change struct{ what, as string }
+	var order []change
+	names := map[change][]string{}
+	for _, it := range j.items {
+		what, as := j.format.TensorLoss(Source{it.t, it.name})
+		c := change{what, as}
+		if what == "" {
+			continue
+		}
+		if names[c] == nil {
+			order = append(order, c)
+		}
+		names[c] = append(names[c], it.name)
+	}
+	for _, c := range order {
+		lose("the %s of %s, written as %s: %s", c.what, plural(len(names[c]), "tensor"), c.as, fewNames(names[c]))
+	}
+}
+
 // placesLost says which tensors have strides, or bytes together, that the output's
 // format does not keep.
 func (j *job) placesLost(lose func(format string, args ...any)) {
@@ -87,7 +113,7 @@ func (j *job) placesLost(lose func(format string, args ...any)) {
 	first := map[storageKey]*tensorfile.Tensor{}
 	for _, it := range j.items {
 		t := it.t
-		if _, _, ok := t.Composite(); ok || t.NumElements() == 0 {
+		if _, _, ok := t.Composite(); ok || t.NumElements() == 0 || j.format.Places == COrFortran && isField(t) {
 			continue
 		}
 		if !j.kept(t) {
@@ -106,6 +132,13 @@ func (j *job) placesLost(lose func(format string, args ...any)) {
 	if n := len(shared); n > 0 {
 		lose("the sharing of %s, written with bytes of its own: %s", plural(n, "tensor"), fewNames(shared))
 	}
+}
+
+// isField reports whether a tensor came from a field of records.
+func isField(t *tensorfile.Tensor) bool {
+	a, err := t.Attrs()
+	source, _ := a["source"].(map[string]any)
+	return err == nil && source["field"] != nil
 }
 
 // kept reports whether the output's format keeps the strides of t.

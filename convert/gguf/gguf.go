@@ -74,6 +74,7 @@ func init() {
 		Open:       open,
 		Strings:    true,
 		FileLosses: metadataLosses,
+		TensorLoss: tensorLoss,
 		Places:     convert.COrder,
 		Write:      write,
 	})

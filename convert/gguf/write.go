@@ -68,6 +68,16 @@ func metadataLosses(a convert.Attrs) (lost []string) {
 	return lost
 }
 
+// tensorLoss says which strings are read as attributes again: those that are short.
+func tensorLoss(s convert.Source) (what, as string) {
+	layout, _, ok := s.Composite()
+	n := s.NumElements()
+	if !ok || layout != format.LayoutString || len(s.Shape()) == 1 && n > maxInline || s.ByteSize()-8*(n+1) > maxInlineBytes {
+		return "", ""
+	}
+	return "name", "a key of the metadata"
+}
+
 // kindOf is the type number of a spelling.
 func kindOf(types string) (uint32, bool) {
 	for i, t := range valueTypes {

@@ -169,19 +169,12 @@ func single(ctx context.Context, s convert.Source) (*array, error) {
 		}
 		return nil, headerError(tensor.ErrUnsupported, -1, "layout", cmp.Or(format.LayoutName(layout), "composite layout "+strconv.Itoa(int(layout))), want)
 	}
-	d := s.DType()
-	text := descrOf(d)
 	attrs, err := s.Attrs()
 	if err != nil {
 		return nil, err
 	}
-	if from, ok := sourceOf(attrs); ok && len(from.field) == 0 && from.descr.elem == d {
-		text = from.descr.withUnit(attrs).little()
-	} else if ok && len(from.field) > 0 {
-		if l, ok := from.find(); ok && l.scalar.elem == d {
-			text = l.scalar.withUnit(attrs).little()
-		}
-	}
+	d := s.DType()
+	text, _ := spelling(d, attrs)
 	if text == "" {
 		return nil, headerError(tensor.ErrUnsupported, -1, "dtype", d.String()+", which NumPy does not have", "a dtype of whole bytes (convert with --dtype)")
 	}
@@ -191,6 +184,38 @@ func single(ctx context.Context, s convert.Source) (*array, error) {
 		fortran: isFortran(d, shape, s.Strides()),
 		size:    s.ByteSize(), parts: []convert.Source{s},
 	}, nil
+}
+
+// spelling is the descr of a dtype, and whether it is the one that it had in the
+// file that it came from.
+func spelling(d tensor.DType, attrs convert.Attrs) (text string, own bool) {
+	if from, ok := sourceOf(attrs); ok && len(from.field) == 0 && from.descr.elem == d {
+		return from.descr.withUnit(attrs).little(), true
+	} else if ok && len(from.field) > 0 {
+		if l, ok := from.find(); ok && l.scalar.elem == d {
+			return l.scalar.withUnit(attrs).little(), true
+		}
+	}
+	return descrOf(d), false
+}
+
+// tensorLoss says which dtypes NumPy takes for opaque bytes, and that strings
+// become text of one width.
+func tensorLoss(s convert.Source) (what, as string) {
+	if layout, _, ok := s.Composite(); ok {
+		if layout == format.LayoutString {
+			return "layout", "text of one width"
+		}
+		return "", ""
+	}
+	attrs, err := s.Attrs()
+	if err != nil {
+		return "", "" // writing it fails
+	}
+	if text, own := spelling(s.DType(), attrs); !own && strings.HasPrefix(text, "<V") {
+		return "dtype", "bytes"
+	}
+	return "", ""
 }
 
 // textOf makes an array of strings: NumPy's U, as wide as the longest of them.
