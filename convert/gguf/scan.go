@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 	"strconv"
 	"unicode/utf8"
 
@@ -236,16 +237,47 @@ func (r *stringReader) next() error {
 // they are text.
 func (a *array) scan(s *scanner, key string) error {
 	a.utf8 = true
+	swap := s.order != binary.ByteOrder(binary.LittleEndian)
 	for i := range a.n {
-		b, err := s.bytes("string", maxString)
-		if err != nil {
-			return element(err, key, i)
+		b, ok := s.buffered(swap)
+		if !ok {
+			var err error
+			if b, err = s.bytes("string", maxString); err != nil {
+				return element(err, key, i)
+			}
 		}
 		a.bytes += int64(len(b))
 		a.most = max(a.most, int64(len(b)))
-		a.utf8 = a.utf8 && utf8.Valid(b)
+		a.utf8 = a.utf8 && (shortASCII(b) || utf8.Valid(b))
 	}
 	return nil
+}
+
+// buffered is bytes for a string all of which is in the buffer. If it is not, or
+// its length is no good, nothing is read. swap is for files of the big-endian order.
+func (s *scanner) buffered(swap bool) (b []byte, ok bool) {
+	rest := s.buf[s.i:]
+	if len(rest) < 8 {
+		return nil, false
+	}
+	n := binary.LittleEndian.Uint64(rest)
+	if swap {
+		n = bits.ReverseBytes64(n)
+	}
+	if n > maxString || n > uint64(len(rest)-8) {
+		return nil, false
+	}
+	s.i += 8 + int(n)
+	return rest[8 : 8+n], true
+}
+
+// shortASCII reports whether b is ASCII of at most 8 bytes, as most tokens are. It
+// looks at them as a number, together with what follows in the buffer.
+func shortASCII(b []byte) bool {
+	if len(b) > 8 || cap(b) < 8 {
+		return false
+	}
+	return binary.LittleEndian.Uint64(b[:8])<<(64-8*len(b))&0x8080808080808080 == 0
 }
 
 // element says of which element of an array an error is.
