@@ -23,6 +23,8 @@ type Env struct {
 
 	python string
 	peer   *peer
+	torch  string // a Python with PyTorch
+	second *peer
 	made   map[string]any
 	temp   bool
 }
@@ -33,6 +35,7 @@ func NewEnv() (*Env, error) {
 		Dir:    os.Getenv("TENSORFILE_BENCH_DIR"),
 		Full:   os.Getenv("TENSORFILE_BENCH") == "full",
 		python: os.Getenv("TENSORFILE_PYTHON"),
+		torch:  os.Getenv("TENSORFILE_TORCH"),
 		made:   map[string]any{},
 	}
 	e.Big, e.Tensors, e.Small, e.Sparse = 4<<20, []int{1000}, 500, 100_000_000_000
@@ -52,8 +55,10 @@ func NewEnv() (*Env, error) {
 // Close ends the peer and removes the data, unless it has a folder of its own.
 func (e *Env) Close() error {
 	var errs []error
-	if e.peer != nil {
-		errs = append(errs, e.peer.close())
+	for _, p := range []*peer{e.peer, e.second} {
+		if p != nil {
+			errs = append(errs, p.close())
+		}
 	}
 	if e.temp {
 		errs = append(errs, os.RemoveAll(e.Dir))

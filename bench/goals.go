@@ -63,6 +63,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.hdf5Goals()...)
 	g = append(g, e.sqlGoals()...)
 	g = append(g, openViewGoals()...)
+	g = append(g, e.modelGoals()...)
 	g = append(g, e.setGoals()...)
 	g = append(g, e.pictureGoals()...)
 	g = append(g, e.tableGoals()...)

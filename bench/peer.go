@@ -75,39 +75,58 @@ func (p *peer) call(op string, n int, args ...any) (time.Duration, error) {
 
 // Python runs an operation of the peer; ok is false if there is no Python.
 func (e *Env) Python(op string, n int, args ...any) (d time.Duration, ok bool, err error) {
-	if e.python == "" {
+	return call(&e.peer, e.python, op, n, args)
+}
+
+// Torch is Python for a peer that has PyTorch.
+func (e *Env) Torch(op string, n int, args ...any) (d time.Duration, ok bool, err error) {
+	return call(&e.second, e.torch, op, n, args)
+}
+
+func call(p **peer, python, op string, n int, args []any) (d time.Duration, ok bool, err error) {
+	if python == "" {
 		return 0, false, nil
 	}
-	if e.peer == nil {
-		if e.peer, err = startPeer(e.python); err != nil {
+	if *p == nil {
+		if *p, err = startPeer(python); err != nil {
 			return 0, false, err
 		}
 	}
-	d, err = e.peer.call(op, n, args...)
+	d, err = (*p).call(op, n, args...)
 	return d, true, err
 }
 
-// PeerPID is the process of the peer, 0 if there is none.
-func (e *Env) PeerPID() int {
-	if e.peer == nil {
-		return 0
+// PeerPIDs are the processes of the peers that run.
+func (e *Env) PeerPIDs() (list []int) {
+	for _, p := range []*peer{e.peer, e.second} {
+		if p != nil {
+			list = append(list, p.cmd.Process.Pid)
+		}
 	}
-	return e.peer.cmd.Process.Pid
+	return list
 }
 
 // inPython is the body of a benchmark of an operation of the peer, by the
 // peer's own clock.
 func (e *Env) inPython(b *testing.B, bytes int64, op string, args ...any) {
+	e.inPeer(b, bytes, e.Python, op, args...)
+	if e.peer.ratio > 0 {
+		b.ReportMetric(e.peer.ratio, Compression)
+	}
+}
+
+// inPeer is inPython for either of the peers.
+func (e *Env) inPeer(b *testing.B, bytes int64, call func(op string, n int, args ...any) (time.Duration, bool, error), op string, args ...any) {
 	var total time.Duration
 	n := 0
 	for b.Loop() {
-		d, ok, err := e.Python(op, 1, args...)
+		d, ok, err := call(op, 1, args...)
 		if err != nil && strings.Contains(err.Error(), "ModuleNotFoundError") {
 			b.Skip(err)
 		}
 		check(b, err)
 		if !ok {
-			b.Skip("TENSORFILE_PYTHON is not set")
+			b.Skip("no such Python: TENSORFILE_PYTHON or TENSORFILE_TORCH is not set")
 		}
 		total += d
 		n++
@@ -115,8 +134,5 @@ func (e *Env) inPython(b *testing.B, bytes int64, op string, args ...any) {
 	b.ReportMetric(float64(total)/float64(n), "ns/op")
 	if bytes > 0 {
 		b.ReportMetric(float64(bytes)*float64(n)/total.Seconds()/1e6, "MB/s")
-	}
-	if e.peer.ratio > 0 {
-		b.ReportMetric(e.peer.ratio, Compression)
 	}
 }

@@ -673,6 +673,62 @@ def dequantise(scheme, rows, columns, target):
     return run
 
 
+def safetensors_names(path):
+    from safetensors import safe_open
+
+    def run():
+        with safe_open(path, "np") as f:
+            f.keys()
+
+    return run
+
+
+def safetensors_list(path):
+    from safetensors import safe_open
+
+    def run():
+        with safe_open(path, "np") as f:
+            for name in f.keys():
+                x = f.get_slice(name)
+                x.get_shape(), x.get_dtype()
+
+    return run
+
+
+def gguf_open(path):
+    from gguf import GGUFReader
+
+    return lambda: GGUFReader(path)
+
+
+def gguf_dequantise(kind, rows, stored):
+    from gguf import GGMLQuantizationType, quants
+
+    r = np.random.default_rng(1)
+    blocks = keep(("blocks", kind, rows), lambda: r.integers(0, 256, (rows, stored), np.uint8))
+
+    def run():
+        with np.errstate(all="ignore"):
+            quants.dequantize(blocks, GGMLQuantizationType[kind])
+
+    return run
+
+
+def torch_make(path, n):
+    import torch
+
+    def run():
+        torch.save({f"layer.{i}.weight": torch.full((16,), float(i)) for i in range(n)}, path)
+
+    return run
+
+
+def torch_load(path):
+    import torch
+
+    return lambda: torch.load(path, mmap=True, weights_only=True)
+
+
 def version():
     sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
     return lambda: None

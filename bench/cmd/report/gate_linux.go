@@ -23,7 +23,7 @@ type moment struct {
 
 const tick = 0.01 // the resolution of /proc/stat
 
-func (g *gate) now(peer int) moment {
+func (g *gate) now(peers []int) moment {
 	m := moment{at: time.Now()}
 	text, err := os.ReadFile("/proc/stat")
 	f := bytes.Fields(bytes.SplitN(text, []byte("\n"), 2)[0])
@@ -42,7 +42,7 @@ func (g *gate) now(peer int) moment {
 		syscall.Getrusage(who, &u)
 		m.ours += float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 	}
-	if peer != 0 {
+	for _, peer := range peers {
 		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", peer))
 		if i := bytes.LastIndexByte(text, ')'); i >= 0 {
 			if f := bytes.Fields(text[i+1:]); len(f) > 12 {
@@ -58,11 +58,11 @@ func (g *gate) now(peer int) moment {
 
 // wait returns when nobody used the machine for a tenth of a second, or when
 // its patience ends.
-func (g *gate) wait(peer int) {
+func (g *gate) wait(peers []int) {
 	for end := time.Now().Add(g.patience); time.Now().Before(end); {
-		m := g.now(peer)
+		m := g.now(peers)
 		time.Sleep(100 * time.Millisecond)
-		if g.quietSince(m, peer) {
+		if g.quietSince(m, peers) {
 			return
 		}
 	}
@@ -70,8 +70,8 @@ func (g *gate) wait(peer int) {
 
 // quietSince reports whether others used less than 15 percent of one CPU since
 // m, two ticks aside, which is what the clock's grain can make of nothing.
-func (g *gate) quietSince(m moment, peer int) bool {
-	n := g.now(peer)
+func (g *gate) quietSince(m moment, peers []int) bool {
+	n := g.now(peers)
 	if m.unreadable || n.unreadable {
 		return true
 	}

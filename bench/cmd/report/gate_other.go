@@ -11,8 +11,8 @@ type gate struct {
 
 type moment struct{}
 
-func (g *gate) now(int) moment { return moment{} }
+func (g *gate) now([]int) moment { return moment{} }
 
-func (g *gate) wait(int) {}
+func (g *gate) wait([]int) {}
 
-func (g *gate) quietSince(moment, int) bool { return true }
+func (g *gate) quietSince(moment, []int) bool { return true }

@@ -153,8 +153,8 @@ func (r *runner) sample(c bench.Case, round int) {
 	}
 	var s sample
 	for range tries {
-		r.gate.wait(r.env.PeerPID())
-		begin := r.gate.now(r.env.PeerPID())
+		r.gate.wait(r.env.PeerPIDs())
+		begin := r.gate.now(r.env.PeerPIDs())
 		d, ok, err := r.env.Python("memcpy", 1, r.env.Big)
 		if err == nil && ok {
 			s.m = float64(r.env.Big) / float64(d)
@@ -164,7 +164,7 @@ func (r *runner) sample(c bench.Case, round int) {
 			res.skip = "failed"
 			return
 		}
-		s.quiet = r.gate.quietSince(begin, r.env.PeerPID())
+		s.quiet = r.gate.quietSince(begin, r.env.PeerPIDs())
 		s.ns = float64(b.T) / float64(b.N)
 		if ns, ok := b.Extra["ns/op"]; ok {
 			s.ns = ns
