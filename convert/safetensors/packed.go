@@ -40,7 +40,6 @@ func unpacked(in convert.Input, s convert.LayoutStorage, e *entry) convert.Layou
 // way round.
 type repacker struct {
 	src      io.ByteReader
-	bits     int
 	row, pad int64 // bits of a row's elements and behind them
 	strip    bool  // padding comes in; else it goes out
 
