@@ -450,8 +450,9 @@ def matrix(op, side, n):
     return lambda: a @ x
 
 
-def read_table(impl, path, header):
-    """A table of text as arrays, by one thread."""
+def read_table(impl, path, header, workers):
+    """A table of text as arrays. NumPy and json use one thread, pandas as many as
+    it is told."""
     if impl == "json":
         import json as parser
 
@@ -463,6 +464,7 @@ def read_table(impl, path, header):
     if impl == "numpy":
         return lambda: np.loadtxt(path, delimiter=",")
     import pandas as pd
+    pd.set_option("mode.max_threads", workers)
     return lambda: pd.read_csv(path, engine="c", header="infer" if header else None)
 
 

@@ -76,7 +76,7 @@ func (e *Env) tableRows() int {
 }
 
 // tableCases read tables into memory, on one processor and on two, beside the C
-// engines of pandas and NumPy, which use one, and the json module.
+// engine of pandas with as many threads, that of NumPy, and the json module.
 func tableCases(e *Env) []Case {
 	rows := e.tableRows()
 	var list []Case
@@ -104,18 +104,20 @@ func tableCases(e *Env) []Case {
 				}
 			}))
 		}
-		peers := []string{"pandas", "numpy"}
-		switch form {
-		case "mixed":
-			peers = peers[:1]
-		case "lines":
-			peers = []string{"json"}
-		}
-		for _, impl := range peers {
-			list = append(list, stream("table", name+"workers=1/impl="+impl, 0, func(b *testing.B) {
+		peer := func(impl string, workers int) {
+			list = append(list, stream("table", fmt.Sprintf("%sworkers=%d/impl=%s", name, workers, impl), 0, func(b *testing.B) {
 				path := e.tableFile(b, form, rows)
-				e.inPython(b, fileSize(b, path), "read_table", impl, path, form == "mixed")
+				e.inPython(b, fileSize(b, path), "read_table", impl, path, form == "mixed", workers)
 			}))
+		}
+		if form == "lines" {
+			peer("json", 1)
+			continue
+		}
+		peer("pandas", 1)
+		peer("pandas", 2)
+		if form != "mixed" {
+			peer("numpy", 1)
 		}
 	}
 	return list
@@ -136,8 +138,9 @@ func (e *Env) tableGoals() []Goal {
 			continue
 		}
 		g = append(g, Goal{"CSV of " + form + " read on one processor, beside pandas", at + "1/impl=tensorfile", at + "1/impl=pandas", 1, 0, true})
+		g = append(g, Goal{"the same on two, beside pandas with two threads", at + "2/impl=tensorfile", at + "2/impl=pandas", 1, 0, false})
 		if form != "mixed" {
-			g = append(g, Goal{"the same beside numpy.loadtxt", at + "1/impl=tensorfile", at + "1/impl=numpy", 1, 0, true})
+			g = append(g, Goal{"on one, beside numpy.loadtxt", at + "1/impl=tensorfile", at + "1/impl=numpy", 1, 0, true})
 		}
 	}
 	return g

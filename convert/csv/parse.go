@@ -1,6 +1,7 @@
 package csv
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -93,7 +94,7 @@ type parser struct {
 // for all.
 func (f *file) parse(block *records.Block, h *hints, want []int) (*result, error) {
 	p := &parser{f: f, block: block, b: block.Text, columns: make([]values, len(f.names))}
-	if !utf8.Valid(p.b) {
+	if !ascii(p.b) && !utf8.Valid(p.b) {
 		if at := utf8text.Invalid(p.b); !f.replace {
 			return nil, p.wrong(tensor.ErrFormat, at, -1, fmt.Sprintf("% x", p.b[at:at+utf8text.Subpart(p.b[at:])]), "UTF-8")
 		}
@@ -149,6 +150,23 @@ func (f *file) parse(block *records.Block, h *hints, want []int) (*result, error
 		r.sums[c] = summary{kind: x.kind, text: int64(x.text), empty: int64(x.empty), missing: int64(x.missing)}
 	}
 	return r, nil
+}
+
+// ascii reports whether b holds nothing but ASCII, at the speed of memory.
+func ascii(b []byte) bool {
+	for len(b) >= 32 {
+		c := b[:32]
+		if (binary.LittleEndian.Uint64(c)|binary.LittleEndian.Uint64(c[8:])|binary.LittleEndian.Uint64(c[16:])|binary.LittleEndian.Uint64(c[24:]))&0x8080808080808080 != 0 {
+			return false
+		}
+		b = b[32:]
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // texts counts the columns of want that are text.
@@ -244,18 +262,15 @@ func (p *parser) record(at int) (int, error) {
 				x.text += e - at
 				end = e
 			}
-		case x.kind == column.Bool:
-			n, w := 4, uint64(1)
-			if b[at]|0x20 == 'f' {
-				n, w = 5, 0
-			}
-			if at+n < len(b) && ends(b, at+n, delim) {
-				switch string(b[at : at+n]) {
-				case "true", "True", "TRUE", "false", "False", "FALSE":
-					x.words[row] = w
-					x.text += n
-					end += n
-				}
+		case x.kind == column.Bool && at+8 <= len(b):
+			w := binary.LittleEndian.Uint64(b[at:])
+			no := one(w&0xdf == 'F')
+			n := 4 + int(no)
+			w &= 1<<(8*n) - 1
+			if one(w == trues[0])|one(w == trues[1])|one(w == trues[2])|one(w == falses[0])|one(w == falses[1])|one(w == falses[2]) != 0 && ends(b, at+n, delim) {
+				x.words[row] = 1 - no
+				x.text += n
+				end += n
 			}
 		case x.kind == column.Text && !p.mend:
 			e := at
@@ -285,6 +300,19 @@ func (p *parser) record(at int) (int, error) {
 			return at, nil
 		}
 	}
+}
+
+// The words of bools as the low bytes of numbers.
+var (
+	trues  = [3]uint64{word("true"), word("True"), word("TRUE")}
+	falses = [3]uint64{word("false"), word("False"), word("FALSE")}
+)
+
+func word(s string) (w uint64) {
+	for i := range len(s) {
+		w |= uint64(s[i]) << (8 * i)
+	}
+	return w
 }
 
 func one(b bool) uint64 {
