@@ -45,7 +45,7 @@ func TestCopyRows(t *testing.T) {
 		if rng.IntN(4) == 0 {
 			n = rng.IntN(5000)
 		}
-		stepD, stepS := n+rng.IntN(70), rng.IntN(400)-200
+		stepD, stepS := n+rng.IntN(70)*rng.IntN(2), rng.IntN(400)-200
 		a, b := rng.IntN(80), 0
 		if rng.IntN(2) == 0 {
 			a, stepD = a+max(rows-1, 0)*stepD, -stepD

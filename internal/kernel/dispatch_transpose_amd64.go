@@ -188,11 +188,14 @@ func copyRowsFast(dst []byte, dstStep int, src []byte, srcStep, rows, n int, str
 	if active < levelAVX512 {
 		return false
 	}
-	how := 0
-	if stream {
-		how = pastCache
+	switch {
+	case stream && dstStep == n && n >= 64:
+		joinRowsAVX512(&dst[0], &src[0], srcStep, rows, n)
+	case stream:
+		copyRowsAVX512(&dst[0], dstStep, &src[0], srcStep, rows, n, pastCache)
+	default:
+		copyRowsAVX512(&dst[0], dstStep, &src[0], srcStep, rows, n, 0)
 	}
-	copyRowsAVX512(&dst[0], dstStep, &src[0], srcStep, rows, n, how)
 	return true
 }
 
@@ -228,6 +231,9 @@ func transpose16AVX512(dst *byte, dstStride int, src *byte, srcStride, squares i
 
 //go:noescape
 func copyRowsAVX512(dst *byte, dstStride int, src *byte, srcStride, rows, n, how int)
+
+//go:noescape
+func joinRowsAVX512(dst, src *byte, srcStride, rows, n int)
 
 //go:noescape
 func prefetchRows(src *byte, srcStride, rows int)

@@ -52,6 +52,12 @@ merge: \
 #define TAKE \
 	VPERMB (SI)(R10*1), Z1, Z0
 
+// What is ahead is fetched by hand: patterns take from several rows, in which the
+// processor sees no direction.
+#define TAKEAHEAD \
+	PREFETCHT0 2048(SI)(R10*1) \
+	VPERMB (SI)(R10*1), Z1, Z0
+
 #define MERGE \
 	VPERMB (SI)(R10*1), Z1, K1, Z0
 
@@ -76,7 +82,7 @@ TEXT ·regroupVBMI(SB), NOSPLIT, $0-48
 // func regroupLinesVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
 // Stores lines past the cache, which all registers must be.
 TEXT ·regroupLinesVBMI(SB), NOSPLIT, $0-48
-	PLACES(TAKE, MERGE, LINE)
+	PLACES(TAKEAHEAD, MERGE, LINE)
 
 // func regroupMaskedVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
 // Reads no byte that is not one of an element.

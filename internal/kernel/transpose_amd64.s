@@ -655,6 +655,63 @@ next:
 	VZEROUPPER
 	RET
 
+// func joinRowsAVX512(dst, src *byte, srcStride, rows, n int)
+// Copies rows of 64 bytes or more past the cache, one after the other in dst. A
+// line that two of them share is put together in Z1, AX bytes of it from before;
+// of the next row is fetched what the processor does not foresee.
+TEXT ·joinRowsAVX512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ srcStride+16(FP), R9
+	MOVQ rows+24(FP), DX
+	MOVQ n+32(FP), R10
+	MOVQ $-1, R14
+	MOVQ DI, AX
+	ANDQ $63, AX
+	SUBQ AX, DI
+	MOVQ AX, R8 // the first line begins with what is not ours
+row:
+	MOVQ SI, R12
+	MOVQ R10, CX
+	TESTQ AX, AX
+	JEQ lines
+	SUBQ AX, R12
+	ADDQ AX, CX
+	BZHIQ AX, R14, BX
+	NOTQ BX
+	KMOVQ BX, K1
+	VMOVDQU8 (R12), K1, Z1
+	TESTQ R8, R8
+	JNE first
+	VMOVNTDQ Z1, (DI)
+	JMP shared
+first:
+	VMOVDQU8 Z1, K1, (DI)
+	XORQ R8, R8
+	JMP shared
+line:
+	PREFETCHT0 (R12)(R9*1)
+	VMOVDQU64 (R12), Z0
+	VMOVNTDQ Z0, (DI)
+shared:
+	ADDQ $64, DI
+	ADDQ $64, R12
+	SUBQ $64, CX
+lines:
+	CMPQ CX, $64
+	JHS line
+	MOVQ CX, AX
+	BZHIQ CX, R14, BX
+	KMOVQ BX, K1
+	PREFETCHT0 (R12)(R9*1)
+	VMOVDQU8.Z (R12), K1, Z1
+	ADDQ R9, SI
+	DECQ DX
+	JNE row
+	VMOVDQU8 Z1, K1, (DI)
+	VZEROUPPER
+	RET
+
 // func prefetchRows(src *byte, srcStride, rows int)
 TEXT ·prefetchRows(SB), NOSPLIT, $0-24
 	MOVQ src+0(FP), SI
