@@ -2,11 +2,11 @@ package column
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"iter"
 	"math"
+	"slices"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/format"
@@ -178,28 +178,14 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 		t.Shape = append(shape, c.Longest)
 	}
 	offsets := m.storage((n+1)*int64(index.UnitBytes), want, func() func(Block) ([]byte, error) {
-		var out []byte
-		at, first := uint64(0), true
-		put := func(x uint64) {
-			if index == tensor.I32 {
-				out = binary.NativeEndian.AppendUint32(out, uint32(x))
-			} else {
-				out = binary.NativeEndian.AppendUint64(out, x)
-			}
-		}
-		return func(b Block) ([]byte, error) {
-			out = out[:0]
-			if first {
-				put(0)
-				first = false
-			}
+		ends := func(b Block) ([]uint32, int, error) {
 			p, err := m.piece(b, 0, kind, width)
-			for _, end := range p.Ends {
-				put(at + uint64(end))
-			}
-			at += uint64(len(p.Bytes))
-			return out, err
+			return p.Ends, len(p.Bytes), err
 		}
+		if index == tensor.I32 {
+			return offsetsOf[uint32](ends)
+		}
+		return offsetsOf[uint64](ends)
 	})
 	if n == 0 { // no block comes, but an offset
 		m.l.Storages[offsets].Open = func(context.Context) (io.ReadCloser, error) {
@@ -217,6 +203,25 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 		{Name: role, Storage: bytes, DType: tensor.U8, Shape: tensor.Shape{c.Bytes}},
 	}
 	m.add(t)
+}
+
+// offsetsOf makes offsets of the ends of pieces, which begin at 0 each, with a 0
+// before the first.
+func offsetsOf[T uint32 | uint64](ends func(Block) ([]uint32, int, error)) func(Block) ([]byte, error) {
+	var out []T
+	at, first := T(0), true
+	return func(b Block) ([]byte, error) {
+		list, size, err := ends(b)
+		out = slices.Grow(out[:0], len(list)+1)
+		if first {
+			out, first = append(out, 0), false
+		}
+		for _, end := range list {
+			out = append(out, at+T(end))
+		}
+		at += T(size)
+		return cast.Bytes(out), err
+	}
 }
 
 // valid adds the tensor that says which values the columns of want have.
