@@ -172,10 +172,10 @@ func number(b []byte) (column.Kind, uint64) {
 	if n == 0 || n < len(b) {
 		return column.Text, 0
 	}
-	return column.Float, bits(x)
+	return column.Float, floatBits(x)
 }
 
-func bits(x float64) uint64 {
+func floatBits(x float64) uint64 {
 	if x != x {
 		return nan
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -250,7 +252,7 @@ func (p *parser) record(at int) (int, error) {
 		case x.skip:
 		case x.kind == column.Float:
 			if v, n, _ := decimal.Float64(b[at:]); n > 0 && ends(b, at+n, delim) {
-				x.words[row] = bits(v)
+				x.words[row] = floatBits(v)
 				x.text += n
 				end += n
 			}
@@ -273,16 +275,7 @@ func (p *parser) record(at int) (int, error) {
 				end += n
 			}
 		case x.kind == column.Text && !p.mend:
-			e := at
-			for !p.f.stops[b[e]] {
-				e++
-			}
-			if e > at && ends(b, e, delim) {
-				x.bytes = append(x.bytes, b[at:e]...)
-				x.ends = append(x.ends, uint32(len(x.bytes)))
-				x.text += e - at
-				end = e
-			}
+			end = p.text(x, at)
 		}
 		if end == at {
 			var err error
@@ -300,6 +293,43 @@ func (p *parser) record(at int) (int, error) {
 			return at, nil
 		}
 	}
+}
+
+// text takes a field without quotes of a column of strings, and returns where it
+// ends; at, if it is empty or not as it should be. Eight characters at a time are
+// copied and looked at.
+func (p *parser) text(x *values, at int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	b, buf, end := p.b, x.bytes, at
+	delim := uint64(p.f.delim) * ones
+	for k := 8; k == 8; end += k {
+		if end+8 > len(b) {
+			for k = 0; !p.f.stops[b[end+k]]; k++ {
+				buf = append(buf, b[end+k])
+			}
+			end += k
+			break
+		}
+		w := binary.LittleEndian.Uint64(b[end:])
+		n := len(buf)
+		if cap(buf)-n < 8 {
+			buf = slices.Grow(buf, n+1<<10)
+		}
+		buf = buf[:n+8]
+		binary.LittleEndian.PutUint64(buf[n:], w)
+		// The high bit of the lowest byte that is 0 is set in (v - ones) &^ v, and of
+		// none below it.
+		d, lf, cr, q := w^delim, w^'\n'*ones, w^'\r'*ones, w^'"'*ones
+		k = bits.TrailingZeros64(((d-ones)&^d|(lf-ones)&^lf|(cr-ones)&^cr|(q-ones)&^q)&highs) >> 3
+		buf = buf[:n+k]
+	}
+	if end == at || !ends(b, end, p.f.delim) {
+		return at
+	}
+	x.bytes = buf
+	x.ends = append(x.ends, uint32(len(buf)))
+	x.text += end - at
+	return end
 }
 
 // The words of bools as the low bytes of numbers.

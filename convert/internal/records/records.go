@@ -62,7 +62,7 @@ func Scan[R any](ctx context.Context, in Input, at, line int64, cut func(text []
 	}()
 	work := make(chan *job)
 	queue := make(chan *job, workers+1) // in order
-	free := make(chan []byte, workers+3)
+	free := make(chan []byte, workers+2)
 	for range cap(free) {
 		free <- nil
 	}
