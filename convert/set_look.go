@@ -73,7 +73,7 @@ func (m *member) derive(ctx context.Context, each Operators) error {
 		m.r = m.d.Tensors[0].Tensor
 	}
 	if layout := layoutOf(m.r); layout != "" {
-		return &Error{Kind: tensorfile.ErrUnsupported, Tensor: m.t.Name(), Offset: -1, Field: "layout", Got: layout, Want: "a dense tensor"}
+		return &Error{Kind: tensorfile.ErrUnsupported, Tensor: m.t.Name(), Offset: -1, Field: "layout", Got: layout, Want: "a dense tensor for stack"}
 	}
 	return nil
 }

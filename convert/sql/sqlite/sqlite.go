@@ -22,6 +22,8 @@
 // # Writing
 //
 // A new file is made in the directory that os.TempDir names and copied from there.
+// Tensors that are all called TABLE.COLUMN make those tables in it, as a file is
+// read; others are columns of one, WriteOptions.Table or "tensors".
 // With WriteOptions.Table a database that is there gets a table, in one
 // transaction: nothing of it stays if something fails. SQLite has no NaN: it is
 // written as NULL.
@@ -331,8 +333,11 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if o == nil {
 		o = &convert.WriteOptions{}
 	}
-	if err := dialect.Plan(src); err != nil {
-		return err
+	tables := tablesOf(src, o.Table)
+	for _, t := range tables {
+		if err := dialect.Plan(t.columns); err != nil {
+			return err
+		}
 	}
 	if _, err := w.Write(nil); err != nil { // whoever takes nothing need not wait for it
 		return err
@@ -351,7 +356,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if err != nil {
 		return dialect.Fail(ctx, err, "temporary file")
 	}
-	err = insert(ctx, d, src, o, convert.Target{})
+	err = insert(ctx, d, tables, convert.Target{})
 	if e := d.close(); err == nil && e != nil {
 		err = dialect.Fail(ctx, e, "temporary file")
 	}
@@ -383,15 +388,51 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	}
 }
 
-// insert makes the table in a transaction of its own.
-func insert(ctx context.Context, d *database, src []convert.Source, o *convert.WriteOptions, to convert.Target) error {
+// table is a table to write.
+type table struct {
+	name    string
+	columns []convert.Source
+}
+
+// tablesOf distributes the columns: all go to the table that has a name, and
+// without one each goes where its own says, if all are called TABLE.COLUMN as they
+// are when a file is read. Of such tables the columns stay in order, and so do the
+// tables by their first column.
+func tablesOf(src []convert.Source, name string) []table {
+	one := []table{{name, src}}
+	if name != "" || len(src) == 0 {
+		return one
+	}
+	var tables []table
+	at := map[string]int{}
+	for _, s := range src {
+		name, column, ok := strings.Cut(s.As, ".")
+		if !ok || name == "" || column == "" {
+			return one
+		}
+		i, ok := at[name]
+		if !ok {
+			i = len(tables)
+			at[name] = i
+			tables = append(tables, table{name: name})
+		}
+		s.As = column
+		tables[i].columns = append(tables[i].columns, s)
+	}
+	return tables
+}
+
+// insert makes the tables in a transaction of its own.
+func insert(ctx context.Context, d *database, tables []table, to convert.Target) error {
 	tx, err := d.conn.BeginTx(ctx, nil)
 	if err != nil {
 		return dialect.Fail(ctx, err, "transaction")
 	}
 	defer tx.Rollback()
-	if err := dialect.Insert(ctx, tx, o.Table, src, to); err != nil {
-		return err
+	for _, t := range tables {
+		if err := dialect.Insert(ctx, tx, t.name, t.columns, to); err != nil {
+			return err
+		}
 	}
 	if to.Check != nil {
 		if err := to.Check(); err != nil {
@@ -420,7 +461,7 @@ func writeTo(ctx context.Context, to convert.Target, src []convert.Source, o *co
 	if to.DryRun {
 		err = dryRun(ctx, d, src, o, to)
 	} else {
-		err = insert(ctx, d, src, o, to)
+		err = insert(ctx, d, []table{{o.Table, src}}, to)
 	}
 	if e := d.close(); err == nil && e != nil {
 		err = dialect.Fail(ctx, e, "database")

@@ -459,6 +459,50 @@ u8 i64 (3,) [ 0 1 255]
 	}
 }
 
+// Without a table for all, columns go where their names say, if all do.
+func TestTablesByName(t *testing.T) {
+	f := native(t, func(w *tensorfile.Writer) error {
+		var err error
+		for _, x := range []struct {
+			name string
+			v    tensor.View
+		}{
+			{"b.x", view[int64](t, tensor.Shape{3}, 1, 2, 3)},
+			{"a.x", view[int64](t, tensor.Shape{2}, 4, 5)},
+			{"b.y.z", view[int64](t, tensor.Shape{3}, 6, 7, 8)},
+		} {
+			if err == nil {
+				err = w.Add(t.Context(), x.name, x.v, nil)
+			}
+		}
+		return err
+	})
+	read := func(src []convert.Source) string {
+		b, err := written(src, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := convert.OpenMap(t.Context(), mmap.NewReaderAt(bytes.NewReader(b), int64(len(b)), "x.sqlite"), options("", ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.Close()
+		return shown(t, g)
+	}
+	all := sources(t, f)
+	if got, want := read(all), "a.x i64 (2,) [4 5]\nb.x i64 (3,) [1 2 3]\nb.y.z i64 (3,) [6 7 8]\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	for i := range all {
+		if all[i].As == "a.x" {
+			all[i].As = "ax"
+		}
+	}
+	if _, err := written(all, ""); err == nil || !strings.Contains(err.Error(), "as the other columns have") {
+		t.Errorf("one table of columns with 2 and 3 rows: %v", err)
+	}
+}
+
 func TestRefuse(t *testing.T) {
 	one := func(v tensor.View) func(w *tensorfile.Writer) error {
 		return func(w *tensorfile.Writer) error { return w.Add(t.Context(), "x", v, nil) }
