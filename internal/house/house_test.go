@@ -90,6 +90,7 @@ var layers = []struct {
 var neighbours = map[string]string{
 	"convert": "convert", // the formats know the interface
 	"cmd":     "cmd",
+	"gpu":     "gpu",
 }
 
 func rank(path string) (prefix string, r int) {
