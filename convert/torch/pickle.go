@@ -47,9 +47,6 @@ const (
 
 func (g global) String() string { return g.module + "." + g.name }
 
-// mark is on the stack where a variable number of items begins.
-type mark struct{}
-
 // set puts a pair into d. A key that is there gets another value, as in Python.
 // Keys of other types are compared by nothing and come each for itself.
 func (d *dict) set(k, v any) {
