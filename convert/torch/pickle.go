@@ -73,7 +73,7 @@ type machine struct {
 	b     []byte
 	i     int // of the next byte
 	stack []any
-	marks []int // indices in stack
+	marks []int // where a variable number of items begins in stack
 	memo  map[uint64]any
 	// call makes the value of calling f, which is on no list if it makes refused.
 	call func(f global, args []any) (any, error)
