@@ -109,7 +109,9 @@ type Device interface {
 	// stays as it is until the stream is past the copy; memory that is not pinned
 	// makes the call wait. Stream 0 stands for a copy that is done when the call
 	// returns: then pinned memory or not makes no difference but speed, and memory
-	// of the Go heap will do.
+	// of the Go heap will do. (cuMemcpyHtoD returns when memory that is not pinned
+	// has been staged, and cuStreamSynchronize of the default stream when it has
+	// arrived: "API synchronization behavior" of the driver's documentation.)
 	CopyHtoD(dst Ptr, src []byte, s Stream) error
 	CopyDtoH(dst []byte, src Ptr, s Stream) error
 	CopyDtoD(dst, src Ptr, n int64, s Stream) error
@@ -142,6 +144,7 @@ const (
 	NoBinary           Code = 209
 	InvalidPTX         Code = 218
 	NoCompiler         Code = 221
+	InvalidHandle      Code = 400
 	NotFound           Code = 500
 	NotReady           Code = 600
 	IllegalAddress     Code = 700
