@@ -148,12 +148,14 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 	pieces := make(chan piece, depth)
 	var readErr error
 	off, left := out.off, size
+	most := int64(256 << 10) // of a piece: the first are small, for the writer waits for them
 	go func() {
 		defer close(pieces)
 		readErr = src.guard(func() error {
 			for left > 0 {
 				// Pieces end where the stream writes, so most need no copy.
-				n := min(left, 2*hugePage-off%hugePage)
+				n := min(left, most-off%most)
+				most = min(2*most, 2*hugePage)
 				var buf []byte
 				select {
 				case buf = <-free:
