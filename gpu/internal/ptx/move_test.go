@@ -1,0 +1,160 @@
+package ptx_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/tensorfile/tensorfile/gpu/internal/driver"
+	"github.com/tensorfile/tensorfile/gpu/internal/ptx"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+func TestTranspose(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 5))
+	cases := 0
+	for _, size := range []int{1, 2, 4, 8} {
+		for _, shape := range [][3]int{{1, 0, 5}, {1, 1, 1}, {2, 31, 32}, {1, 32, 33}, {3, 3, 70}, {1, 64, 64}, {2, 65, 5}} {
+			batch, rows, cols := shape[0], shape[1], shape[2]
+			n := batch * rows * cols
+			var d device
+			src, s := d.alloc(r, n*size, size*(cases%3))
+			dst, out := d.alloc(r, n*size, size*(cases%2))
+			l := ptx.Transpose(dst, src, size, uint32(batch), int64(rows), int64(cols))
+			check(t, &d, l)
+			l.Grid = driver.Dim{X: 1, Y: 2, Z: 1}
+			check(t, &d, l)
+			for b := range batch {
+				for i := range rows {
+					for j := range cols {
+						from, to := ((b*rows+i)*cols+j)*size, ((b*cols+j)*rows+i)*size
+						if !bytes.Equal(out[to:to+size], s[from:from+size]) {
+							t.Fatalf("%v of %d bytes: element %d, %d, %d", shape, size, b, i, j)
+						}
+					}
+				}
+			}
+			cases++
+		}
+	}
+	t.Logf("%d cases", cases)
+}
+
+// Random views, against an odometer.
+func TestGather(t *testing.T) {
+	r := rand.New(rand.NewPCG(6, 7))
+	seen := map[string]int{}
+	for i := range 400 {
+		size := []int64{1, 2, 3, 4, 8, 12, 16}[r.IntN(7)]
+		rank := r.IntN(9)
+		shape, strides := make(tensor.Shape, rank), make(tensor.Strides, rank)
+		step := size
+		n := int64(1)
+		for k := rank - 1; k >= 0; k-- {
+			shape[k] = 1 + r.Int64N(4)
+			if i%7 == 0 && k == rank-1 {
+				shape[k] = 20
+			}
+			n *= shape[k]
+			strides[k] = step
+			switch r.IntN(6) {
+			case 0:
+				strides[k] = -step
+			case 1:
+				strides[k] = 0
+			case 2:
+				step += size * r.Int64N(3)
+			case 3:
+				if i%3 == 0 {
+					step += r.Int64N(5) // no element lies where its type wants it
+				}
+			}
+			step *= shape[k]
+		}
+		if i%50 == 1 && rank > 0 {
+			shape[0], n = 0, 0
+		}
+		if rank > 2 {
+			a, b := r.IntN(rank), r.IntN(rank)
+			shape[a], shape[b] = shape[b], shape[a]
+			strides[a], strides[b] = strides[b], strides[a]
+		}
+		var lo, hi int64
+		for k := range rank {
+			if n == 0 {
+				break
+			}
+			if d := strides[k] * (shape[k] - 1); d < 0 {
+				lo += d
+			} else {
+				hi += d
+			}
+		}
+		var d device
+		src, s := d.alloc(r, int(hi-lo+size), r.IntN(3)*int(size))
+		dst, out := d.alloc(r, int(n*size), r.IntN(3))
+		l, ok := ptx.Gather(dst, src-driver.Ptr(lo), size, shape, strides)
+		if !ok {
+			seen["too many axes"]++
+			continue
+		}
+		seen[l.Kernel]++
+		check(t, &d, l)
+		check(t, &d, small(l, 1, 3))
+		idx := make([]int64, rank)
+		for k := range n {
+			at := -lo
+			for a := range idx {
+				at += idx[a] * strides[a]
+			}
+			if !bytes.Equal(out[k*size:(k+1)*size], s[at:at+size]) {
+				t.Fatalf("%v %v of %d bytes: element %d", shape, strides, size, k)
+			}
+			for a := rank - 1; a >= 0; a-- {
+				if idx[a]++; idx[a] < shape[a] {
+					break
+				}
+				idx[a] = 0
+			}
+		}
+	}
+	t.Log(seen)
+	for _, name := range []string{"gather_1", "gather_2", "gather_4", "gather_8", "gather_16"} {
+		if seen[name] < 5 {
+			t.Errorf("%s ran %d times", name, seen[name])
+		}
+	}
+}
+
+// Numbers from 2^32 on are divided as 64 bits: the last of so many threads, in
+// memory that is as large only by its addresses.
+func TestGatherWide(t *testing.T) {
+	const rows = 1<<31 - 1
+	const dst, src = 1 << 40, 1 << 41
+	l, _ := ptx.Gather(dst, src, 1, tensor.Shape{rows, 3}, tensor.Strides{5, 1})
+	k := l.Module.Kernel(l.Kernel)
+	var a driver.Args
+	var err error
+	if a.Bytes, a.Offsets, err = k.Params.Pack(nil, nil, l.Args); err != nil {
+		t.Fatal(err)
+	}
+	p := *program(t, l.Module)
+	p.Steps, p.Reverse = 200, true
+	var m far
+	if err := p.Launch(&m, l.Kernel, driver.Dim{X: rows}, driver.Dim{X: 3}, 0, a); err == nil {
+		t.Error("a launch without an end")
+	}
+	for i := range 2 {
+		if len(m) < 2*i+2 || m[2*i] != driver.Ptr(src+5*(rows-1)+2-i) || m[2*i+1] != driver.Ptr(dst+3*rows-1-i) {
+			t.Fatalf("accesses %#x", m)
+		}
+	}
+}
+
+// far notes which bytes are asked for.
+type far []driver.Ptr
+
+func (f *far) Bytes(p driver.Ptr, n int64) ([]byte, error) {
+	*f = append(*f, p)
+	return make([]byte, n), nil
+}
