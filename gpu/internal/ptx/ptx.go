@@ -53,6 +53,7 @@ type Launch struct {
 	Kernel string
 	Grid   driver.Dim
 	Block  driver.Dim
+	Shared uint32 // bytes of dynamic shared memory
 	Args   []driver.Arg
 }
 
@@ -66,7 +67,7 @@ const maxBlocks = 2048
 func launch(m *driver.Source, kernel string, n, per int64, args ...driver.Arg) Launch {
 	per *= blockThreads
 	blocks := min(max((n+per-1)/per, 1), maxBlocks)
-	return Launch{m, kernel, driver.Dim{X: uint32(blocks)}, driver.Dim{X: blockThreads}, args}
+	return Launch{Module: m, Kernel: kernel, Grid: driver.Dim{X: uint32(blocks)}, Block: driver.Dim{X: blockThreads}, Args: args}
 }
 
 func argPtr(p driver.Ptr) driver.Arg { return driver.Arg{Type: driver.Pointer, Bits: uint64(p)} }

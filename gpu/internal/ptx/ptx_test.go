@@ -94,7 +94,7 @@ func check(t testing.TB, d *device, l ptx.Launch) {
 	for i, nan := range []uint32{0, 0xffc54321} {
 		p.NaN, p.Reverse = nan, i == 1
 		m := before.clone()
-		if err := p.Launch(m, l.Kernel, l.Grid, l.Block, 0, a); err != nil {
+		if err := p.Launch(m, l.Kernel, l.Grid, l.Block, l.Shared, a); err != nil {
 			t.Fatalf("%v", err)
 		}
 		for j := range m.mem {

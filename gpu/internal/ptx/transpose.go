@@ -65,6 +65,6 @@ func transposeKernels() []driver.Kernel {
 func Transpose(dst, src driver.Ptr, size int, batch uint32, rows, cols int64) Launch {
 	tiles := func(n int64) uint32 { return uint32(max(1, min((n+31)/32, maxBlocks))) }
 	grid := driver.Dim{X: tiles(cols), Y: tiles(rows), Z: max(1, min(batch, maxBlocks))}
-	return Launch{transposeModule, fmt.Sprintf("transpose_%d", size), grid, driver.Dim{X: 32, Y: 8},
-		[]driver.Arg{argPtr(dst), argPtr(src), argU64(rows), argU64(cols), argU32(batch)}}
+	return Launch{Module: transposeModule, Kernel: fmt.Sprintf("transpose_%d", size), Grid: grid, Block: driver.Dim{X: 32, Y: 8},
+		Args: []driver.Arg{argPtr(dst), argPtr(src), argU64(rows), argU64(cols), argU32(batch)}}
 }
