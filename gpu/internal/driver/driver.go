@@ -117,6 +117,8 @@ type Device interface {
 	CopyDtoD(dst, src Ptr, n int64, s Stream) error
 	// CopyHtoD2D copies rows of width bytes, which are pitch bytes apart.
 	CopyHtoD2D(dst Ptr, dstPitch int64, src []byte, srcPitch, width, rows int64, s Stream) error
+	// Memset8 and Memset32 set n values. With stream 0 they are done when the call
+	// returns.
 	Memset8(dst Ptr, v byte, n int64, s Stream) error
 	Memset32(dst Ptr, v uint32, n int64, s Stream) error
 
@@ -154,6 +156,7 @@ const (
 	LaunchFailed       Code = 719
 	NotSupported       Code = 801
 	DriverMismatch     Code = 803
+	Unknown            Code = 999
 	LaunchOutResources Code = 701
 )
 
@@ -162,7 +165,7 @@ const (
 // started again, and a context that is gone.
 func (c Code) Sticky() bool {
 	switch c {
-	case 214, 220, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719:
+	case 214, 220, 226, 700, 702, 709, 710, 714, 715, 716, 717, 718, 719:
 		return true
 	}
 	return false
