@@ -291,6 +291,9 @@ func (f *File) Shutdown(ctx context.Context) error { return f.m.Shutdown(ctx) }
 // Path is the name that the file was opened by.
 func (f *File) Path() string { return f.m.Path() }
 
+// Options returns the options that the file was opened with.
+func (f *File) Options() OpenOptions { return f.opts }
+
 // Map is the source of the file's bytes, for advice on how they will be used.
 // What its Bytes and Fetch return is mapped memory, touched inside its Guard:
 // not sent on a channel, not in a goroutine without a Guard of its own, not
