@@ -23,7 +23,7 @@ type parser struct {
 	toks    []token
 	at      int
 	err     error
-	module  map[string]variable // constants
+	module  map[string]variable // constants, and the dynamic array
 	consts  []byte
 	entries map[string]*entry
 }
@@ -45,6 +45,9 @@ func Load(text string) (*Program, error) {
 		switch t := p.next(); t {
 		case ".const":
 			p.constant()
+		case ".extern":
+			p.want(".shared")
+			p.dynamicArray()
 		case ".visible":
 			p.want(".entry")
 			p.entry()
@@ -276,6 +279,9 @@ func (p *parser) entry() {
 		}
 		*j.to = to
 	}
+	if e.dynamic && e.shared > 0 {
+		p.fail("%s uses the dynamic array beside its own", e.name)
+	}
 	if e.shared > maxShared {
 		p.fail("%s: %d bytes of shared memory", e.name, e.shared)
 	}
@@ -305,17 +311,10 @@ func (b *body) statement() {
 		b.registers()
 	case t == ".shared":
 		b.next()
-		if b.e.dynamic {
-			b.fail("a shared array behind the dynamic one")
-		}
 		v := b.array(spaceShared, b.e.shared)
 		b.want(";")
 		b.declare(b.names, v)
 		b.e.shared = v.at + v.size
-	case t == ".extern": // the size comes with the launch
-		b.next()
-		b.want(".shared")
-		b.dynamicArray()
 	case t == "@" || t != "" && t[0] != '.' && b.toks[b.at+1].text != ":":
 		b.instruction(line)
 	default:
@@ -328,26 +327,21 @@ func (b *body) statement() {
 	}
 }
 
-// dynamicArray is .extern .shared .align A .type name[]; (section 5.1.7).
-func (b *body) dynamicArray() {
-	if b.e.dynamic {
-		b.fail("a second dynamic array")
-	}
-	align := 1
-	if b.take(".align") {
-		if align = b.count(16); align&(align-1) != 0 {
-			b.fail("an alignment of %d", align)
+// dynamicArray is .extern .shared .align A .type name[]; (section 5.1.7), whose size
+// comes with the launch. It stands outside of kernels; those that use it have no
+// shared memory of their own.
+func (p *parser) dynamicArray() {
+	if p.take(".align") {
+		if align := p.count(16); align&(align-1) != 0 {
+			p.fail("an alignment of %d", align)
 		}
 	}
-	v := variable{space: spaceShared, typ: b.typeName()}
-	v.name = b.name()
-	b.want("[")
-	b.want("]")
-	b.want(";")
-	align = max(align, v.typ.size())
-	v.at = (b.e.shared + align - 1) &^ (align - 1)
-	b.declare(b.names, v)
-	b.e.shared, b.e.dynamic = v.at, true
+	v := variable{space: spaceShared, typ: p.typeName()}
+	v.name = p.name()
+	p.want("[")
+	p.want("]")
+	p.want(";")
+	p.declare(p.module, v)
 }
 
 // registers is .reg .type a, b<4>; (section 5.1.1 and 10.2).
@@ -520,6 +514,7 @@ func (b *body) simple() operand {
 		return operand{kind: 'v', vari: v, name: t}
 	}
 	if v, ok := b.module[t]; ok {
+		b.e.dynamic = b.e.dynamic || v.space == spaceShared
 		return operand{kind: 'v', vari: v, name: t}
 	}
 	if t == "" || !isWord(t[0]) || t[0] == '.' || strings.Contains(t, ".") {

@@ -80,7 +80,7 @@ type entry struct {
 	bytes   int // of the parameters
 	regs    []register
 	shared  int  // bytes of the block's memory that have names
-	dynamic bool // more of it begins behind them
+	dynamic bool // or the launch says how many
 	require driver.Dim
 	limit   uint64 // of threads to the block, 0: none
 	consts  []byte
