@@ -14,6 +14,9 @@ var families = map[string]func(*asm){
 	"picture.ptx":   pictures,
 	"transpose.ptx": transposes,
 	"gather.ptx":    gathers,
+	"scatter.ptx":   templated("scatter"),
+	"dequant.ptx":   templated("dequant"),
+	"conv.ptx":      templated("conv"),
 }
 
 func main() {
