@@ -51,7 +51,8 @@ $(VENV)-full/ok: testdata/requirements-full.txt
 	touch $@
 
 interop-full: $(VENV)-full/ok
-	TENSORFILE_TORCH=$(abspath $(VENV)-full/bin/python) $(GO) test -count=1 -run FullInterop -v ./convert/torch
+	TENSORFILE_TORCH=$(abspath $(VENV)-full/bin/python) TENSORFILE_KERAS=$(abspath $(VENV)-full/bin/python) \
+		$(GO) test -count=1 -run FullInterop -v ./convert/torch ./convert/hdf5
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
@@ -39,8 +41,31 @@ func TestGoldens(t *testing.T) {
 }
 
 // TestKeras finds every weight of models in the files that Keras saved them to.
-func TestKeras(t *testing.T) {
-	b, err := os.ReadFile("testdata/keras.json")
+func TestKeras(t *testing.T) { checkKeras(t, "testdata") }
+
+// TestFullInteropKeras has Keras write the files again, with other weights: "make
+// interop-full" sets TENSORFILE_KERAS; TENSORFILE_SEED repeats a run.
+func TestFullInteropKeras(t *testing.T) {
+	python := os.Getenv("TENSORFILE_KERAS")
+	if python == "" {
+		t.Skip("TENSORFILE_KERAS names no Python with Keras; make interop-full does")
+	}
+	seed := os.Getenv("TENSORFILE_SEED")
+	if seed == "" {
+		seed = fmt.Sprint(time.Now().Unix())
+	}
+	t.Log("TENSORFILE_SEED=" + seed)
+	dir := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), python, "-B", "testdata/keras_files.py", dir, seed)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	checkKeras(t, dir)
+}
+
+func checkKeras(t *testing.T, dir string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "keras.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +77,7 @@ func TestKeras(t *testing.T) {
 	}
 	n := 0
 	for file, weights := range m.Weights {
-		f, err := convert.Open(t.Context(), filepath.Join("testdata", file), nil)
+		f, err := convert.Open(t.Context(), filepath.Join(dir, file), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
