@@ -2,7 +2,6 @@ package gpu
 
 import (
 	"context"
-	"math"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -22,7 +21,7 @@ type memory struct {
 	life  life
 	ptr   driver.Ptr
 	n     int64
-	owned bool // was allocated here
+	owned bool // was allocated here and is to be freed
 	keep  any
 }
 
@@ -97,29 +96,25 @@ func (b *Buffer) Free() error {
 	if !m.life.end() {
 		return bad(tensor.ErrClosed, "buffer", "", "")
 	}
-	defer m.dev.disown(m)
-	return m.dev.bound(m.free)
-}
-
-func (m *memory) free(dev driver.Device) error {
-	m.keep = nil
-	if !m.owned || m.n == 0 {
-		return nil
-	}
 	// A copy or a kernel that is under way must not meet memory that is gone.
-	if err := dev.Synchronize(); err != nil {
-		return err
-	}
-	return dev.Free(m.ptr)
+	return m.dev.free(m, func(dev driver.Device) error {
+		if !m.owned || m.n == 0 {
+			return nil
+		}
+		return dev.Synchronize()
+	})
 }
 
 func (m *memory) describe() (string, int64) { return "buffer", m.n }
 
 func (m *memory) release(dev driver.Device) error {
-	if !m.life.end() {
+	m.life.end()
+	m.keep = nil
+	if dev == nil || !m.owned || m.n == 0 {
 		return nil
 	}
-	return m.free(dev)
+	m.owned = false
+	return dev.Free(m.ptr)
 }
 
 // part is what a copy between host and device moves at a time: contexts are looked
@@ -187,9 +182,6 @@ func (d *Device) transfer(ctx context.Context, s *Stream, b *Buffer, most int64,
 		}, things...)
 		if err != nil {
 			return err
-		}
-		if off > math.MaxInt64-most {
-			break
 		}
 	}
 	return nil

@@ -85,7 +85,7 @@ func (d *Device) Close() error {
 	if err != nil { // the context cannot be reached, but host memory can
 		keep(err)
 		for _, l := range leaks {
-			l.resource.release(d.dev)
+			l.resource.release(nil)
 		}
 	}
 	keep(d.dev.Close())

@@ -43,31 +43,27 @@ func (e *Event) Device() *Device { return e.dev }
 // Handle is what other users of CUDA call a CUevent, good until the event is freed.
 func (e *Event) Handle() uintptr { return uintptr(e.h) }
 
-func (e *Event) do(op func(dev driver.Device) error, things ...*life) error {
-	return e.dev.do(op, append(things, &e.life)...)
-}
-
 // Record makes the event stand for all that was enqueued on the stream so far. Who
 // waits for an earlier Record already is not concerned.
 func (e *Event) Record(on *Stream) error {
 	if on == nil || !e.dev.shares(on.dev) {
 		return bad(tensor.ErrUnsupported, "stream", "none of this device", "a stream of the event's device")
 	}
-	return e.do(func(dev driver.Device) error { return dev.Record(e.h, on.h) }, &on.life)
+	return e.dev.do(func(dev driver.Device) error { return dev.Record(e.h, on.h) }, &e.life, &on.life)
 }
 
 // Synchronize waits, asleep, for what the event stands for. One that was never
 // recorded is not waited for.
 func (e *Event) Synchronize() error {
-	return e.do(func(dev driver.Device) error { return dev.EventSynchronize(e.h) })
+	return e.dev.do(func(dev driver.Device) error { return dev.EventSynchronize(e.h) }, &e.life)
 }
 
 // Done reports, without waiting, whether what the event stands for has happened.
 func (e *Event) Done() (done bool, err error) {
-	err = e.do(func(dev driver.Device) error {
+	err = e.dev.do(func(dev driver.Device) error {
 		done, err = dev.EventQuery(e.h)
 		return err
-	})
+	}, &e.life)
 	return done && err == nil, err
 }
 
@@ -80,7 +76,7 @@ func (e *Event) Since(earlier *Event) (took time.Duration, err error) {
 	if !e.timing || !earlier.timing {
 		return 0, bad(tensor.ErrUnsupported, "event", "without Timing", "two events with Timing")
 	}
-	err = e.do(func(dev driver.Device) error {
+	err = e.dev.do(func(dev driver.Device) error {
 		if err := dev.EventSynchronize(earlier.h); err != nil {
 			return err
 		}
@@ -89,7 +85,7 @@ func (e *Event) Since(earlier *Event) (took time.Duration, err error) {
 		}
 		took, err = dev.Elapsed(earlier.h, e.h)
 		return err
-	}, &earlier.life)
+	}, &e.life, &earlier.life)
 	if err != nil {
 		return 0, err
 	}
@@ -106,15 +102,17 @@ func (e *Event) Free() error {
 	if !e.life.end() {
 		return bad(tensor.ErrClosed, "event", "", "")
 	}
-	defer e.dev.disown(e)
-	return e.dev.bound(func(dev driver.Device) error { return dev.FreeEvent(e.h) })
+	return e.dev.free(e, func(driver.Device) error { return nil })
 }
 
 func (e *Event) describe() (string, int64) { return "event", 0 }
 
 func (e *Event) release(dev driver.Device) error {
-	if !e.life.end() {
+	e.life.end()
+	if dev == nil || e.h == 0 {
 		return nil
 	}
-	return dev.FreeEvent(e.h)
+	h := e.h
+	e.h = 0
+	return dev.FreeEvent(h)
 }

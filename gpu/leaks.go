@@ -15,13 +15,15 @@ import (
 type resource interface {
 	// describe is for the report of Close: "buffer", and its bytes.
 	describe() (kind string, bytes int64)
-	// release frees it for Close: it ends its life, and calls the driver with the
-	// context current. On a lost device the driver's answers do not matter, and
-	// memory of the host is freed all the same.
+	// release ends its life, which waits for calls that use it, and frees it with
+	// the context current. It is called by free when nothing that is enqueued uses
+	// it any more, or by Close, and again by Close if free failed: what the driver
+	// was once told to free is not freed twice. A driver that is nil cannot be
+	// reached. Memory of the host is freed in any case, whatever the driver says.
 	release(dev driver.Device) error
 }
 
-// origin is where, and as the how manieth, a resource was made.
+// origin is a resource with its number in the order of making, and who made it.
 type origin struct {
 	resource resource
 	serial   uint64
@@ -39,7 +41,22 @@ func (d *Device) own(r resource) {
 	d.owned[r] = o
 }
 
-// disown is called when r has been freed.
+// free releases a resource for its user after wait. One that could not be freed
+// stays the device's.
+func (d *Device) free(r resource, wait func(dev driver.Device) error) error {
+	err := d.bound(func(dev driver.Device) error {
+		if err := wait(dev); err != nil {
+			return err
+		}
+		return r.release(dev)
+	})
+	if err != nil {
+		return err
+	}
+	d.disown(r)
+	return nil
+}
+
 func (d *Device) disown(r resource) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -93,21 +93,19 @@ type Loaded struct {
 // Load compiles a module for the device. If the driver's compiler refuses it, Log
 // of the *Error says why. The module must not be changed any more.
 func (d *Device) Load(m *Module) (*Loaded, error) {
-	l, err := d.load(m)
-	if err != nil {
-		return nil, err
-	}
-	d.own(l)
-	return l, nil
+	return d.load(m, func(l *Loaded) { d.own(l) })
 }
 
-func (d *Device) load(m *Module) (*Loaded, error) {
+// load hands what it made to own before the device can be closed.
+func (d *Device) load(m *Module, own func(*Loaded)) (*Loaded, error) {
 	if m == nil || len(m.Kernels) == 0 {
 		return nil, bad(tensor.ErrUnsupported, "module", "no kernels", "a module with kernels")
 	}
 	l := &Loaded{dev: d, src: m, life: life{what: "module"}}
 	err := d.do(func(dev driver.Device) (err error) {
-		l.h, err = dev.Load(m)
+		if l.h, err = dev.Load(m); err == nil {
+			own(l)
+		}
 		return err
 	})
 	if err != nil {
@@ -146,22 +144,19 @@ func (l *Loaded) Free() error {
 	if !l.life.end() {
 		return bad(tensor.ErrClosed, "module", "", "")
 	}
-	defer l.dev.disown(l)
-	return l.dev.bound(func(dev driver.Device) error {
-		if err := dev.Synchronize(); err != nil {
-			return err
-		}
-		return dev.Unload(l.h)
-	})
+	return l.dev.free(l, func(dev driver.Device) error { return dev.Synchronize() })
 }
 
 func (l *Loaded) describe() (string, int64) { return "module", 0 }
 
 func (l *Loaded) release(dev driver.Device) error {
-	if !l.life.end() {
+	l.life.end()
+	if dev == nil || l.h == 0 {
 		return nil
 	}
-	return dev.Unload(l.h)
+	h := l.h
+	l.h = 0
+	return dev.Unload(h)
 }
 
 // functions are the kernels that a device keeps loaded until it is closed.
@@ -187,14 +182,13 @@ func (d *Device) Func(m *Module, name string) (*Func, error) {
 	}
 	l := c.modules[m]
 	if l == nil {
-		var err error
-		if l, err = d.load(m); err != nil {
-			return nil, err
-		}
 		if c.modules == nil {
 			c.modules, c.funcs = map[*Module]*Loaded{}, map[funcKey]*Func{}
 		}
-		c.modules[m] = l
+		var err error
+		if l, err = d.load(m, func(l *Loaded) { c.modules[m] = l }); err != nil {
+			return nil, err
+		}
 	}
 	f, err := l.Func(name)
 	if err != nil {

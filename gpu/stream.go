@@ -12,7 +12,7 @@ import (
 type Stream struct {
 	dev   *Device
 	h     driver.Stream
-	owned bool
+	owned bool // was made here and is to be freed
 	life  life
 }
 
@@ -38,23 +38,18 @@ func (s *Stream) Device() *Device { return s.dev }
 // freed.
 func (s *Stream) Handle() uintptr { return uintptr(s.h) }
 
-// do is a call on the stream that uses other things too.
-func (s *Stream) do(op func(dev driver.Device) error, things ...*life) error {
-	return s.dev.do(op, append(things, &s.life)...)
-}
-
 // Synchronize waits for all that was enqueued on the stream. It cannot be cut
 // short: what a device has begun it ends.
 func (s *Stream) Synchronize() error {
-	return s.do(func(dev driver.Device) error { return dev.StreamSynchronize(s.h) })
+	return s.dev.do(func(dev driver.Device) error { return dev.StreamSynchronize(s.h) }, &s.life)
 }
 
 // Done reports, without waiting, whether all that was enqueued has been done.
 func (s *Stream) Done() (done bool, err error) {
-	err = s.do(func(dev driver.Device) error {
+	err = s.dev.do(func(dev driver.Device) error {
 		done, err = dev.StreamQuery(s.h)
 		return err
-	})
+	}, &s.life)
 	return done && err == nil, err
 }
 
@@ -65,7 +60,7 @@ func (s *Stream) Wait(e *Event) error {
 	if e == nil || !s.dev.shares(e.dev) {
 		return bad(tensor.ErrUnsupported, "event", "none of this device", "an event of the stream's device")
 	}
-	return s.do(func(dev driver.Device) error { return dev.StreamWait(s.h, e.h) }, &e.life)
+	return s.dev.do(func(dev driver.Device) error { return dev.StreamWait(s.h, e.h) }, &s.life, &e.life)
 }
 
 // Copy enqueues a copy between buffers of the device, which are of one length and
@@ -83,12 +78,12 @@ func (s *Stream) Copy(dst, src *Buffer) error {
 	if dst.n > 0 && dst.ptr < src.ptr+driver.Ptr(src.n) && src.ptr < dst.ptr+driver.Ptr(dst.n) {
 		return bad(tensor.ErrUnsupported, "copy", "buffers that overlap", "buffers apart from each other")
 	}
-	return s.do(func(dev driver.Device) error {
+	return s.dev.do(func(dev driver.Device) error {
 		if dst.n == 0 {
 			return nil
 		}
 		return dev.CopyDtoD(dst.ptr, src.ptr, dst.n, s.h)
-	}, &dst.mem.life, &src.mem.life)
+	}, &s.life, &dst.mem.life, &src.mem.life)
 }
 
 // Fill enqueues that every byte of a buffer becomes v.
@@ -96,12 +91,12 @@ func (s *Stream) Fill(dst *Buffer, v byte) error {
 	if err := s.dev.mine(dst, nil); err != nil {
 		return err
 	}
-	return s.do(func(dev driver.Device) error {
+	return s.dev.do(func(dev driver.Device) error {
 		if dst.n == 0 {
 			return nil
 		}
 		return dev.Memset8(dst.ptr, v, dst.n, s.h)
-	}, &dst.mem.life)
+	}, &s.life, &dst.mem.life)
 }
 
 // Read copies a buffer to dst, which has as many bytes, after all that was enqueued
@@ -133,25 +128,21 @@ func (s *Stream) Free() error {
 	if !s.life.end() {
 		return bad(tensor.ErrClosed, "stream", "", "")
 	}
-	defer s.dev.disown(s)
-	return s.dev.bound(s.free)
-}
-
-func (s *Stream) free(dev driver.Device) error {
-	if !s.owned {
-		return nil
-	}
-	if err := dev.StreamSynchronize(s.h); err != nil {
-		return err
-	}
-	return dev.FreeStream(s.h)
+	return s.dev.free(s, func(dev driver.Device) error {
+		if !s.owned {
+			return nil
+		}
+		return dev.StreamSynchronize(s.h)
+	})
 }
 
 func (s *Stream) describe() (string, int64) { return "stream", 0 }
 
 func (s *Stream) release(dev driver.Device) error {
-	if !s.life.end() {
+	s.life.end()
+	if dev == nil || !s.owned {
 		return nil
 	}
-	return s.free(dev)
+	s.owned = false
+	return dev.FreeStream(s.h)
 }

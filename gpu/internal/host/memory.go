@@ -225,20 +225,22 @@ func (d *device) Pinned() (now, most int64) {
 	return d.pinned.sum, d.pinned.most
 }
 
-// mapMemory is n bytes from the system, zeroed.
+// mapMemory is n bytes from the system, zeroed, with a page behind them that is
+// nobody's: what runs over the end of one allocation does not land in the next.
 func mapMemory(op string, n int64) ([]byte, error) {
-	if n > math.MaxInt {
+	page := int64(os.Getpagesize())
+	if n > math.MaxInt-page {
 		return nil, fail(op, driver.OutOfMemory, "%d bytes are more than this machine can address", n)
 	}
-	b, err := mapPages(int(n))
+	b, err := mapPages(int(n + page))
 	if err != nil {
 		return nil, fail(op, driver.OutOfMemory, "%d bytes: %v", n, err)
 	}
-	return b, nil
+	return b[:n], nil
 }
 
 func unmapMemory(op string, b []byte) error {
-	if err := unmapPages(b); err != nil {
+	if err := unmapPages(b[:cap(b)]); err != nil {
 		return fail(op, driver.InvalidValue, "%v", err)
 	}
 	return nil

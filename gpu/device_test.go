@@ -1,0 +1,831 @@
+package gpu
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tensorfile/tensorfile/gpu/internal/driver"
+	"github.com/tensorfile/tensorfile/gpu/internal/host"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+func TestOpenHost(t *testing.T) {
+	d := openHost(t, &Options{HostMemory: 10 << 20})
+	i := d.Info()
+	if d.Backend() != "host" || i.Backend != "host" || i.Why != "" || i.Memory != 10<<20 || i.NUMANode != -1 || d.Context() != 0 {
+		t.Errorf("%+v", i)
+	}
+	if s := i.String(); !strings.HasPrefix(s, "host: ") || !strings.Contains(s, "10 MiB") {
+		t.Error(s)
+	}
+	if free, total, err := d.Memory(); free != 10<<20 || total != free || err != nil {
+		t.Error(free, total, err)
+	}
+	_, err := OpenHost(&Options{HostMemory: -1})
+	wantKind(t, err, tensor.ErrIndex, "HostMemory", "-1")
+}
+
+// Without CUDA every way to it says why, and OpenAuto says so on the device.
+func TestWhyNotCUDA(t *testing.T) {
+	defer func(was func() (driver.Driver, error)) { cudaDriver = was }(cudaDriver)
+	for _, c := range []struct {
+		name string
+		drv  driver.Driver
+		err  error
+		kind error
+		text string
+	}{
+		{"no library", nil, fmt.Errorf("gpu: %w: libcuda.so.1: not found", ErrNoDriver), ErrNoDriver, "libcuda.so.1"},
+		{"old", nil, fmt.Errorf("gpu: %w: 9.1 lacks cuFoo", ErrDriverTooOld), ErrDriverTooOld, "cuFoo"},
+		{"no device", broken{n: 0}, nil, ErrNoDevice, "device"},
+		{"no count", broken{n: -1}, nil, nil, "CUDA_ERROR_UNKNOWN"},
+		{"no context", broken{n: 1}, nil, ErrOutOfMemory, "cuDevicePrimaryCtxRetain"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cudaDriver = func() (driver.Driver, error) { return c.drv, c.err }
+			check := func(err error) {
+				t.Helper()
+				if err == nil || c.kind != nil && !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.text) {
+					t.Errorf("got %v, want %v with %q", err, c.kind, c.text)
+				}
+			}
+			_, err := Open(0, nil)
+			check(err)
+			if c.name != "no context" {
+				_, err = Probe()
+				check(err)
+			}
+			d := must(OpenAuto(nil))(t)
+			if i := d.Info(); i.Backend != "host" || !strings.Contains(i.Why, c.text) || !strings.Contains(i.String(), i.Why) {
+				t.Errorf("%+v", i)
+			}
+			ok(t, d.Close())
+			if c.drv == nil {
+				_, err = AttachCurrent(nil)
+				check(err)
+				_, err = AttachHandle(1, nil)
+				check(err)
+			}
+		})
+	}
+	cudaDriver = func() (driver.Driver, error) { return newTap(t, host.Options{}), nil }
+	for _, ordinal := range []int{-1, 1} {
+		_, err := Open(ordinal, nil)
+		wantKind(t, err, tensor.ErrIndex, "device", "0 to 0")
+	}
+	if infos := must(Probe())(t); len(infos) != 1 || infos[0].Why != "" {
+		t.Error(infos)
+	}
+	d := must(OpenAuto(nil))(t)
+	if d.Info().Why != "" {
+		t.Error(d.Info())
+	}
+	ok(t, d.Close())
+}
+
+// broken is a driver that has no device to give.
+type broken struct{ n int }
+
+func (b broken) Backend() string { return "cuda" }
+
+func (b broken) Count() (int, error) {
+	if b.n < 0 {
+		return 7, &driver.Error{Op: "cuDeviceGetCount", Code: 999, Name: "CUDA_ERROR_UNKNOWN"}
+	}
+	return b.n, nil
+}
+
+func (b broken) Properties(int) (driver.Properties, error) { return driver.Properties{}, nil }
+
+func (b broken) Open(int) (driver.Device, error) {
+	return nil, &driver.Error{Op: "cuDevicePrimaryCtxRetain", Code: driver.OutOfMemory, Name: "CUDA_ERROR_OUT_OF_MEMORY"}
+}
+
+func (b broken) Attach(driver.Context) (driver.Device, error) { return nil, errors.New("no") }
+
+func TestBuffers(t *testing.T) {
+	d := openHost(t, &Options{HostMemory: 256 << 20})
+	s := must(d.NewStream())(t)
+	for _, n := range []int{0, 1, 4095, 4096, stage, stage + 1, part + 3} {
+		in := aperiodic(uint64(n), n)
+		a, b := bytesOf(t, d, in), must(d.Alloc(int64(n)))(t)
+		if a.Device() != d || a.Len() != int64(n) || n > 0 && a.Ptr() == 0 {
+			t.Fatal(a.Len(), a.Ptr())
+		}
+		ok(t, s.Fill(b, 7), s.Copy(b, a))
+		out := make([]byte, n)
+		ok(t, s.Read(ctx, out, b))
+		if !bytes.Equal(out, in) || !bytes.Equal(readAll(t, a), in) {
+			t.Fatalf("%d bytes changed", n)
+		}
+		ok(t, s.Write(ctx, b, aperiodic(99, n)), s.Copy(a, b))
+		if !bytes.Equal(readAll(t, a), aperiodic(99, n)) {
+			t.Fatalf("%d bytes are not those written", n)
+		}
+		if n > 10 {
+			part := must(a.Slice(3, int64(n)-7))(t)
+			inner := must(part.Slice(2, 1))(t)
+			if !bytes.Equal(readAll(t, part), aperiodic(99, n)[3:n-4]) || inner.Ptr() != a.Ptr()+5 || readAll(t, inner)[0] != aperiodic(99, n)[5] {
+				t.Fatal("slices")
+			}
+			wantKind(t, part.Free(), tensor.ErrUnsupported, "part of a buffer")
+			for _, r := range [][2]int64{{-1, 1}, {0, -1}, {0, part.Len() + 1}, {part.Len() + 1, 0}, {2, 1<<63 - 1}} {
+				_, err := part.Slice(r[0], r[1])
+				wantKind(t, err, tensor.ErrIndex, "slice of a buffer")
+			}
+			wantKind(t, s.Copy(part, must(a.Slice(0, part.Len()))(t)), tensor.ErrUnsupported, "overlap")
+		}
+		wantKind(t, a.ReadTo(ctx, make([]byte, n+1)), tensor.ErrShape, "read")
+		wantKind(t, a.WriteFrom(ctx, make([]byte, n+1)), tensor.ErrShape, "write")
+		ok(t, a.Free(), b.Free())
+	}
+	_, err := d.Alloc(-1)
+	wantKind(t, err, tensor.ErrIndex, "-1 bytes")
+	_, err = d.Alloc(1 << 40)
+	wantKind(t, err, ErrOutOfMemory, "1099511627776")
+	var e *Error
+	if !errors.As(err, &e) || e.Sticky || e.Deferred || e.Name != "CUDA_ERROR_OUT_OF_MEMORY" || errors.Is(err, ErrLost) {
+		t.Errorf("%+v", e)
+	}
+	ok(t, d.Err(), s.Free())
+}
+
+// A context that has ended stops a copy between two parts of it.
+func TestCopiesLookAtContexts(t *testing.T) {
+	d := openHost(t, nil)
+	b := must(d.Alloc(3 * part))(t)
+	s := must(d.NewStream())(t)
+	for after := range 4 {
+		c := &countdown{Context: ctx, n: after}
+		err := b.ReadTo(c, make([]byte, 3*part))
+		if want := after < 3; want != errors.Is(err, context.Canceled) {
+			t.Errorf("canceled after %d parts: %v", after, err)
+		}
+	}
+	wantKind(t, s.Write(&countdown{Context: ctx}, b, make([]byte, 3*part)), context.Canceled)
+	ok(t, s.Free(), b.Free())
+}
+
+// countdown is a context that ends when it has been looked at n times.
+type countdown struct {
+	context.Context
+	n int
+}
+
+func (c *countdown) Err() error {
+	if c.n--; c.n < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// What a stream reads and writes is in its order.
+func TestStreamsReadAndWriteInOrder(t *testing.T) {
+	d := openHost(t, nil)
+	m, _ := testModule()
+	f, add := gate(t, d)
+	release := add
+	inc := must(d.Func(m, "add"))(t)
+	s := must(d.NewStream())(t)
+	b := bytesOf(t, d, make([]byte, 1000))
+	ok(t, f.Launch(s, one, one, 0), inc.Launch(s, one, one, 0, Ptr(b), U64(1000), U32(5)))
+	if done, err := s.Done(); done || err != nil {
+		t.Fatal(done, err)
+	}
+	go func() {
+		time.Sleep(2 * time.Millisecond)
+		release()
+	}()
+	out := make([]byte, 1000)
+	ok(t, s.Read(ctx, out, b))
+	if !bytes.Equal(out, bytes.Repeat([]byte{5}, 1000)) {
+		t.Error("the read did not wait for the kernel")
+	}
+	ok(t, inc.Launch(s, one, one, 0, Ptr(b), U64(1000), U32(1)), s.Write(ctx, b, aperiodic(4, 1000)), inc.Launch(s, one, one, 0, Ptr(b), U64(1000), U32(1)))
+	want := aperiodic(4, 1000)
+	for i := range want {
+		want[i]++
+	}
+	if !bytes.Equal(readAll(t, b), want) {
+		t.Error("the write is not where it was enqueued")
+	}
+	if done, err := s.Done(); !done || err != nil {
+		t.Error(done, err)
+	}
+	ok(t, s.Free(), b.Free())
+}
+
+func TestEvents(t *testing.T) {
+	d := openHost(t, nil)
+	f, release := gate(t, d)
+	m, _ := testModule()
+	inc := must(d.Func(m, "add"))(t)
+	a, b := must(d.NewStream())(t), must(d.NewStream())(t)
+	e, tick, tock := must(d.NewEvent(nil))(t), must(d.NewEvent(&EventOptions{Timing: true}))(t), must(d.NewEvent(&EventOptions{Timing: true}))(t)
+	x := bytesOf(t, d, []byte{1})
+
+	ok(t, tick.Record(a), f.Launch(a, one, one, 0), inc.Launch(a, one, one, 0, Ptr(x), U64(1), U32(10)), e.Record(a), tock.Record(a))
+	y := bytesOfStream(t, b, []byte{0}) // on b, which waits for nothing yet
+	ok(t, b.Wait(e), b.Copy(y, x))
+	if done, err := e.Done(); done || err != nil {
+		t.Fatal(done, err)
+	}
+	if done, _ := b.Done(); done {
+		t.Fatal("b did not wait")
+	}
+	ok(t, tick.Synchronize())
+	time.Sleep(time.Millisecond)
+	release()
+	ok(t, e.Synchronize(), b.Synchronize())
+	if got := readAll(t, y)[0]; got != 11 {
+		t.Errorf("the copy went before the kernel: %d", got)
+	}
+	if took, err := tock.Since(tick); took < time.Millisecond || err != nil {
+		t.Error(took, err)
+	}
+	_, err := tock.Since(e)
+	wantKind(t, err, tensor.ErrUnsupported, "Timing")
+	_, err = tock.Since(nil)
+	wantKind(t, err, tensor.ErrUnsupported, "event")
+	wantKind(t, a.Wait(nil), tensor.ErrUnsupported, "event")
+	wantKind(t, e.Record(nil), tensor.ErrUnsupported, "stream")
+	ok(t, a.Free(), b.Free(), e.Free(), tick.Free(), tock.Free(), x.Free(), y.Free())
+}
+
+// bytesOfStream writes by a stream alone.
+func bytesOfStream(t *testing.T, s *Stream, b []byte) *Buffer {
+	t.Helper()
+	buf := must(s.Device().Alloc(int64(len(b))))(t)
+	ok(t, s.Write(ctx, buf, b))
+	return buf
+}
+
+func TestLaunch(t *testing.T) {
+	d := openHost(t, nil)
+	other := openHost(t, nil)
+	m, seen := testModule()
+	s := must(d.NewStream())(t)
+	b := must(d.Alloc(64))(t)
+	l := must(d.Load(m))(t)
+	f := must(l.Func("sum"))(t)
+	if f.Name() != "sum" || len(f.Params()) != 7 || f.Device() != d || l.Device() != d {
+		t.Error(f.Name(), f.Params())
+	}
+	args := []Arg{U32(1 << 31), Ptr(b), I32(-5), F32(-1.5), U64(1 << 63), I32(-1 << 31), I64(-1 << 62)}
+	grid, block := Dim{X: 3, Y: 2}, Dim{X: 32}
+	ok(t, f.Launch(s, grid, block, 48<<10, args...), s.Synchronize())
+	want := [7]any{uint32(1 << 31), driver.Ptr(b.Ptr()), int32(-5), float32(-1.5), uint64(1 << 63), int32(-1 << 31), int64(-1 << 62)}
+	if got, _ := seen.Load("sum"); got != want {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got, _ := seen.Load("dims"); got != [2]Dim{grid, block} {
+		t.Error(got)
+	}
+	// Every argument in turn is of the wrong type, and missing.
+	for i := range args {
+		wrong := append([]Arg{}, args...)
+		wrong[i] = F32(0)
+		if i == 3 {
+			wrong[i] = U32(0)
+		}
+		wantKind(t, f.Launch(s, one, one, 0, wrong...), tensor.ErrDType, "kernel sum", fmt.Sprintf("argument %d", i))
+		wantKind(t, f.Launch(s, one, one, 0, args[:i]...), tensor.ErrDType, fmt.Sprintf("got %d, want 7", i))
+	}
+	wantKind(t, f.Launch(s, one, one, 0, append(args, U32(1))...), tensor.ErrDType, "got 8")
+	foreign := must(other.Alloc(8))(t)
+	args[1] = Ptr(foreign)
+	wantKind(t, f.Launch(s, one, one, 0, args...), tensor.ErrUnsupported, "argument 1 of sum", "another device")
+	args[1] = Ptr(nil)
+	ok(t, f.Launch(s, one, one, 0, args...))
+	wantKind(t, f.Launch(nil, one, one, 0, args...), tensor.ErrUnsupported, "stream")
+	os := must(other.NewStream())(t)
+	wantKind(t, f.Launch(os, one, one, 0, args...), tensor.ErrUnsupported, "stream")
+	for _, bad := range []struct{ grid, block Dim }{
+		{Dim{X: 1 << 31, Y: 1, Z: 1}, one}, {Dim{X: 1, Y: 1 << 16, Z: 1}, one}, {Dim{X: 1, Y: 1, Z: 1 << 16}, one},
+		{one, Dim{X: 1025, Y: 1, Z: 1}}, {one, Dim{X: 1, Y: 1025, Z: 1}}, {one, Dim{X: 1, Y: 1, Z: 65}}, {one, Dim{X: 32, Y: 33, Z: 1}}, {one, Dim{X: 1 << 16, Y: 1 << 16, Z: 1}},
+	} {
+		wantKind(t, f.Launch(s, bad.grid, bad.block, 0, args...), tensor.ErrLimit, "sum")
+	}
+	wantKind(t, f.Launch(s, one, one, 48<<10+1, args...), tensor.ErrLimit, "shared memory")
+	ok(t, f.Launch(s, Dim{X: 1<<31 - 1, Y: 1<<16 - 1, Z: 1<<16 - 1}, Dim{X: 16, Y: 1, Z: 64}, 0, args...))
+
+	_, err := l.Func("none")
+	wantKind(t, err, tensor.ErrNotFound, "test", "none")
+	var e *Error
+	if _, err = l.Func("ptx"); !errors.As(err, &e) || e.Name != "CUDA_ERROR_NOT_SUPPORTED" {
+		t.Error(err)
+	}
+	for _, bad := range []*Module{nil, {Name: "empty"}} {
+		_, err = d.Load(bad)
+		wantKind(t, err, tensor.ErrUnsupported, "module")
+		_, err = d.Func(bad, "x")
+		wantKind(t, err, tensor.ErrUnsupported, "module")
+	}
+	// One that the device keeps is the same every time.
+	if a, b := must(d.Func(m, "add"))(t), must(d.Func(m, "add"))(t); a != b {
+		t.Error("loaded twice")
+	}
+	_, err = d.Func(m, "none")
+	wantKind(t, err, tensor.ErrNotFound)
+	ok(t, l.Free(), s.Free(), os.Free(), b.Free(), foreign.Free())
+}
+
+// Whatever was freed or closed says so, whoever uses it.
+func TestUseAfterFree(t *testing.T) {
+	d := openHost(t, nil)
+	m, _ := testModule()
+	s, gone := must(d.NewStream())(t), must(d.NewStream())(t)
+	e, past := must(d.NewEvent(nil))(t), must(d.NewEvent(&EventOptions{Timing: true}))(t)
+	now := must(d.NewEvent(&EventOptions{Timing: true}))(t)
+	b, freed := must(d.Alloc(8))(t), must(d.Alloc(8))(t)
+	x := must(d.Make(tensor.F32, tensor.Shape{2}))(t)
+	part := must(freed.Slice(0, 8))(t)
+	l := must(d.Load(m))(t)
+	f, kept := must(l.Func("add"))(t), must(d.Func(m, "add"))(t)
+	ok(t, gone.Free(), past.Free(), freed.Free(), l.Free(), x.Free())
+	buf := make([]byte, 8)
+	view := must(tensor.Make(tensor.F32, tensor.Shape{2}))(t)
+	uses := map[string]func() error{
+		"buffer free": freed.Free, "slice free": func() error { return part.Free() },
+		"buffer read": func() error { return freed.ReadTo(ctx, buf) }, "slice read": func() error { return part.ReadTo(ctx, buf) },
+		"buffer write": func() error { return freed.WriteFrom(ctx, buf) },
+		"stream read":  func() error { return s.Read(ctx, buf, freed) }, "stream write": func() error { return s.Write(ctx, freed, buf) },
+		"copy from": func() error { return s.Copy(b, freed) }, "copy to": func() error { return s.Copy(part, b) }, "fill": func() error { return s.Fill(freed, 0) },
+		"launch": func() error { return kept.Launch(s, one, one, 0, Ptr(part), U64(8), U32(1)) },
+		"module": func() error { return f.Launch(s, one, one, 0, Ptr(b), U64(8), U32(1)) }, "module free": l.Free,
+		"module func":   func() error { _, err := l.Func("add"); return err },
+		"stream launch": func() error { return kept.Launch(gone, one, one, 0, Ptr(b), U64(8), U32(1)) },
+		"stream sync":   gone.Synchronize, "stream free": gone.Free, "stream done": func() error { _, err := gone.Done(); return err },
+		"stream wait": func() error { return gone.Wait(e) }, "gone read": func() error { return gone.Read(ctx, buf, b) },
+		"record on": func() error { return e.Record(gone) }, "record": func() error { return past.Record(s) }, "wait": func() error { return s.Wait(past) },
+		"event sync": past.Synchronize, "event free": past.Free, "event done": func() error { _, err := past.Done(); return err },
+		"since": func() error { _, err := now.Since(past); return err }, "until": func() error { _, err := past.Since(now); return err },
+		"tensor": x.Free, "tensor read": func() error { return x.ReadTo(ctx, view) }, "tensor write": func() error { return x.Write(ctx, view) },
+		"tensor launch": func() error { return kept.Launch(s, one, one, 0, TensorPtr(x), U64(8), U32(1)) },
+	}
+	for name, use := range uses {
+		err := use()
+		if !errors.Is(err, tensor.ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	t.Logf("%d uses of what was freed", len(uses))
+	ok(t, s.Free(), e.Free(), b.Free(), now.Free())
+
+	// And all of it when the device is closed.
+	c := must(OpenHost(nil))(t)
+	s2, e2, b2 := must(c.NewStream())(t), must(c.NewEvent(nil))(t), must(c.Alloc(8))(t)
+	k2 := must(c.Func(m, "add"))(t)
+	wantLeaks(t, c.Close(), "1 stream, 1 event, 1 buffer (8 bytes)")
+	add := func(_ any, err error) error { return err }
+	after := []error{
+		add(c.Alloc(1)), add(c.Alloc(0)), add(c.NewStream()), add(c.NewEvent(nil)), add(c.Load(m)), add(c.Func(m, "add")), add(c.WrapPtr(16, 8, nil)), add(c.WrapStream(9)), add(c.MakeCurrent()),
+		c.Synchronize(), s2.Synchronize(), s2.Free(), e2.Record(s2), e2.Free(), b2.Free(), b2.ReadTo(ctx, buf), s2.Fill(b2, 1), k2.Launch(s2, one, one, 0, Ptr(b2), U64(8), U32(1)),
+	}
+	if f, total, err := c.Memory(); f != 0 || total != 0 || !errors.Is(err, tensor.ErrClosed) {
+		t.Error(f, total, err)
+	}
+	for i, err := range after {
+		if !errors.Is(err, tensor.ErrClosed) {
+			t.Errorf("call %d on a closed device: %v", i, err)
+		}
+	}
+	ok(t, c.Close())
+}
+
+func wantLeaks(t *testing.T, err error, text string) *LeakError {
+	t.Helper()
+	var e *LeakError
+	if !errors.As(err, &e) {
+		t.Fatalf("got %v, want leaks", err)
+	}
+	if !strings.Contains(e.Error(), text) {
+		t.Errorf("%q does not say %q", e, text)
+	}
+	return e
+}
+
+func TestLeaksAreReported(t *testing.T) {
+	p := newTap(t, host.Options{})
+	d := must(openOn(p, 0))(t)
+	m, _ := testModule()
+	must(d.Alloc(100))(t)
+	must(d.Make(tensor.F64, tensor.Shape{5, 5}))(t)
+	must(d.Alloc(0))(t)
+	must(d.NewStream())(t)
+	must(d.NewEvent(nil))(t)
+	must(d.NewEvent(nil))(t)
+	must(d.Load(m))(t)
+	must(d.Func(m, "add"))(t) // the device's own
+	e := wantLeaks(t, d.Close(), "3 buffers (300 bytes), 1 stream, 2 events, 1 module; the first made at device_test.go:")
+	if len(e.Leaks) != 7 || e.Leaks[1].Bytes != 200 || e.Leaks[6].Kind != "module" {
+		t.Errorf("%+v", e.Leaks)
+	}
+	for _, l := range e.Leaks {
+		if file, _, _ := strings.Cut(l.Where, ":"); file != "device_test.go" || filepath.IsAbs(file) {
+			t.Errorf("%s made at %s", l.Kind, l.Where)
+		}
+	}
+	p.check()
+}
+
+// Errors that a device does not survive come back from every call, the first of
+// them, and Close frees what it can.
+func TestStickyErrors(t *testing.T) {
+	d := must(OpenHost(nil))(t)
+	m, _ := testModule()
+	s := must(d.NewStream())(t)
+	e := must(d.NewEvent(nil))(t)
+	b := must(d.Alloc(16))(t)
+	x := must(d.Make(tensor.U8, tensor.Shape{4}))(t)
+	wild, add := must(d.Func(m, "wild"))(t), must(d.Func(m, "add"))(t)
+	ok(t, wild.Launch(s, one, one, 0, Ptr(b)))
+	first := s.Synchronize()
+	var err *Error
+	if !errors.As(first, &err) || !err.Sticky || !err.Deferred || err.Code != 700 || !errors.Is(first, ErrLost) || !strings.Contains(first.Error(), "kernel wild") ||
+		!strings.Contains(first.Error(), "enqueued earlier") {
+		t.Fatalf("%v", first)
+	}
+	get := func(_ any, err error) error { return err }
+	buf := make([]byte, 16)
+	for i, got := range []error{
+		d.Err(), d.Synchronize(), s.Synchronize(), s.Free(), e.Record(s), e.Synchronize(), s.Wait(e), e.Free(), b.Free(), b.ReadTo(ctx, buf), b.WriteFrom(ctx, buf),
+		s.Fill(b, 0), add.Launch(s, one, one, 0, Ptr(b), U64(16), U32(1)), get(d.Alloc(1)), get(d.NewStream()), get(d.NewEvent(nil)), get(d.Load(m)), get(d.Func(m, "sum")),
+		get(d.Make(tensor.U8, tensor.Shape{1})), get(x.Read(ctx)), get(s.Done()), get(e.Done()), get(d.MakeCurrent()), get(d.WrapPtr(16, 1, nil)), get(d.WrapStream(5)),
+	} {
+		if got != first {
+			t.Errorf("call %d: got %v, want the first error", i, got)
+		}
+	}
+	closed := d.Close()
+	if !errors.Is(closed, first) {
+		t.Errorf("Close said %v", closed)
+	}
+	wantLeaks(t, closed, "1 stream, 1 event, 2 buffers (20 bytes)")
+}
+
+// Another error than a sticky one leaves the device as it is.
+func TestOtherErrorsPass(t *testing.T) {
+	d := openHost(t, nil)
+	b := bytesOf(t, d, aperiodic(1, 100))
+	far := must(d.WrapPtr(b.Ptr(), 1<<20, nil))(t) // more than there is
+	var e *Error
+	if err := far.ReadTo(ctx, make([]byte, 1<<20)); !errors.As(err, &e) || e.Sticky || e.Code != 1 {
+		t.Error(err)
+	}
+	if !bytes.Equal(readAll(t, b), aperiodic(1, 100)) {
+		t.Error("the buffer changed")
+	}
+	ok(t, far.Free(), b.Free())
+}
+
+// Free and Close wait for calls that are under way, and let no later one in.
+func TestEndsWaitForCalls(t *testing.T) {
+	d := must(OpenHost(nil))(t)
+	f, release := gate(t, d)
+	s := must(d.NewStream())(t)
+	b := must(d.Alloc(8))(t)
+	ok(t, f.Launch(s, one, one, 0))
+	started, read := make(chan struct{}), make(chan error, 1)
+	go func() {
+		close(started)
+		read <- s.Read(ctx, make([]byte, 8), b)
+	}()
+	<-started
+	time.Sleep(2 * time.Millisecond) // most likely it waits for the gate by now
+	freed, closed := make(chan error, 1), make(chan error, 1)
+	go func() { freed <- b.Free() }()
+	time.Sleep(time.Millisecond)
+	go func() { closed <- d.Close() }()
+	select {
+	case err := <-freed:
+		t.Fatal("Free did not wait", err)
+	case err := <-closed:
+		t.Fatal("Close did not wait", err)
+	case <-time.After(5 * time.Millisecond):
+	}
+	release()
+	if err := <-read; err != nil && !errors.Is(err, tensor.ErrClosed) {
+		t.Error(err)
+	}
+	if err := <-freed; err != nil && !errors.Is(err, tensor.ErrClosed) {
+		t.Error(err)
+	}
+	wantLeaks(t, <-closed, "1 stream")
+}
+
+// Each call of the driver in a life of a device fails once. Whatever fails is
+// reported under its name or is one of freeing, nothing is left, no thread keeps the
+// context, and results are right or not there.
+func TestEveryCallCanFail(t *testing.T) {
+	m, _ := testModule()
+	in := aperiodic(8, 5000)
+	want := bytes.Clone(in)
+	for i := range want {
+		want[i] += 3
+	}
+	life := func(p *tap) (out []byte, err error) {
+		d, err := openOn(p, 0)
+		if err != nil {
+			return nil, err
+		}
+		defer func() {
+			var leaks *LeakError
+			if e := d.Close(); e != nil && !errors.As(e, &leaks) {
+				err = errors.Join(err, e)
+			}
+		}()
+		a, err := d.Alloc(5000)
+		if err != nil {
+			return nil, err
+		}
+		b, err := d.Make(tensor.U8, tensor.Shape{50, 100})
+		if err != nil {
+			return nil, err
+		}
+		s, err := d.NewStream()
+		if err != nil {
+			return nil, err
+		}
+		s2, err := d.NewStream()
+		if err != nil {
+			return nil, err
+		}
+		e, err := d.NewEvent(&EventOptions{Timing: true})
+		if err != nil {
+			return nil, err
+		}
+		e2, err := d.NewEvent(&EventOptions{Timing: true})
+		if err != nil {
+			return nil, err
+		}
+		f, err := d.Func(m, "add")
+		if err != nil {
+			return nil, err
+		}
+		l, err := d.Load(m)
+		if err != nil {
+			return nil, err
+		}
+		g, err := l.Func("add")
+		if err != nil {
+			return nil, err
+		}
+		if _, _, err := d.Memory(); err != nil {
+			return nil, err
+		}
+		restore, err := d.MakeCurrent()
+		if err != nil {
+			return nil, err
+		}
+		if err := restore(); err != nil {
+			return nil, err
+		}
+		steps := []func() error{
+			func() error { return a.WriteFrom(ctx, in) },
+			func() error { return e.Record(s) },
+			func() error { return f.Launch(s, one, one, 0, Ptr(a), U64(5000), U32(2)) },
+			func() error { return g.Launch(s, one, one, 0, Ptr(a), U64(5000), U32(1)) },
+			func() error { return e2.Record(s) },
+			func() error { return s2.Wait(e2) },
+			func() error { return s2.Fill(b.Buffer(), 0) },
+			func() error { return s2.Copy(b.Buffer(), a) },
+			func() error { _, err := e2.Done(); return err },
+			func() error { _, err := e2.Since(e); return err },
+			func() error { _, err := s2.Done(); return err },
+			s2.Synchronize,
+			func() error {
+				v, err := b.Read(ctx)
+				if err == nil {
+					out, err = v.Bytes()
+				}
+				return err
+			},
+			l.Free, e.Free, e2.Free, s.Free, s2.Free, a.Free, b.Free, d.Synchronize,
+		}
+		for _, step := range steps {
+			if err := step(); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	}
+	for _, code := range []driver.Code{driver.OutOfMemory, driver.LaunchFailed} {
+		n := 1
+		for ; ; n++ {
+			p := newTap(t, host.Options{})
+			p.fail, p.with = n, code
+			out, err := life(p)
+			if p.failed == "" {
+				ok(t, err)
+				if !bytes.Equal(out, want) {
+					t.Fatal("wrong result without a failure")
+				}
+				p.check()
+				break
+			}
+			if err == nil {
+				t.Errorf("call %d, %s, failed and nobody said so", n, p.failed)
+			} else if !strings.Contains(err.Error(), p.failed) {
+				t.Errorf("call %d, %s, failed: %v", n, p.failed, err)
+			}
+			if p.failed == "Close" {
+				p.opened = 0
+			}
+			if p.failed == "Bind" && p.log[n] == "Close" {
+				clear(p.live) // nothing could be freed
+			}
+			p.check()
+			if out != nil && !bytes.Equal(out, want) {
+				t.Errorf("call %d, %s, failed: wrong result", n, p.failed)
+			}
+		}
+		t.Logf("%d calls of the driver failed with %d", n-1, code)
+		if n < 80 {
+			t.Errorf("only %d calls", n-1)
+		}
+	}
+}
+
+// Everything at once, from goroutines that know nothing of each other.
+func TestConcurrentUse(t *testing.T) {
+	p := newTap(t, host.Options{})
+	d := must(openOn(p, 0))(t)
+	m, _ := testModule()
+	shared := bytesOf(t, d, aperiodic(5, 4096))
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			s, err := d.NewStream()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for i := range 25 {
+				if err := turn(d, s, m, shared, byte(g*25+i)); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := s.Free(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	ok(t, shared.Free(), d.Close())
+	p.check()
+	p.mu.Lock()
+	t.Logf("%d calls of the driver", p.calls)
+	p.mu.Unlock()
+}
+
+// turn adds k to a copy of what is shared and looks at the result.
+func turn(d *Device, s *Stream, m *Module, shared *Buffer, k byte) error {
+	f, err := d.Func(m, "add")
+	if err != nil {
+		return err
+	}
+	e, err := d.NewEvent(nil)
+	if err != nil {
+		return err
+	}
+	b, err := d.Alloc(4096)
+	if err != nil {
+		return err
+	}
+	other, err := d.NewStream()
+	if err != nil {
+		return err
+	}
+	out := make([]byte, 4096)
+	err = errors.Join(s.Copy(b, shared), e.Record(s), other.Wait(e), f.Launch(other, one, one, 0, Ptr(b), U64(4096), U32(uint32(k))), other.Read(ctx, out, b))
+	for i, x := range aperiodic(5, 4096) {
+		if out[i] != x+k {
+			return fmt.Errorf("byte %d is %d, not %d", i, out[i], x+k)
+		}
+	}
+	return errors.Join(err, e.Free(), b.Free(), other.Free())
+}
+
+// Some free while others use: a call works or is ErrClosed, and nothing dies.
+func TestFreeingRaces(t *testing.T) {
+	m, _ := testModule()
+	worked, refused := 0, 0
+	for round := range 40 {
+		d := must(OpenHost(nil))(t)
+		f := must(d.Func(m, "add"))(t)
+		s := must(d.NewStream())(t)
+		b := must(d.Alloc(1 << 16))(t)
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		note := func(err error) {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err == nil:
+				worked++
+			case errors.Is(err, tensor.ErrClosed):
+				refused++
+			default:
+				t.Error(err)
+			}
+		}
+		for g := range 4 {
+			wg.Go(func() {
+				for range 10 {
+					switch g {
+					case 0:
+						note(f.Launch(s, one, one, 0, Ptr(b), U64(1<<16), U32(1)))
+					case 1:
+						note(s.Fill(b, 1))
+					case 2:
+						note(b.ReadTo(ctx, make([]byte, 1<<16)))
+					case 3:
+						note(s.Write(ctx, b, make([]byte, 1<<16)))
+					}
+				}
+			})
+		}
+		wg.Go(func() {
+			switch round % 3 {
+			case 0:
+				note(b.Free())
+			case 1:
+				note(s.Free())
+			case 2:
+				var leaks *LeakError
+				if err := d.Close(); !errors.As(err, &leaks) {
+					t.Error(err)
+				}
+			}
+		})
+		wg.Wait()
+		d.Close()
+	}
+	t.Logf("%d calls worked, %d were refused", worked, refused)
+	if worked == 0 || refused == 0 {
+		t.Error("no race")
+	}
+}
+
+// A launch and its like cost no allocation beyond those of the backend.
+func TestCallsDoNotAllocate(t *testing.T) {
+	d := newDevice(quiet{}, Info{})
+	mod := &Loaded{dev: d, life: life{what: "module"}}
+	s := &Stream{dev: d, life: life{what: "stream"}}
+	e := &Event{dev: d, life: life{what: "event"}}
+	mem := &memory{dev: d, life: life{what: "buffer"}, n: 8}
+	b := &Buffer{mem: mem, n: 8}
+	f := &Func{mod: mod, kernel: &Kernel{Name: "k", Params: Signature{TypePointer, TypeU64}}}
+	n := testing.AllocsPerRun(100, func() {
+		if f.Launch(s, one, one, 0, Ptr(b), U64(1)) != nil || e.Record(s) != nil || s.Wait(e) != nil || s.Fill(b, 1) != nil || e.Synchronize() != nil {
+			t.Error("failed")
+		}
+	})
+	if n > 0 && !raceEnabled {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+// quiet is a device on which everything succeeds.
+type quiet struct{ driver.Device }
+
+func (quiet) Context() driver.Context                      { return 0 }
+func (quiet) Bind() error                                  { return nil }
+func (quiet) Unbind() error                                { return nil }
+func (quiet) Record(driver.Event, driver.Stream) error     { return nil }
+func (quiet) StreamWait(driver.Stream, driver.Event) error { return nil }
+func (quiet) EventSynchronize(driver.Event) error          { return nil }
+func (quiet) Memset8(driver.Ptr, byte, int64, driver.Stream) error {
+	return nil
+}
+func (quiet) Launch(driver.Function, driver.Dim, driver.Dim, uint32, driver.Stream, []byte, []int) error {
+	return nil
+}
+
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct {
+		in   driver.Error
+		want string
+	}{
+		{driver.Error{Op: "cuMemAlloc_v2", Code: 2, Name: "CUDA_ERROR_OUT_OF_MEMORY", Text: "out of memory"}, "gpu: cuMemAlloc_v2: CUDA_ERROR_OUT_OF_MEMORY (2): out of memory"},
+		{driver.Error{Op: "cuStreamSynchronize", Code: 719, Name: "CUDA_ERROR_LAUNCH_FAILED"}, "gpu: cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED (719); of work that was enqueued earlier, the device is lost"},
+		{driver.Error{Op: "cuCtxPushCurrent_v2", Code: 709, Name: "CUDA_ERROR_CONTEXT_IS_DESTROYED"}, "gpu: cuCtxPushCurrent_v2: CUDA_ERROR_CONTEXT_IS_DESTROYED (709); the device is lost"},
+		{driver.Error{Op: "cuModuleLoadDataEx", Code: 218, Name: "CUDA_ERROR_INVALID_PTX", Log: "line 3: nonsense\n\x00"}, "gpu: cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218)\nline 3: nonsense"},
+	} {
+		if got := wrap(&c.in).Error(); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+	if err := errors.New("x"); !reflect.DeepEqual(wrap(err), err) {
+		t.Error("another error changed")
+	}
+}
