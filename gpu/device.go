@@ -146,7 +146,8 @@ func (d *Device) check(err error) error {
 		return nil
 	}
 	err = wrap(err)
-	if e, ok := err.(*Error); ok && e.Sticky && !d.lost.CompareAndSwap(nil, e) {
+	var e *Error
+	if errors.As(err, &e) && e.Sticky && !d.lost.CompareAndSwap(nil, e) {
 		return d.lost.Load()
 	}
 	return err

@@ -18,7 +18,7 @@ import (
 )
 
 func TestOpenHost(t *testing.T) {
-	d := openHost(t, &Options{HostMemory: 10 << 20})
+	d := openClean(t, &Options{HostMemory: 10 << 20})
 	i := d.Info()
 	if d.Backend() != "host" || i.Backend != "host" || i.Why != "" || i.Memory != 10<<20 || i.NUMANode != -1 || d.Context() != 0 {
 		t.Errorf("%+v", i)
@@ -112,7 +112,7 @@ func (b broken) Open(int) (driver.Device, error) {
 func (b broken) Attach(driver.Context) (driver.Device, error) { return nil, errors.New("no") }
 
 func TestBuffers(t *testing.T) {
-	d := openHost(t, &Options{HostMemory: 256 << 20})
+	d := openClean(t, &Options{HostMemory: 256 << 20})
 	s := must(d.NewStream())(t)
 	for _, n := range []int{0, 1, 4095, 4096, stage, stage + 1, part + 3} {
 		in := aperiodic(uint64(n), n)
@@ -160,7 +160,7 @@ func TestBuffers(t *testing.T) {
 
 // A context that has ended stops a copy between two parts of it.
 func TestCopiesLookAtContexts(t *testing.T) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	b := must(d.Alloc(3 * part))(t)
 	s := must(d.NewStream())(t)
 	for after := range 4 {
@@ -189,7 +189,7 @@ func (c *countdown) Err() error {
 
 // What a stream reads and writes is in its order.
 func TestStreamsReadAndWriteInOrder(t *testing.T) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	m, _ := testModule()
 	f, add := gate(t, d)
 	release := add
@@ -224,7 +224,7 @@ func TestStreamsReadAndWriteInOrder(t *testing.T) {
 }
 
 func TestEvents(t *testing.T) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	f, release := gate(t, d)
 	m, _ := testModule()
 	inc := must(d.Func(m, "add"))(t)
@@ -269,8 +269,8 @@ func bytesOfStream(t *testing.T, s *Stream, b []byte) *Buffer {
 }
 
 func TestLaunch(t *testing.T) {
-	d := openHost(t, nil)
-	other := openHost(t, nil)
+	d := openClean(t, nil)
+	other := openClean(t, nil)
 	m, seen := testModule()
 	s := must(d.NewStream())(t)
 	b := must(d.Alloc(64))(t)
@@ -340,7 +340,7 @@ func TestLaunch(t *testing.T) {
 
 // Whatever was freed or closed says so, whoever uses it.
 func TestUseAfterFree(t *testing.T) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	m, _ := testModule()
 	s, gone := must(d.NewStream())(t), must(d.NewStream())(t)
 	e, past := must(d.NewEvent(nil))(t), must(d.NewEvent(&EventOptions{Timing: true}))(t)
@@ -474,7 +474,7 @@ func TestStickyErrors(t *testing.T) {
 
 // Another error than a sticky one leaves the device as it is.
 func TestOtherErrorsPass(t *testing.T) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	b := bytesOf(t, d, aperiodic(1, 100))
 	far := must(d.WrapPtr(b.Ptr(), 1<<20, nil))(t) // more than there is
 	var e *Error
@@ -670,7 +670,7 @@ func TestConcurrentUse(t *testing.T) {
 				return
 			}
 			for i := range 25 {
-				if err := turn(d, s, m, shared, byte(g*25+i)); err != nil {
+				if err := useAll(d, s, m, shared, byte(g*25+i)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -687,8 +687,8 @@ func TestConcurrentUse(t *testing.T) {
 	p.mu.Unlock()
 }
 
-// turn adds k to a copy of what is shared and looks at the result.
-func turn(d *Device, s *Stream, m *Module, shared *Buffer, k byte) error {
+// useAll adds k to a copy of what is shared and looks at the result.
+func useAll(d *Device, s *Stream, m *Module, shared *Buffer, k byte) error {
 	f, err := d.Func(m, "add")
 	if err != nil {
 		return err

@@ -79,12 +79,23 @@ func newError(e *driver.Error) *Error {
 
 // wrap makes an error of a driver public, whatever it is.
 func wrap(err error) error {
+	if e, ok := err.(*driver.Error); ok {
+		return newError(e)
+	}
 	var e *driver.Error
 	if errors.As(err, &e) {
-		return newError(e)
+		return &inner{err, newError(e)}
 	}
 	return err
 }
+
+// inner is an error with one of the driver somewhere inside.
+type inner struct {
+	error
+	driver *Error
+}
+
+func (e *inner) Unwrap() []error { return []error{e.error, e.driver} }
 
 // bad is an error about an argument.
 func bad(kind error, field, got, want string) error {

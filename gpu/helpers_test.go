@@ -48,8 +48,8 @@ func wantKind(t testing.TB, err, kind error, words ...string) {
 	}
 }
 
-// openHost is a device that must end without a leak.
-func openHost(t testing.TB, o *Options) *Device {
+// openClean is a device that must end without a leak.
+func openClean(t testing.TB, o *Options) *Device {
 	t.Helper()
 	d := must(OpenHost(o))(t)
 	t.Cleanup(func() { ok(t, d.Close()) })

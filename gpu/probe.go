@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/tensorfile/tensorfile/gpu/internal/cuda"
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/gpu/internal/hook"
 	"github.com/tensorfile/tensorfile/gpu/internal/host"
@@ -61,6 +62,15 @@ func (o *Options) resolve() (Options, error) {
 	return *o, nil
 }
 
+// cudaDriver is NVIDIA's driver, which the first call loads.
+var cudaDriver = func() (driver.Driver, error) {
+	d, err := cuda.Load()
+	if err != nil {
+		return nil, fmt.Errorf("gpu: %w", wrap(err))
+	}
+	return d, nil
+}
+
 // Probe lists the CUDA devices without opening one. The error wraps ErrNoDriver,
 // ErrNoDevice or ErrDriverTooOld, or is what the driver said.
 func Probe() ([]Info, error) {
@@ -77,7 +87,7 @@ func probe(drv driver.Driver) ([]Info, error) {
 		return nil, wrap(err)
 	}
 	if n == 0 {
-		return nil, ErrNoDevice
+		return nil, fmt.Errorf("gpu: %w", ErrNoDevice)
 	}
 	infos := make([]Info, n)
 	for i := range infos {
@@ -146,7 +156,7 @@ func openOn(drv driver.Driver, ordinal int) (*Device, error) {
 	case err != nil:
 		return nil, wrap(err)
 	case n == 0:
-		return nil, ErrNoDevice
+		return nil, fmt.Errorf("gpu: %w", ErrNoDevice)
 	case ordinal < 0 || ordinal >= n:
 		return nil, bad(tensor.ErrIndex, "device", strconv.Itoa(ordinal), fmt.Sprintf("0 to %d", n-1))
 	}

@@ -153,7 +153,7 @@ func (d *tapDevice) do(op string, call func() error) error {
 }
 
 // get is a call with one, which is garbage if it fails.
-func get[T any](d *tapDevice, op string, garbage T, call func() (T, error)) (T, error) {
+func ask[T any](d *tapDevice, op string, garbage T, call func() (T, error)) (T, error) {
 	if err := d.p.enter(op, true); err != nil {
 		return garbage, err
 	}
@@ -191,7 +191,7 @@ func (d *tapDevice) MemInfo() (free, total int64, err error) {
 }
 
 func (d *tapDevice) Alloc(n int64) (driver.Ptr, error) {
-	p, err := get(d, "Alloc", junk, func() (driver.Ptr, error) { return d.Device.Alloc(n) })
+	p, err := ask(d, "Alloc", junk, func() (driver.Ptr, error) { return d.Device.Alloc(n) })
 	return live(d, "memory", 1, p, err)
 }
 
@@ -200,7 +200,7 @@ func (d *tapDevice) Free(p driver.Ptr) error {
 }
 
 func (d *tapDevice) HostAlloc(n int64) ([]byte, error) {
-	b, err := get(d, "HostAlloc", nil, func() ([]byte, error) { return d.Device.HostAlloc(n) })
+	b, err := ask(d, "HostAlloc", nil, func() ([]byte, error) { return d.Device.HostAlloc(n) })
 	return live(d, "host memory", 1, b, err)
 }
 
@@ -219,7 +219,7 @@ func (d *tapDevice) HostUnregister(b []byte) error {
 }
 
 func (d *tapDevice) NewStream() (driver.Stream, error) {
-	s, err := get(d, "NewStream", junk, d.Device.NewStream)
+	s, err := ask(d, "NewStream", junk, d.Device.NewStream)
 	return live(d, "streams", 1, s, err)
 }
 
@@ -232,7 +232,7 @@ func (d *tapDevice) StreamSynchronize(s driver.Stream) error {
 }
 
 func (d *tapDevice) StreamQuery(s driver.Stream) (bool, error) {
-	return get(d, "StreamQuery", true, func() (bool, error) { return d.Device.StreamQuery(s) })
+	return ask(d, "StreamQuery", true, func() (bool, error) { return d.Device.StreamQuery(s) })
 }
 
 func (d *tapDevice) StreamWait(s driver.Stream, e driver.Event) error {
@@ -240,7 +240,7 @@ func (d *tapDevice) StreamWait(s driver.Stream, e driver.Event) error {
 }
 
 func (d *tapDevice) NewEvent(timing bool) (driver.Event, error) {
-	e, err := get(d, "NewEvent", junk, func() (driver.Event, error) { return d.Device.NewEvent(timing) })
+	e, err := ask(d, "NewEvent", junk, func() (driver.Event, error) { return d.Device.NewEvent(timing) })
 	return live(d, "events", 1, e, err)
 }
 
@@ -257,11 +257,11 @@ func (d *tapDevice) EventSynchronize(e driver.Event) error {
 }
 
 func (d *tapDevice) EventQuery(e driver.Event) (bool, error) {
-	return get(d, "EventQuery", true, func() (bool, error) { return d.Device.EventQuery(e) })
+	return ask(d, "EventQuery", true, func() (bool, error) { return d.Device.EventQuery(e) })
 }
 
 func (d *tapDevice) Elapsed(from, to driver.Event) (time.Duration, error) {
-	return get(d, "Elapsed", junk, func() (time.Duration, error) { return d.Device.Elapsed(from, to) })
+	return ask(d, "Elapsed", junk, func() (time.Duration, error) { return d.Device.Elapsed(from, to) })
 }
 
 func (d *tapDevice) CopyHtoD(dst driver.Ptr, src []byte, s driver.Stream) error {
@@ -289,7 +289,7 @@ func (d *tapDevice) Memset32(dst driver.Ptr, v uint32, n int64, s driver.Stream)
 }
 
 func (d *tapDevice) Load(m *driver.Source) (driver.Module, error) {
-	h, err := get(d, "Load", junk, func() (driver.Module, error) { return d.Device.Load(m) })
+	h, err := ask(d, "Load", junk, func() (driver.Module, error) { return d.Device.Load(m) })
 	return live(d, "modules", 1, h, err)
 }
 
@@ -298,7 +298,7 @@ func (d *tapDevice) Unload(m driver.Module) error {
 }
 
 func (d *tapDevice) Function(m driver.Module, name string) (driver.Function, error) {
-	return get(d, "Function", junk, func() (driver.Function, error) { return d.Device.Function(m, name) })
+	return ask(d, "Function", junk, func() (driver.Function, error) { return d.Device.Function(m, name) })
 }
 
 func (d *tapDevice) Launch(f driver.Function, grid, block driver.Dim, shared uint32, s driver.Stream, args []byte, offsets []int) error {
