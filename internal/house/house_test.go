@@ -169,3 +169,24 @@ func TestEngineStaysSmall(t *testing.T) {
 		}
 	}
 }
+
+// purego makes a program need the system's C library and its loader. Only who
+// asks for a device links it, and with the tag nogpu nobody does.
+func TestOnlyDevicesLoadLibraries(t *testing.T) {
+	const loads = "github.com/ebitengine/purego"
+	may := []string{"gpu", "cmd/tensorfile", "examples"}
+	for _, tags := range []string{"", "nogpu"} {
+		out, err := exec.Command("go", "list", "-tags="+tags, "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`, module+"/...").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			deps := strings.Fields(line)
+			path := strings.TrimPrefix(deps[0], module+"/")
+			in := func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
+			if slices.Contains(deps, loads) && (tags == "nogpu" || !slices.ContainsFunc(may, in)) {
+				t.Errorf("%s links %s with the tags %q", path, loads, tags)
+			}
+		}
+	}
+}
