@@ -28,6 +28,7 @@ type run struct {
 	items   []*item
 	base    driver.Ptr    // of an upload
 	inPlace driver.Memory // nil: through the ring
+	fed     bool          // to nowhere: nothing is copied
 	blocks  *blocks       // of a loop
 
 	slots  []slot
@@ -174,7 +175,11 @@ func (r *run) stats() Stats {
 	if why := r.u.ring.why; why != "" {
 		s.Notes = append(s.Notes, "ring: "+why)
 	}
-	s.Path = s.path(how, r.u.d.Backend())
+	to := r.u.d.Backend()
+	if r.fed {
+		to = "no device"
+	}
+	s.Path = s.path(how, to)
 	return s
 }
 
@@ -349,6 +354,10 @@ func (r *run) submit() {
 
 // copy enqueues the copies of a window.
 func (r *run) copy(s *slot) error {
+	if r.fed {
+		r.land(s)
+		return nil
+	}
 	w := &s.w
 	to := r.base + driver.Ptr(w.to)
 	if r.blocks != nil {
