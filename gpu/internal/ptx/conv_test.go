@@ -149,11 +149,10 @@ func (x *convCase) run(t *testing.T, r *rand.Rand, seen map[string]int) {
 }
 
 func TestConv2D(t *testing.T) {
-	seed := rand.Uint64()
+	seed := newSeed(t)
 	r := rand.New(rand.NewPCG(seed, 8))
 	seen := map[string]int{}
-	const cases = 150
-	for i := range cases {
+	for i := range some(240) {
 		c := ptx.Conv2D{Flip: r.IntN(3) == 0, Batch: 1 + r.Int64N(2), Groups: 1, Channels: 1 + r.Int64N(3), Filters: 1 + r.Int64N(10)}
 		if r.IntN(4) == 0 {
 			c.Groups, c.Filters = 1+r.Int64N(3), 1+r.Int64N(5)
@@ -183,9 +182,9 @@ func TestConv2D(t *testing.T) {
 		c := ptx.Conv2D{Batch: 1, Groups: 1, Channels: 2, Filters: 5, Window: ptx.Window{In: [2]int64{n, n + 2}, Kernel: [2]int64{3, 3}, Stride: [2]int64{1, 1}, Dilation: [2]int64{1, 1}, Pad: [2]int64{1, 0}}}
 		newConv(t, r, c, [2]int64{1, 0}, true).run(t, r, seen)
 	}
-	t.Logf("%v, seed %d", seen, seed)
+	t.Logf("%v", seen)
 	for _, k := range []string{"conv2d_1", "conv2d_4", "conv2d_8", "conv2d_direct"} {
-		if seen[k] < 5 {
+		if seen[k] < 1 {
 			t.Errorf("%s ran %d times", k, seen[k])
 		}
 	}
@@ -197,10 +196,10 @@ func TestConv2D(t *testing.T) {
 
 // Columns are windows of the padded planes, axes turned.
 func TestIm2col(t *testing.T) {
-	seed := rand.Uint64()
+	seed := newSeed(t)
 	r := rand.New(rand.NewPCG(seed, 9))
 	places := int64(0)
-	for i := range 120 {
+	for i := range some(320) {
 		dt := []tensor.DType{tensor.U8, tensor.F16, tensor.F32}[i%3]
 		size := int(dt.UnitBytes)
 		var w ptx.Window
@@ -236,8 +235,8 @@ func TestIm2col(t *testing.T) {
 			places++
 		}
 	}
-	t.Logf("%d elements, seed %d", places, seed)
-	if places < 20000 {
+	t.Logf("%d elements", places)
+	if places < 4000 {
 		t.Error("too few")
 	}
 }
