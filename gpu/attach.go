@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"math"
 	"runtime"
 	"strconv"
 	"sync"
@@ -74,7 +73,7 @@ func (d *Device) MakeCurrent() (restore func() error, err error) {
 // CUdeviceptr in the device's context. Free never frees it. keep, which may be nil,
 // is held by the buffer until Free, so that what owns the memory is not finalized.
 func (d *Device) WrapPtr(p uintptr, n int64, keep any) (*Buffer, error) {
-	if n < 0 || p == 0 && n > 0 || uint64(n) > math.MaxUint64-uint64(p) {
+	if n < 0 || p == 0 && n > 0 || uint64(n) > uint64(^uintptr(0)-p) {
 		return nil, bad(tensor.ErrIndex, "wrapped memory", itoa(n)+" bytes at "+hex(p), "a range of addresses")
 	}
 	if err := d.enter(); err != nil {
