@@ -87,7 +87,7 @@ func (l *library) fail(s symbol, c driver.Code) error {
 func (l *library) words(s symbol, c driver.Code) string {
 	f := newFrame()
 	defer f.done()
-	if l.code(f, s, uintptr(c), f.result(0)) != driver.Success {
+	if l.fn[s] == 0 || l.code(f, s, uintptr(c), f.result(0)) != driver.Success {
 		return ""
 	}
 	p := (*byte)(f.pointer(0))

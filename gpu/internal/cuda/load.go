@@ -52,7 +52,10 @@ func (l *library) start() error {
 	defer f.done()
 	of := "of unknown version"
 	// May be asked before cuInit: CUDA_ERROR_NOT_INITIALIZED is not among its results.
-	if l.fn[cuDriverGetVersion] != 0 && l.code(f, cuDriverGetVersion, f.result(0)) == driver.Success {
+	if l.fn[cuDriverGetVersion] != 0 {
+		if err := l.call(f, cuDriverGetVersion, f.result(0)); err != nil {
+			return fmt.Errorf("%w that works: %s: %w", driver.ErrNoDriver, l.where, err)
+		}
 		l.version = f.int(0)
 		of = "of CUDA " + version(l.version)
 	}
