@@ -88,10 +88,11 @@ type Options struct {
 	// the time that it takes.
 	Busy int
 
-	// Sources are the modules that can be loaded, found by their text.
-	Sources []*driver.Source
-	// Run runs a kernel; nil is its twin in Go.
-	Run func(m driver.Memory, s *driver.Source, k *driver.Kernel, grid, block driver.Dim, shared uint32, a driver.Args) error
+	// Sources are modules whose kernels run as their twins in Go, found by their
+	// text. Other texts, and these too if Interpret is set, are run by package
+	// ptxsim, which reads from them alone what a kernel is and takes.
+	Sources   []*driver.Source
+	Interpret bool
 }
 
 // Stats are what a fake has seen.

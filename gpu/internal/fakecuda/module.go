@@ -4,33 +4,110 @@ package fakecuda
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
+	"github.com/tensorfile/tensorfile/gpu/internal/ptxsim"
 )
 
+// A module is what was compiled.
 type module struct {
 	context *context
-	source  *driver.Source
+	name    string
+	entry   func(name string) *entry
+}
+
+// An entry is a kernel: how many bytes each parameter has, and how it runs.
+type entry struct {
+	name  string
+	sizes []int
+	run   func(m driver.Memory, grid, block driver.Dim, shared uint32, a driver.Args) error
 }
 
 type function struct {
 	module *module
-	kernel *driver.Kernel
+	entry  *entry
+}
+
+// twins is a module whose kernels run as their twins in Go.
+func twins(s *driver.Source) func(name string) *entry {
+	return func(name string) *entry {
+		k := s.Kernel(name)
+		if k == nil {
+			return nil
+		}
+		e := &entry{name: name}
+		for _, t := range k.Params {
+			e.sizes = append(e.sizes, t.Size())
+		}
+		e.run = func(m driver.Memory, grid, block driver.Dim, _ uint32, a driver.Args) error {
+			if k.Go == nil {
+				return errors.New("it has no twin in Go")
+			}
+			return k.Go(m, grid, block, a)
+		}
+		return e
+	}
+}
+
+// interpreted is a module whose kernels run thread by thread, forwards or backwards.
+func interpreted(p *ptxsim.Program, reverse func() bool) func(name string) *entry {
+	return func(name string) *entry {
+		if !slices.Contains(p.Entries(), name) {
+			return nil
+		}
+		e := &entry{name: name}
+		for _, t := range p.Params(name) {
+			bits, _ := strconv.Atoi(strings.TrimLeft(t, "bfsu"))
+			e.sizes = append(e.sizes, bits/8)
+		}
+		e.run = func(m driver.Memory, grid, block driver.Dim, shared uint32, a driver.Args) error {
+			q := *p
+			q.Reverse = reverse()
+			return q.Launch(m, name, grid, block, shared, a)
+		}
+		return e
+	}
+}
+
+// programs are those that the interpreter has read, by their text.
+var programs sync.Map
+
+func program(text string) (*ptxsim.Program, error) {
+	if p, ok := programs.Load(text); ok {
+		return p.(*ptxsim.Program), nil
+	}
+	p, err := ptxsim.Load(text)
+	if err == nil {
+		programs.Store(text, p)
+	}
+	return p, err
 }
 
 // load: image is "a NUL-terminated PTX string"; the options are arrays of what they
-// are and of their values, which are numbers or addresses in a void *. A text that is
-// not one of Options.Sources does not compile.
+// are and of their values, which are numbers or addresses in a void *.
 func (f *Fake) load(c *context, image *byte, n uint32, options *uint32, values *unsafe.Pointer) (uintptr, driver.Code) {
 	text := cString(image)
+	m := &module{context: c, name: "a module"}
 	for _, s := range f.o.Sources {
 		if s.PTX == text {
-			return f.handle(&module{context: c, source: s}), driver.Success
+			m.name, m.entry = s.Name, twins(s)
 		}
 	}
-	const message = "ptxas application ptx input, line 1; fatal   : not a module that the fake knows\x00"
+	if m.entry != nil && !f.o.Interpret {
+		return f.handle(m), driver.Success
+	}
+	p, err := program(text)
+	if err == nil {
+		m.entry = interpreted(p, func() bool { return f.o.Order == Random && f.rnd.IntN(2) == 1 })
+		return f.handle(m), driver.Success
+	}
+	message := err.Error() + "\x00"
 	var log unsafe.Pointer
 	var size *unsafe.Pointer
 	for i := range n {
@@ -64,8 +141,8 @@ func (f *Fake) unload(h uintptr) driver.Code {
 		return driver.InvalidHandle
 	}
 	m.context.pending(func(o *op) {
-		if o.name == launchName(m.source) {
-			f.fault("cuModuleUnload: %s has kernels in flight", m.source.Name)
+		if o.module == m {
+			f.fault("cuModuleUnload: %s has kernels in flight", m.name)
 		}
 	})
 	for g, x := range f.live {
@@ -84,11 +161,11 @@ func (f *Fake) function(h uintptr, name string) (uintptr, driver.Code) {
 	if !ok {
 		return 0, driver.InvalidHandle
 	}
-	k := m.source.Kernel(name)
-	if k == nil {
+	e := m.entry(name)
+	if e == nil {
 		return 0, driver.NotFound
 	}
-	return f.handle(&function{module: m, kernel: k}), driver.Success
+	return f.handle(&function{module: m, entry: e}), driver.Success
 }
 
 // Limits of a launch, of every device since compute capability 3.0: "CUDA C++
@@ -124,74 +201,56 @@ func (f *Fake) launch(c *context, h uintptr, grid, block driver.Dim, shared uint
 	}
 	if grid.X*grid.Y*grid.Z == 0 || block.X*block.Y*block.Z == 0 || block.Size() > maxThreads || block.Z > maxBlockZ ||
 		grid.X > maxGridX || grid.Y > maxGridYZ || grid.Z > maxGridYZ || shared > maxShared {
-		f.fault("%s: %s with grid %v, block %v and %d shared bytes", name, fn.kernel.Name, grid, block, shared)
+		f.fault("%s: %s with grid %v, block %v and %d shared bytes", name, fn.entry.name, grid, block, shared)
 		return driver.InvalidValue
 	}
-	args, reads, code := f.arguments(fn.kernel, params)
+	args, reads, code := f.arguments(fn.entry, params)
 	if code != driver.Success {
 		return code
 	}
-	m, k := fn.module, fn.kernel
-	o := &op{name: launchName(m.source), reads: reads}
+	m, e := fn.module, fn.entry
+	o := &op{name: fmt.Sprintf("kernel %s of %s", e.name, m.name), module: m, reads: reads}
 	o.run = func() driver.Code {
-		err := f.runKernel(m.source, k, grid, block, shared, args)
+		err := e.run(f, grid, block, shared, args)
 		if err == nil {
 			return driver.Success
 		}
-		f.fault("%s of %s: %v", k.Name, m.source.Name, err)
-		var e *driver.Error
-		if errors.As(err, &e) && e.Code.Sticky() {
-			return e.Code
+		f.fault("%s: %v", o.name, err)
+		var de *driver.Error
+		if errors.As(err, &de) && de.Code.Sticky() {
+			return de.Code
 		}
 		return driver.LaunchFailed
 	}
-	f.enqueue(s, o, &Work{Kind: Kernel, Name: k.Name})
+	f.enqueue(s, o, &Work{Kind: Kernel, Name: e.name})
 	return driver.Success
 }
 
-// launchName is that of the kernels of a module among what is in flight.
-func launchName(s *driver.Source) string { return "a kernel of " + s.Name }
-
-func (f *Fake) runKernel(s *driver.Source, k *driver.Kernel, grid, block driver.Dim, shared uint32, a driver.Args) error {
-	if f.o.Run != nil {
-		return f.o.Run(f, s, k, grid, block, shared, a)
-	}
-	if k.Go == nil {
-		return errors.New("it has no twin in Go")
-	}
-	return k.Go(f, grid, block, a)
-}
-
 // arguments copies what a kernel gets, and tells which memory it may use: all of the
-// allocations that it has pointers into.
-func (f *Fake) arguments(k *driver.Kernel, params *unsafe.Pointer) (driver.Args, []span, driver.Code) {
+// allocations that it has addresses in.
+func (f *Fake) arguments(e *entry, params *unsafe.Pointer) (driver.Args, []span, driver.Code) {
 	var a driver.Args
 	var reads []span
-	if len(k.Params) > 0 && params == nil {
-		f.fault("cuLaunchKernel: %s has %d parameters, and there are none", k.Name, len(k.Params))
+	if len(e.sizes) > 0 && params == nil {
+		f.fault("cuLaunchKernel: %s has %d parameters, and there are none", e.name, len(e.sizes))
 		return a, nil, driver.InvalidValue
 	}
-	args := make([]driver.Arg, len(k.Params))
-	for i, t := range k.Params {
+	for i, n := range e.sizes {
 		p := *(*unsafe.Pointer)(unsafe.Add(unsafe.Pointer(params), uintptr(i)*unsafe.Sizeof(*params)))
 		if p == nil {
-			f.fault("cuLaunchKernel: argument %d of %s is nowhere", i, k.Name)
+			f.fault("cuLaunchKernel: argument %d of %s is nowhere", i, e.name)
 			return a, nil, driver.InvalidValue
 		}
-		args[i].Type = t
-		if t.Size() == 4 {
-			args[i].Bits = uint64(*(*uint32)(p))
-		} else {
-			args[i].Bits = *(*uint64)(p)
+		for len(a.Bytes)%n != 0 {
+			a.Bytes = append(a.Bytes, 0)
 		}
-		if b := f.find(driver.Ptr(args[i].Bits), 0); t == driver.Pointer && b != nil {
-			reads = append(reads, span{uint64(b.at), uint64(b.size)})
+		a.Offsets = append(a.Offsets, len(a.Bytes))
+		a.Bytes = append(a.Bytes, host(p, uintptr(n))...)
+		if n == 8 {
+			if b := f.find(a.Ptr(i), 0); b != nil {
+				reads = append(reads, span{uint64(b.at), uint64(b.size)})
+			}
 		}
 	}
-	var err error
-	if a.Bytes, a.Offsets, err = k.Params.Pack(nil, nil, args); err != nil {
-		f.fault("cuLaunchKernel: %s: %v", k.Name, err)
-		return a, nil, driver.InvalidValue
-	}
-	return a, slices.Clip(reads), driver.Success
+	return a, reads, driver.Success
 }

@@ -41,6 +41,7 @@ type op struct {
 	prev   *op
 	reads  []span
 	writes []span
+	module *module // of a kernel
 	sum    *uint32 // of the host memory that it reads, when it was enqueued
 
 	done  bool
