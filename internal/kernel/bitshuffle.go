@@ -32,12 +32,24 @@ func BitShuffle(dst, src []byte, size int) {
 func BitUnshuffle(dst, src []byte, size int) {
 	m := checkBits(dst, src, size)
 	copy(dst[m*size:], src[m*size:])
+	bitUnshuffle(dst, src, size, 0, m, m)
+}
+
+// BitUnshuffleWords is BitUnshuffle for the words from first on, up to end, alone:
+// multiples of 8, of words that were transposed.
+func BitUnshuffleWords(dst, src []byte, size, first, end int) {
+	m := checkBits(dst, src, size)
+	need(0 <= first && first <= end && end <= m && first|end == (first|end)&^7, badLength)
+	bitUnshuffle(dst, src, size, first, end, m)
+}
+
+func bitUnshuffle(dst, src []byte, size, first, end, m int) {
 	room := bitRooms.Get().(*bitRoom)
 	defer bitRooms.Put(room)
 	buf, planes := &room.buf, &room.planes
 	step := bitStep(size)
-	for i := 0; i < m; i += step {
-		n := min(step, m-i)
+	for i := first; i < end; i += step {
+		n := min(step, end-i)
 		if size == 1 {
 			joinBits(dst[i:i+n], src[i/8:], m/8)
 			continue

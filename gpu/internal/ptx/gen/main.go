@@ -14,6 +14,8 @@ var families = map[string]func(*asm){
 	"picture.ptx":   pictures,
 	"transpose.ptx": transposes,
 	"gather.ptx":    gathers,
+	"unshuffle.ptx": unshuffles,
+	"reduce.ptx":    reduces,
 	"scatter.ptx":   templated("scatter"),
 	"dequant.ptx":   templated("dequant"),
 	"conv.ptx":      templated("conv"),
