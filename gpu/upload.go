@@ -150,8 +150,11 @@ func (u *Uploader) Close() error {
 		return err
 	}
 	defer u.end()
-	defer u.d.disown(u)
-	return u.d.bound(func(dev driver.Device) error { return u.free(dev) })
+	err := u.d.bound(func(dev driver.Device) error { return u.free(dev) })
+	if u.closed { // else the device frees it
+		u.d.disown(u)
+	}
+	return err
 }
 
 // free frees what there is, all of it, and returns the first error.

@@ -57,6 +57,7 @@ type place struct {
 	name string
 	o    UploadOptions
 	open func(t testing.TB) *Device
+	done func(t testing.TB) // looks, when the device is closed
 }
 
 func openHost(t testing.TB) *Device { return get(OpenHost(nil))(t) }
@@ -95,14 +96,18 @@ func (pageable) HostAlloc(int64) ([]byte, error) { return nil, errRefused }
 
 func places() []place {
 	staged := UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 5, Workers: 3}
-	return []place{
-		{"in place", UploadOptions{SlotBytes: 16 << 10, Slots: 4, Workers: 2}, openHost},
-		{"staged", staged, openHost},
-		{"two slots", UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 2, Workers: 3, DeviceSlots: 2}, openHost},
-		{"allocated", staged, openWith(func(d driver.Device) driver.Device { return unpinned{d} })},
-		{"not pinned", staged, openWith(func(d driver.Device) driver.Device { return pageable{unpinned{d}} })},
+	list := []place{
+		{"in place", UploadOptions{SlotBytes: 16 << 10, Slots: 4, Workers: 2}, openHost, nil},
+		{"staged", staged, openHost, nil},
+		{"two slots", UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 2, Workers: 3, DeviceSlots: 2}, openHost, nil},
+		{"allocated", staged, openWith(func(d driver.Device) driver.Device { return unpinned{d} }), nil},
+		{"not pinned", staged, openWith(func(d driver.Device) driver.Device { return pageable{unpinned{d}} }), nil},
 	}
+	return append(list, fakes(staged)...)
 }
+
+// fakes are places over the fake driver, where there is one.
+var fakes = func(UploadOptions) []place { return nil }
 
 // each runs body on every place, and looks for what was not freed.
 func each(t *testing.T, body func(t *testing.T, d *Device, u *Uploader)) {
@@ -116,6 +121,9 @@ func each(t *testing.T, body func(t *testing.T, d *Device, u *Uploader)) {
 			body(t, d, u)
 			fine(t, u.Close())
 			fine(t, d.Close())
+			if p.done != nil {
+				p.done(t)
+			}
 			if n := descriptors(t); n != files {
 				t.Errorf("%d descriptors, %d before", n, files)
 			}

@@ -225,6 +225,9 @@ func (c *context) pending(yield func(*op)) {
 // cuMemFree promises at most.
 func (f *Fake) inFlight(name string, gone span) {
 	for _, c := range f.contexts {
+		if c.broken != 0 {
+			continue // none of its work runs any more
+		}
 		c.pending(func(o *op) {
 			touches := func(s span) bool { return s.overlaps(gone) }
 			if slices.ContainsFunc(o.reads, touches) || slices.ContainsFunc(o.writes, touches) {
