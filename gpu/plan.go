@@ -23,7 +23,7 @@ const gapBytes = pageBytes
 type segment struct {
 	it         *item
 	off, n, at int64
-	turn       turn // of a stream
+	turn       queued // of a stream
 }
 
 // segment is a part of an item; parts of a stream are taken in order.

@@ -1,7 +1,6 @@
 package gpu
 
 import (
-	"errors"
 	"runtime"
 	"unsafe"
 
@@ -34,10 +33,10 @@ func (k ringKind) String() string {
 // the Go heap, and nothing else is pinned: Slots times SlotBytes whatever goes
 // through.
 type ring struct {
-	mem  []byte
-	kind ringKind
-	why  string // no better kind
-	free func() error
+	mem     []byte
+	kind    ringKind
+	why     string       // no better kind
+	release func() error // of memory that is not the driver's
 }
 
 // newRing makes a ring of n bytes, whole pages. The context is current.
@@ -46,23 +45,37 @@ func newRing(dev driver.Device, n int64, workers int, near string) (*ring, error
 	if err == nil {
 		touch(mem, workers, near)
 		if err = dev.HostRegister(mem); err == nil {
-			return &ring{mem: mem, kind: ringRegistered, free: func() error {
-				return errors.Join(dev.HostUnregister(mem), release())
-			}}, nil
+			return &ring{mem, ringRegistered, "", release}, nil
 		}
 	}
-	why := err.Error()
-	if b, e := dev.HostAlloc(n); e == nil {
-		if mem != nil {
-			release()
-		}
-		return &ring{mem: b, kind: ringAllocated, why: why, free: func() error { return dev.HostFree(b) }}, nil
-	} else if mem == nil {
-		return nil, e
-	} else {
-		why += "; " + e.Error()
+	b, other := dev.HostAlloc(n)
+	switch {
+	case other == nil && mem != nil:
+		release()
+		fallthrough
+	case other == nil:
+		return &ring{b, ringAllocated, err.Error(), nil}, nil
+	case mem == nil:
+		return nil, other
 	}
-	return &ring{mem: mem, kind: ringPlain, why: why, free: release}, nil
+	return &ring{mem, ringPlain, err.Error() + "; " + other.Error(), release}, nil
+}
+
+// free gives the memory back. Without a driver that is done where it is not the
+// driver's.
+func (r *ring) free(dev driver.Device) (first error) {
+	if dev != nil && r.kind == ringRegistered {
+		first = dev.HostUnregister(r.mem)
+	}
+	if dev != nil && r.kind == ringAllocated {
+		first = dev.HostFree(r.mem)
+	}
+	if r.release != nil {
+		if err := r.release(); first == nil {
+			first = err
+		}
+	}
+	return first
 }
 
 // touch makes the pages of b present, on several goroutines and, where that can

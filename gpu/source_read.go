@@ -117,21 +117,21 @@ type stream struct {
 	last chan struct{} // the turn that was given out last is over
 }
 
-// A turn is when a worker may take bytes of a stream, and when it has.
-type turn struct {
+// A place in a queue: when a worker may take bytes of a stream, and when it has.
+type queued struct {
 	now, over   chan struct{}
 	first, last bool
 }
 
-// turn gives out the next turn.
-func (x *stream) turn(last bool) turn {
-	t := turn{x.last, make(chan struct{}), x.last == nil, last}
+// turn gives out the next place.
+func (x *stream) turn(last bool) queued {
+	t := queued{x.last, make(chan struct{}), x.last == nil, last}
 	x.last = t.over
 	return t
 }
 
 // read waits for its turn and fills dst.
-func (x *stream) read(ctx context.Context, dst []byte, t turn) error {
+func (x *stream) read(ctx context.Context, dst []byte, t queued) error {
 	if t.first {
 		x.start(ctx)
 	} else {

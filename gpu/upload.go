@@ -157,7 +157,8 @@ func (u *Uploader) Close() error {
 	return err
 }
 
-// free frees what there is, all of it, and returns the first error.
+// free frees what there is, all of it, and returns the first error. Without a driver
+// only memory of the host is freed.
 func (u *Uploader) free(dev driver.Device) (first error) {
 	u.closed = true
 	keep := func(err error) {
@@ -165,18 +166,20 @@ func (u *Uploader) free(dev driver.Device) (first error) {
 			first = err
 		}
 	}
-	keep(u.out.free(dev))
-	for _, e := range u.events {
-		keep(dev.FreeEvent(e))
-	}
-	if u.fence != 0 {
-		keep(dev.FreeEvent(u.fence))
-	}
-	if u.stream != 0 {
-		keep(dev.FreeStream(u.stream))
+	if dev != nil {
+		keep(u.out.free(dev))
+		for _, e := range u.events {
+			keep(dev.FreeEvent(e))
+		}
+		if u.fence != 0 {
+			keep(dev.FreeEvent(u.fence))
+		}
+		if u.stream != 0 {
+			keep(dev.FreeStream(u.stream))
+		}
 	}
 	if u.ring != nil {
-		keep(u.ring.free())
+		keep(u.ring.free(dev))
 	}
 	return first
 }

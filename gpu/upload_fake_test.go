@@ -7,7 +7,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/gpu/internal/cuda"
@@ -22,7 +25,7 @@ func onFake(name string, u UploadOptions, o fakecuda.Options) place {
 	var f *fakecuda.Fake
 	return place{name, u, func(t testing.TB) *Device {
 		f = fakecuda.New(o)
-		return get(openOn(get(cuda.FromTable(f.Table()))(t), 0))(t)
+		return must(openOn(must(cuda.FromTable(f.Table()))(t), 0))(t)
 	}, func(t testing.TB) {
 		if s := f.Stats(); s.Pageable > 0 && f.Stats().PinnedPeak > 0 {
 			t.Errorf("%d asynchronous copies of memory that is not pinned", s.Pageable)
@@ -49,10 +52,12 @@ func init() {
 	}
 }
 
-
 // asDriver gives FailEach the error that it looks for.
 func asDriver(err error) error {
 	var e *Error
+	if errors.Is(err, ErrDriverTooOld) {
+		return &driver.Error{Op: "cuDriverGetVersion"}
+	}
 	if errors.As(err, &e) {
 		return &driver.Error{Op: e.Op, Code: driver.Code(e.Code), Name: e.Name, Text: err.Error()}
 	}
@@ -80,7 +85,7 @@ func scenario(t testing.TB, ctx context.Context, drv driver.Driver, o *UploadOpt
 	defer func() { keep(u.Close()) }()
 	var sources []Source
 	for x, err := range file.Tensors() {
-		fine(t, err)
+		ok(t, err)
 		sources = append(sources, FromTensor(x))
 	}
 	check := func(what string, x *Tensor, want tensor.View) {
@@ -88,7 +93,7 @@ func scenario(t testing.TB, ctx context.Context, drv driver.Driver, o *UploadOpt
 		if keep(err) {
 			return
 		}
-		if !bytes.Equal(get(v.Bytes())(t), imageOf(t, want)) {
+		if !bytes.Equal(must(v.Bytes())(t), imageOf(t, want)) {
 			t.Errorf("%s: other bytes, and no error", what)
 		}
 	}
@@ -156,7 +161,7 @@ func sumUp(t testing.TB, ctx context.Context, d *Device, on *Stream, u *Uploader
 		for j, o := range b.Origin {
 			sel[j] = tensor.SelectionItem{Kind: tensor.SelectRange, Start: o, Stop: o + x.Shape()[j], Step: 1}
 		}
-		all[k].want = append(all[k].want, imageOf(t, get(views[k].Select(sel))(t))...)
+		all[k].want = append(all[k].want, imageOf(t, must(views[k].Select(sel))(t))...)
 		at[k] += x.ByteSize()
 	}
 	for i, r := range all {
@@ -171,31 +176,6 @@ func sumUp(t testing.TB, ctx context.Context, d *Device, on *Stream, u *Uploader
 	return nil
 }
 
-// mixed is a file with raw tensors, large and small, and chunks of both kinds.
-func mixed(t testing.TB) (*tensorfile.File, []tensor.View) {
-	var views []tensor.View
-	path := write(t, func(w *tensorfile.Writer) {
-		for i, c := range []struct {
-			s, chunk tensor.Shape
-		}{
-			{tensor.Shape{50 << 10}, nil},
-			{tensor.Shape{100}, nil},
-			{tensor.Shape{7, 33}, nil},
-			{tensor.Shape{40, 300}, tensor.Shape{7, 300}},
-			{tensor.Shape{3, 100, 120}, tensor.Shape{2, 60, 70}},
-		} {
-			v := sample(t, uint64(i), tensor.I16, c.s...)
-			views = append(views, v)
-			o := &tensorfile.TensorOptions{Chunk: c.chunk}
-			if c.chunk != nil {
-				o.Codec = "lz4"
-			}
-			fine(t, w.Add(context.Background(), fmt.Sprint(i), v, o))
-		}
-	})
-	return get(tensorfile.Open(path, nil))(t), views
-}
-
 var small = &UploadOptions{SlotBytes: 16 << 10, Slots: 3, Workers: 2, DeviceSlots: 2}
 
 // Each call fails once: the error names it, nothing is left behind, and what comes
@@ -205,10 +185,13 @@ func TestUploadFailsEach(t *testing.T) {
 	defer file.Close()
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for _, order := range []fakecuda.Order{fakecuda.Lazy, fakecuda.Eager} {
+		if order != fakecuda.Lazy && testing.Short() {
+			break
+		}
 		n := fakecuda.FailEach(t, fakecuda.Options{Order: order, MayFail: []string{"cuMemHostRegister_v2"}}, func(f *fakecuda.Fake) error {
 			drv, err := cuda.FromTable(f.Table())
 			if err != nil {
-				return err
+				return asDriver(err)
 			}
 			return asDriver(scenario(t, context.Background(), drv, small, file, views))
 		})
@@ -226,11 +209,11 @@ func TestUploadFailsLater(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for n := 1; ; n++ {
 		f := fakecuda.New(fakecuda.Options{FailWork: n, Order: fakecuda.Order(n % 3), Seed: uint64(n)})
-		err := scenario(t, context.Background(), get(cuda.FromTable(f.Table()))(t), small, file, views)
+		err := scenario(t, context.Background(), must(cuda.FromTable(f.Table()))(t), small, file, views)
 		works := f.Stats().Works
 		f.Check(t)
 		if works < n {
-			fine(t, err)
+			ok(t, err)
 			t.Logf("%d copies", works)
 			if n < 20 {
 				t.Errorf("%d copies", works)
@@ -250,11 +233,11 @@ func TestUploadWithoutMemory(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	for n := 1; n < 20; n++ {
 		f := fakecuda.New(fakecuda.Options{FailAlloc: n})
-		err := scenario(t, context.Background(), get(cuda.FromTable(f.Table()))(t), small, file, views)
+		err := scenario(t, context.Background(), must(cuda.FromTable(f.Table()))(t), small, file, views)
 		f.Check(t)
 		switch {
 		case n == 1: // of pinned memory, where there is another way
-			fine(t, err)
+			ok(t, err)
 		case err == nil:
 			t.Logf("%d allocations", n-1)
 			if n < 4 {
@@ -266,4 +249,113 @@ func TestUploadWithoutMemory(t *testing.T) {
 		}
 	}
 	t.Error("no end")
+}
+
+// slots is a file of n raw slots in memory, of which reading one takes a time.
+func slots(t testing.TB, n, slot int64, read time.Duration) *tensorfile.File {
+	path := write(t, func(w *tensorfile.Writer) {
+		ok(t, w.Add(ctx, "x", sample(t, 1, tensor.U8, n*slot), nil))
+	})
+	b := must(os.ReadFile(path))(t)
+	src := &slowly{r: bytes.NewReader(b), before: func(int64) {}}
+	f := must(tensorfile.OpenReaderAt(src, int64(len(b)), nil))(t)
+	must(f.Tensor("x"))(t)
+	src.before = func(int64) { time.Sleep(read) }
+	return f
+}
+
+// Reading, copying and computing go on side by side: by the clock of the fake an
+// upload, and a loop with work in its body, takes as long as the slowest of them,
+// and one slot's way through all.
+func TestUploadOverlaps(t *testing.T) {
+	const n, slot, workers = 60, 16 << 10, 3
+	for _, c := range []struct {
+		name               string
+		read, link, kernel time.Duration
+	}{
+		{"link", 2 * time.Millisecond, time.Millisecond, 0},
+		{"reading", 12 * time.Millisecond, time.Millisecond, 0},
+		{"even", 3 * time.Millisecond, time.Millisecond, time.Millisecond},
+		{"kernel", 3 * time.Millisecond, time.Millisecond, 4 * time.Millisecond},
+		{"link and kernel", 0, 2 * time.Millisecond, time.Millisecond},
+		{"reading and kernel", 12 * time.Millisecond, time.Millisecond, 3 * time.Millisecond},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := slots(t, n, slot, c.read)
+			defer f.Close()
+			synctest.Test(t, func(t *testing.T) {
+				fake := fakecuda.New(fakecuda.Options{Time: func(w fakecuda.Work) time.Duration {
+					switch {
+					case w.Kind == fakecuda.HtoD:
+						return c.link * time.Duration(w.Bytes) / slot
+					case w.Kind == fakecuda.OnChip:
+						return c.kernel
+					}
+					return 0
+				}})
+				d := must(openOn(must(cuda.FromTable(fake.Table()))(t), 0))(t)
+				u := must(d.NewUploader(&UploadOptions{SlotBytes: slot, Workers: workers}))(t)
+				on := must(d.NewStream())(t)
+				out := must(d.Alloc(slot))(t)
+				x := FromTensor(must(f.Tensor("x"))(t))
+				begin := time.Now()
+				if c.kernel == 0 {
+					ok(t, must(u.Upload(ctx, x))(t).Buffer.Free())
+				} else {
+					for b, err := range u.Stream(ctx, on, x) {
+						ok(t, err)
+						ok(t, on.Copy(out, b.Tensor().part(0, slot)))
+					}
+					ok(t, on.Synchronize())
+				}
+				took := time.Since(begin)
+				slowest := max(n*c.read/workers, n*c.link, n*c.kernel)
+				fill := c.read + c.link + c.kernel
+				t.Logf("%v, the slowest stage %v, one fill %v", took, slowest, fill)
+				if took > slowest*11/10+fill || took < slowest {
+					t.Errorf("%v", took)
+				}
+				ok(t, out.Free(), on.Free(), u.Close(), d.Close())
+				if s := fake.Stats(); s.PinnedPeak > (workers+4)*slot || s.Pageable > 0 {
+					t.Errorf("%+v", s)
+				}
+				fake.Check(t)
+			})
+		})
+	}
+}
+
+// On a device that takes an hour for a copy, an upload that is cancelled returns when
+// the copies are done that were given to it, and no later.
+func TestUploadStuck(t *testing.T) {
+	const slot = 16 << 10
+	f := slots(t, 60, slot, 0)
+	defer f.Close()
+	synctest.Test(t, func(t *testing.T) {
+		fake := fakecuda.New(fakecuda.Options{Busy: 1000, Time: func(w fakecuda.Work) time.Duration { return time.Hour }})
+		d := must(openOn(must(cuda.FromTable(fake.Table()))(t), 0))(t)
+		u := must(d.NewUploader(&UploadOptions{SlotBytes: slot, Workers: 2, Slots: 5}))(t)
+		on := must(d.NewStream())(t)
+		for _, stream := range []bool{false, true} {
+			fake.Mark()
+			cx, cancel := context.WithTimeout(ctx, 90*time.Minute)
+			begin := time.Now()
+			var err error
+			if stream {
+				for _, err = range u.Stream(cx, on, FromTensor(must(f.Tensor("x"))(t))) {
+				}
+			} else {
+				_, err = u.Upload(cx, FromTensor(must(f.Tensor("x"))(t)))
+			}
+			cancel()
+			wantKind(t, err, context.DeadlineExceeded)
+			took, copies := time.Since(begin), fake.Stats().Copies
+			t.Logf("%d copies, %v", copies, took)
+			if took != time.Duration(copies)*time.Hour || copies > 1+5 {
+				t.Errorf("%d copies, %v", copies, took)
+			}
+		}
+		ok(t, on.Free(), u.Close(), d.Close())
+		fake.Check(t)
+	})
 }

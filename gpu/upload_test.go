@@ -2,14 +2,12 @@ package gpu
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
@@ -20,38 +18,6 @@ import (
 	"go.uber.org/goleak"
 )
 
-// get returns v and stops the test if there is an error.
-func get[T any](v T, err error) func(t testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-}
-
-func fine(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// wants demands an error of a kind whose text has all the parts.
-func wants(t testing.TB, err, kind error, parts ...string) {
-	t.Helper()
-	if !errors.Is(err, kind) {
-		t.Errorf("got %v, want %v", err, kind)
-		return
-	}
-	for _, p := range parts {
-		if !strings.Contains(err.Error(), p) {
-			t.Errorf("no %q in %q", p, err)
-		}
-	}
-}
-
 // A place is a device, and a way, that the bodies of these tests run on.
 type place struct {
 	name string
@@ -60,12 +26,12 @@ type place struct {
 	done func(t testing.TB) // looks, when the device is closed
 }
 
-func openHost(t testing.TB) *Device { return get(OpenHost(nil))(t) }
+func plainHost(t testing.TB) *Device { return must(OpenHost(nil))(t) }
 
 // openWith opens the host backend behind a device of a test.
 func openWith(wrap func(driver.Device) driver.Device) func(t testing.TB) *Device {
 	return func(t testing.TB) *Device {
-		return get(openOn(wrapped{host.New(host.Options{}), wrap}, 0))(t)
+		return must(openOn(wrapped{host.New(host.Options{}), wrap}, 0))(t)
 	}
 }
 
@@ -97,9 +63,9 @@ func (pageable) HostAlloc(int64) ([]byte, error) { return nil, errRefused }
 func places() []place {
 	staged := UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 5, Workers: 3}
 	list := []place{
-		{"in place", UploadOptions{SlotBytes: 16 << 10, Slots: 4, Workers: 2}, openHost, nil},
-		{"staged", staged, openHost, nil},
-		{"two slots", UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 2, Workers: 3, DeviceSlots: 2}, openHost, nil},
+		{"in place", UploadOptions{SlotBytes: 16 << 10, Slots: 4, Workers: 2}, plainHost, nil},
+		{"staged", staged, plainHost, nil},
+		{"two slots", UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 2, Workers: 3, DeviceSlots: 2}, plainHost, nil},
 		{"allocated", staged, openWith(func(d driver.Device) driver.Device { return unpinned{d} }), nil},
 		{"not pinned", staged, openWith(func(d driver.Device) driver.Device { return pageable{unpinned{d}} }), nil},
 	}
@@ -117,10 +83,10 @@ func each(t *testing.T, body func(t *testing.T, d *Device, u *Uploader)) {
 			defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 			files := descriptors(t)
 			d := p.open(t)
-			u := get(d.NewUploader(&p.o))(t)
+			u := must(d.NewUploader(&p.o))(t)
 			body(t, d, u)
-			fine(t, u.Close())
-			fine(t, d.Close())
+			ok(t, u.Close())
+			ok(t, d.Close())
 			if p.done != nil {
 				p.done(t)
 			}
@@ -150,17 +116,17 @@ func noise(seed uint64, n int64) []byte {
 // sample is a view of noise, of bytes that are elements.
 func sample(t testing.TB, seed uint64, d tensor.DType, s ...int64) tensor.View {
 	t.Helper()
-	n := get(tensor.ByteSize(d, s))(t)
+	n := must(tensor.ByteSize(d, s))(t)
 	b := noise(seed, n)
 	if d == tensor.Bool {
 		for i := range b {
 			b[i] &= 1
 		}
 	}
-	v := get(tensor.NewView(b, d, s, nil, 0, tensor.LittleEndian))(t)
+	v := must(tensor.NewView(b, d, s, nil, 0, tensor.LittleEndian))(t)
 	// What stands behind the last element of a row of units is zero.
-	w := get(tensor.Make(d, s))(t)
-	fine(t, tensor.Copy(w, v))
+	w := must(tensor.Make(d, s))(t)
+	ok(t, tensor.Copy(w, v))
 	return w
 }
 
@@ -168,10 +134,10 @@ func sample(t testing.TB, seed uint64, d tensor.DType, s ...int64) tensor.View {
 func write(t testing.TB, fn func(w *tensorfile.Writer)) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "x.tensor")
-	w := get(tensorfile.Create(path, &tensorfile.CreateOptions{NoSync: true}))(t)
+	w := must(tensorfile.Create(path, &tensorfile.CreateOptions{NoSync: true}))(t)
 	defer w.Close()
 	fn(w)
-	fine(t, w.Commit(context.Background()))
+	ok(t, w.Commit(ctx))
 	return path
 }
 
@@ -181,8 +147,8 @@ func same(t testing.TB, what string, got *Tensor, want tensor.View) {
 	if got.DType() != want.DType() || !got.Shape().Equal(want.Shape()) {
 		t.Fatalf("%s: got %v %v, want %v %v", what, got.DType(), got.Shape(), want.DType(), want.Shape())
 	}
-	v := get(got.Read(context.Background()))(t)
-	sameBytes(t, what, get(v.Bytes())(t), imageOf(t, want))
+	v := must(got.Read(ctx))(t)
+	sameBytes(t, what, must(v.Bytes())(t), imageOf(t, want))
 }
 
 func sameBytes(t testing.TB, what string, got, want []byte) {
@@ -200,9 +166,9 @@ func sameBytes(t testing.TB, what string, got, want []byte) {
 // imageOf is the elements of a view in C order and the machine's byte order.
 func imageOf(t testing.TB, v tensor.View) []byte {
 	t.Helper()
-	own := get(tensor.Make(v.DType(), v.Shape()))(t)
-	fine(t, tensor.Copy(own, v))
-	return get(own.Bytes())(t)
+	own := must(tensor.Make(v.DType(), v.Shape()))(t)
+	ok(t, tensor.Copy(own, v))
+	return must(own.Bytes())(t)
 }
 
 var dtypes = []tensor.DType{
@@ -229,7 +195,7 @@ func TestUploadEdges(t *testing.T) {
 					if c != "" && c != "none" {
 						o.Chunk = tensor.Shape{5000 / int64(d.UnitBytes) * int64(max(d.UnitElems, 1))}
 					}
-					if err := w.Add(context.Background(), fmt.Sprintf("%05d", len(views)), v, o); err != nil {
+					if err := w.Add(ctx, fmt.Sprintf("%05d", len(views)), v, o); err != nil {
 						t.Fatalf("%v %s: %v", d, c, err)
 					}
 					views = append(views, v)
@@ -237,15 +203,14 @@ func TestUploadEdges(t *testing.T) {
 			}
 		}
 	})
-	ctx := context.Background()
 	each(t, func(t *testing.T, d *Device, u *Uploader) {
-		f := get(tensorfile.Open(path, nil))(t)
+		f := must(tensorfile.Open(path, nil))(t)
 		defer f.Close()
 		var sources []Source
 		for i := range views {
-			sources = append(sources, FromTensor(get(f.Tensor(fmt.Sprintf("%05d", i)))(t)))
+			sources = append(sources, FromTensor(must(f.Tensor(fmt.Sprintf("%05d", i)))(t)))
 		}
-		all := get(u.Upload(ctx, sources...))(t)
+		all := must(u.Upload(ctx, sources...))(t)
 		for i, x := range all.Tensors {
 			same(t, fmt.Sprintf("tensor %d of all", i), x, views[i])
 			if x.NumElements() > 0 && x.Ptr()%alignBytes != 0 {
@@ -253,22 +218,22 @@ func TestUploadEdges(t *testing.T) {
 			}
 		}
 		checkStats(t, u, all.Stats)
-		fine(t, all.Buffer.Free())
+		ok(t, all.Buffer.Free())
 		for i, v := range views {
 			if i%7 != 0 && testing.Short() {
 				continue
 			}
-			one := get(u.Upload(ctx, sources[i]))(t)
+			one := must(u.Upload(ctx, sources[i]))(t)
 			same(t, fmt.Sprintf("tensor %d alone", i), one.Tensors[0], v)
-			fine(t, one.Buffer.Free())
+			ok(t, one.Buffer.Free())
 			// From memory, at an address that suits nothing.
 			b := imageOf(t, v)
 			odd := make([]byte, len(b)+1)
 			copy(odd[1:], b)
-			w := get(tensor.NewView(odd, v.DType(), v.Shape(), nil, 1, tensor.HostOrder))(t)
-			one = get(u.Upload(ctx, FromView(w)))(t)
+			w := must(tensor.NewView(odd, v.DType(), v.Shape(), nil, 1, tensor.HostOrder))(t)
+			one = must(u.Upload(ctx, FromView(w)))(t)
 			same(t, fmt.Sprintf("view %d", i), one.Tensors[0], v)
-			fine(t, one.Buffer.Free())
+			ok(t, one.Buffer.Free())
 		}
 		t.Logf("%d tensors, %d copies, %s", len(views), all.Stats.Copies, all.Stats.Path)
 	})
@@ -300,14 +265,14 @@ func randomStored(t testing.TB, w *tensorfile.Writer, rng *rand.Rand, name strin
 			chunk[i] = 1 + rng.Int64N(shape[i])
 		}
 		chunk[rank-1] = (chunk[rank-1] + e - 1) / e * e
-		if n := get(tensor.ByteSize(d, shape))(t); n > 1<<20 {
+		if n := must(tensor.ByteSize(d, shape))(t); n > 1<<20 {
 			continue
 		}
-		if n := get(tensor.ByteSize(d, chunk))(t); n < 64 {
+		if n := must(tensor.ByteSize(d, chunk))(t); n < 64 {
 			continue
 		}
 		v := sample(t, rng.Uint64(), d, shape...)
-		fine(t, w.Add(context.Background(), name, v, &tensorfile.TensorOptions{Chunk: chunk, Codec: []string{"raw", "lz4", "zstd:1"}[rng.IntN(3)]}))
+		ok(t, w.Add(ctx, name, v, &tensorfile.TensorOptions{Chunk: chunk, Codec: []string{"raw", "lz4", "zstd:1"}[rng.IntN(3)]}))
 		return v
 	}
 }
@@ -326,29 +291,28 @@ func TestUploadGrids(t *testing.T) {
 			views = append(views, randomStored(t, w, rng, fmt.Sprintf("%05d", i)))
 		}
 	})
-	ctx := context.Background()
 	each(t, func(t *testing.T, d *Device, u *Uploader) {
-		f := get(tensorfile.Open(path, nil))(t)
+		f := must(tensorfile.Open(path, nil))(t)
 		defer f.Close()
 		var sources []Source
 		for i := range views {
-			sources = append(sources, FromTensor(get(f.Tensor(fmt.Sprintf("%05d", i)))(t)))
+			sources = append(sources, FromTensor(must(f.Tensor(fmt.Sprintf("%05d", i)))(t)))
 		}
 		rects := 0
 		for i, s := range sources {
-			up := get(u.Upload(ctx, s))(t)
+			up := must(u.Upload(ctx, s))(t)
 			same(t, fmt.Sprintf("%d: %v %v, chunks %v", i, s.t.DType(), s.t.Shape(), s.t.ChunkShape()), up.Tensors[0], views[i])
-			it := get(newItem(s, false))(t)
+			it := must(newItem(s, false))(t)
 			if it.fit(up.Stats.SlotBytes); it.rect != nil {
 				rects++
 			}
-			fine(t, up.Buffer.Free())
+			ok(t, up.Buffer.Free())
 		}
-		up := get(u.Upload(ctx, sources...))(t)
+		up := must(u.Upload(ctx, sources...))(t)
 		for i, x := range up.Tensors {
 			same(t, fmt.Sprint(i), x, views[i])
 		}
-		fine(t, up.Buffer.Free())
+		ok(t, up.Buffer.Free())
 		blocks := collect(t, d, u, sources, views)
 		t.Logf("%d tensors, %d by boxes, %d blocks: %s", count, rects, blocks, up.Stats.Path)
 		if rects < count/8 || blocks < count {
@@ -360,15 +324,14 @@ func TestUploadGrids(t *testing.T) {
 // collect streams sources and puts the blocks together again.
 func collect(t testing.TB, d *Device, u *Uploader, sources []Source, views []tensor.View) int {
 	t.Helper()
-	ctx := context.Background()
-	on := get(d.NewStream())(t)
+	on := must(d.NewStream())(t)
 	results := make([]tensor.View, len(views))
 	for i, v := range views {
-		results[i] = get(tensor.Make(v.DType(), v.Shape()))(t)
+		results[i] = must(tensor.Make(v.DType(), v.Shape()))(t)
 	}
 	n := 0
 	for b, err := range u.Stream(ctx, on, sources...) {
-		fine(t, err)
+		ok(t, err)
 		if b.Index != int64(n) {
 			t.Fatalf("block %d comes as number %d", b.Index, n)
 		}
@@ -377,13 +340,13 @@ func collect(t testing.TB, d *Device, u *Uploader, sources []Source, views []ten
 		for k, at := range b.Origin {
 			sel = append(sel, tensor.SelectionItem{Kind: tensor.SelectRange, Start: at, Stop: at + x.Shape()[k], Step: 1})
 		}
-		own := get(tensor.Make(x.DType(), x.Shape()))(t)
-		raw := get(own.Bytes())(t)
+		own := must(tensor.Make(x.DType(), x.Shape()))(t)
+		raw := must(own.Bytes())(t)
 		// What is enqueued on the stream comes behind the copy, without a wait.
-		fine(t, on.Read(ctx, raw[:len(raw):len(raw)], x.part(x.offset, x.image)))
-		part := get(results[b.Source].Select(sel))(t)
-		little := get(tensor.NewView(raw, x.DType(), x.Shape(), nil, 0, tensor.LittleEndian))(t)
-		fine(t, tensor.Copy(part, little))
+		ok(t, on.Read(ctx, raw[:len(raw):len(raw)], x.part(x.offset, x.image)))
+		part := must(results[b.Source].Select(sel))(t)
+		little := must(tensor.NewView(raw, x.DType(), x.Shape(), nil, 0, tensor.LittleEndian))(t)
+		ok(t, tensor.Copy(part, little))
 		if n%3 == 0 {
 			b.Release()
 			b.Release()
@@ -398,7 +361,7 @@ func collect(t testing.TB, d *Device, u *Uploader, sources []Source, views []ten
 	} else {
 		checkStats(t, u, s)
 	}
-	fine(t, on.Free())
+	ok(t, on.Free())
 	return n
 }
 
@@ -406,9 +369,9 @@ func collect(t testing.TB, d *Device, u *Uploader, sources []Source, views []ten
 func foreign(t testing.TB, b []byte, l *tensorfile.Layout, o *tensorfile.OpenOptions) *tensorfile.File {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "foreign")
-	fine(t, os.WriteFile(path, b, 0o600))
-	m := get(mmap.Open(path, nil))(t)
-	return get(tensorfile.OpenLayout(m, l, o))(t)
+	ok(t, os.WriteFile(path, b, 0o600))
+	m := must(mmap.Open(path, nil))(t)
+	return must(tensorfile.OpenLayout(m, l, o))(t)
 }
 
 // Elements that lie in any way: odd offsets, either byte order, gaps, backwards,
@@ -446,9 +409,8 @@ func TestUploadStrides(t *testing.T) {
 	var views []tensor.View
 	for _, c := range cases {
 		l.Tensors = append(l.Tensors, tensorfile.LayoutTensor{Name: c.name, DType: c.d, Shape: c.s, Strides: c.st, Offset: c.off, Order: c.order})
-		views = append(views, get(tensor.NewView(data[5:], c.d, c.s, c.st, c.off, c.order))(t))
+		views = append(views, must(tensor.NewView(data[5:], c.d, c.s, c.st, c.off, c.order))(t))
 	}
-	ctx := context.Background()
 	f := foreign(t, data, l, nil)
 	defer f.Close()
 	checked := foreign(t, data, l, &tensorfile.OpenOptions{Verify: tensorfile.VerifyOnFirstUse, NoMmap: true})
@@ -459,10 +421,10 @@ func TestUploadStrides(t *testing.T) {
 			for _, f := range []*tensorfile.File{f, checked} {
 				var files, memory []Source
 				for i, c := range cases {
-					files, memory = append(files, FromTensor(get(f.Tensor(c.name))(t))), append(memory, FromView(views[i]))
+					files, memory = append(files, FromTensor(must(f.Tensor(c.name))(t))), append(memory, FromView(views[i]))
 				}
 				for _, sources := range [][]Source{files, memory} {
-					up := get(u.Upload(ctx, sources...))(t)
+					up := must(u.Upload(ctx, sources...))(t)
 					for i, c := range cases {
 						same(t, c.name, up.Tensors[i], views[i])
 						lies := asStored && c.permute && (f != checked || sources[0].v != nil)
@@ -470,11 +432,36 @@ func TestUploadStrides(t *testing.T) {
 							t.Errorf("%s: strides %v of %v", c.name, got.Strides(), c.st)
 						}
 					}
-					fine(t, up.Buffer.Free())
+					ok(t, up.Buffer.Free())
 				}
 				collect(t, d, u, files, views)
 				collect(t, d, u, memory, views)
 			}
 		}
 	})
+}
+
+// mixed is a file with raw tensors, large and small, and chunks of both kinds.
+func mixed(t testing.TB) (*tensorfile.File, []tensor.View) {
+	var views []tensor.View
+	path := write(t, func(w *tensorfile.Writer) {
+		for i, c := range []struct {
+			s, chunk tensor.Shape
+		}{
+			{tensor.Shape{50 << 10}, nil},
+			{tensor.Shape{100}, nil},
+			{tensor.Shape{7, 33}, nil},
+			{tensor.Shape{40, 300}, tensor.Shape{7, 300}},
+			{tensor.Shape{3, 100, 120}, tensor.Shape{2, 60, 70}},
+		} {
+			v := sample(t, uint64(i), tensor.I16, c.s...)
+			views = append(views, v)
+			o := &tensorfile.TensorOptions{Chunk: c.chunk}
+			if c.chunk != nil {
+				o.Codec = "lz4"
+			}
+			ok(t, w.Add(ctx, fmt.Sprint(i), v, o))
+		}
+	})
+	return must(tensorfile.Open(path, nil))(t), views
 }
