@@ -14,18 +14,18 @@ func TestFeed(t *testing.T) {
 	const n = 90_001
 	path := write(t, func(w *tensorfile.Writer) {
 		ctx := context.Background()
-		fine(t, w.Add(ctx, "raw", sample(t, 1, tensor.U8, n), nil))
-		fine(t, w.Add(ctx, "packed", sample(t, 2, tensor.I16, n), &tensorfile.TensorOptions{Codec: "zstd:1", Chunk: tensor.Shape{5000}}))
+		ok(t, w.Add(ctx, "raw", sample(t, 1, tensor.U8, n), nil))
+		ok(t, w.Add(ctx, "packed", sample(t, 2, tensor.I16, n), &tensorfile.TensorOptions{Codec: "zstd:1", Chunk: tensor.Shape{5000}}))
 	})
 	each(t, func(t *testing.T, d *Device, u *Uploader) {
-		f := get(tensorfile.Open(path, nil))(t)
+		f := must(tensorfile.Open(path, nil))(t)
 		defer f.Close()
-		raw, packed := FromTensor(get(f.Tensor("raw"))(t)), FromTensor(get(f.Tensor("packed"))(t))
+		raw, packed := FromTensor(must(f.Tensor("raw"))(t)), FromTensor(must(f.Tensor("packed"))(t))
 		before, _, err := d.Memory()
-		fine(t, err)
-		s := get(u.Feed(context.Background(), raw, packed, FromView(sample(t, 3, tensor.F64, 100))))(t)
+		ok(t, err)
+		s := must(u.Feed(context.Background(), raw, packed, FromView(sample(t, 3, tensor.F64, 100))))(t)
 		after, _, err := d.Memory()
-		fine(t, err)
+		ok(t, err)
 		if s.Bytes != 3*n+800 || s.Cached != n || s.Decoded != 2*n || s.Memory != 800 || s.Wire != 0 || s.Copies != 0 || after != before {
 			t.Errorf("%+v, %d bytes of the device", s, before-after)
 		}
@@ -36,6 +36,6 @@ func TestFeed(t *testing.T) {
 			t.Error(err)
 		}
 		_, err = u.Feed(context.Background(), Source{})
-		wants(t, err, tensor.ErrShape, "source")
+		wantKind(t, err, tensor.ErrShape, "source")
 	})
 }

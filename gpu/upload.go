@@ -190,10 +190,6 @@ func (u *Uploader) release(dev driver.Device) error {
 	if u.closed {
 		return nil
 	}
-	if dev == nil {
-		u.closed = true
-		return u.ring.free()
-	}
 	return u.free(dev)
 }
 

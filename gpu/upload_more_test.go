@@ -24,7 +24,7 @@ import (
 
 // staged is a host device whose uploads go through the ring.
 func staged(t testing.TB, o UploadOptions) (*Device, *Uploader) {
-	d := openHost(t, nil)
+	d := openClean(t, nil)
 	o.Staged = true
 	u := must(d.NewUploader(&o))(t)
 	t.Cleanup(func() { ok(t, u.Close()) })
