@@ -16,6 +16,7 @@ var families = map[string]func(*asm){
 	"gather.ptx":    gathers,
 	"unshuffle.ptx": unshuffles,
 	"reduce.ptx":    reduces,
+	"crc32c.ptx":    checksums,
 	"scatter.ptx":   templated("scatter"),
 	"dequant.ptx":   templated("dequant"),
 	"conv.ptx":      templated("conv"),
