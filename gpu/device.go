@@ -74,19 +74,28 @@ func (d *Device) Close() error {
 		}
 	}
 	leaks := d.disownAll()
-	err := d.bound(func(dev driver.Device) error {
-		keep(dev.Synchronize())
+	free := func(dev driver.Device) {
 		for _, l := range leaks {
 			keep(l.resource.release(dev))
 		}
 		keep(d.functions.unload(dev))
-		return nil
-	})
-	if err != nil { // the context cannot be reached, but host memory can
-		keep(err)
-		for _, l := range leaks {
-			l.resource.release(nil)
+	}
+	freed := false
+	all := func(dev driver.Device) error {
+		freed = true
+		keep(dev.Synchronize())
+		if d.lost.Load() != nil {
+			dev = nil // what is on the device ends with the context
 		}
+		free(dev)
+		return nil
+	}
+	keep(d.bound(all))
+	if !freed { // the context could not be made current
+		keep(d.bound(all))
+	}
+	if !freed {
+		free(nil)
 	}
 	keep(d.dev.Close())
 	if lost := d.lost.Load(); lost != nil {

@@ -36,6 +36,8 @@ type Error struct {
 	Sticky bool
 	// Deferred: Op only reports it; the cause is work enqueued earlier.
 	Deferred bool
+
+	driver *driver.Error
 }
 
 // Error implements error.
@@ -68,10 +70,19 @@ func (e *Error) Is(kind error) bool {
 	return false
 }
 
+// Unwrap is for the tests of this module.
+func (e *Error) Unwrap() error {
+	if e.driver == nil {
+		return nil
+	}
+	return e.driver
+}
+
 func newError(e *driver.Error) *Error {
 	sticky := e.Code.Sticky()
 	return &Error{
-		Op: e.Op, Code: int(e.Code), Name: e.Name, Text: e.Text, Log: e.Log,
+		driver: e,
+		Op:     e.Op, Code: int(e.Code), Name: e.Name, Text: e.Text, Log: e.Log,
 		Sticky:   sticky,
 		Deferred: sticky && e.Code != driver.ContextDestroyed,
 	}

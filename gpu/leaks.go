@@ -19,7 +19,7 @@ type resource interface {
 	// the context current. It is called by free when nothing that is enqueued uses
 	// it any more, or by Close, and again by Close if free failed: what the driver
 	// was once told to free is not freed twice. A driver that is nil cannot be
-	// reached. Memory of the host is freed in any case, whatever the driver says.
+	// reached, or has lost the device. Memory of the host is freed in any case, whatever the driver says.
 	release(dev driver.Device) error
 }
 
