@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -187,6 +188,44 @@ func TestOnlyDevicesLoadLibraries(t *testing.T) {
 			if slices.Contains(deps, loads) && (tags == "nogpu" || !slices.ContainsFunc(may, in)) {
 				t.Errorf("%s links %s with the tags %q", path, loads, tags)
 			}
+		}
+	}
+}
+
+// A package that calls foreign code without cgo makes a program need libc and its
+// loader. Only gpu does, and the tool; with the tag nogpu not even they.
+func TestForeignCodeIsFenced(t *testing.T) {
+	const purego = "github.com/ebitengine/purego"
+	fenced := func(path string) bool {
+		return path == module+"/gpu" || strings.HasPrefix(path, module+"/gpu/") || path == module+"/cmd/tensorfile"
+	}
+	linked := func(tags string, target ...string) (with, all int) {
+		cmd := exec.Command("go", "list", "-tags", tags, "-f", `{{.ImportPath}}:{{range .Deps}} {{.}}{{end}}`, module+"/...")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+target[0], "GOARCH="+target[1])
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(out)) {
+			path, deps, _ := strings.Cut(strings.TrimSpace(line), ":")
+			all++
+			if !slices.ContainsFunc(strings.Fields(deps), func(d string) bool { return d == purego || strings.HasPrefix(d, purego+"/") }) {
+				continue
+			}
+			with++
+			if !fenced(path) || tags != "" {
+				t.Errorf("%s links %s (%s, tags %q)", path, purego, strings.Join(target, "/"), tags)
+			}
+		}
+		return with, all
+	}
+	if with, all := linked("", "linux", "amd64"); with < 2 || all < 50 {
+		t.Errorf("%d of %d packages link it: the test looks at nothing", with, all)
+	}
+	linked("nogpu", "linux", "amd64")
+	for _, target := range [][]string{{"linux", "386"}, {"linux", "s390x"}, {"darwin", "arm64"}} {
+		if with, _ := linked("", target...); with > 0 {
+			t.Errorf("%s: %d packages link it, where it does not run", strings.Join(target, "/"), with)
 		}
 	}
 }
