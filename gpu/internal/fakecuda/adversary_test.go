@@ -305,6 +305,23 @@ var plants = []plant{{
 		p.free(c)
 	},
 }, {
+	behaviour: 3, name: "memory that has only been staged is taken to have arrived", want: "wrong bytes",
+	program: func(c *client, bug bool) {
+		// What package cuda does not let through: it waits for the default stream.
+		p := c.pair()
+		b := sample(16, size)
+		if bug {
+			purego.SyscallN(c.f.Table()["cuMemcpyHtoD_v2"], uintptr(p.a), uintptr(unsafe.Pointer(&b[0])), size)
+		} else {
+			c.must(c.CopyHtoD(p.a, b, 0))
+		}
+		c.must(c.increment(p.m, p.b, p.a, size, p.computing))
+		c.must(c.CopyDtoH(p.slot, p.b, p.computing))
+		c.must(c.StreamSynchronize(p.computing))
+		c.same(p.slot, plusOne(b))
+		p.free(c)
+	},
+}, {
 	behaviour: 4, name: "a result is read before it is there", want: "wrong bytes",
 	program: func(c *client, bug bool) {
 		p := c.pair()

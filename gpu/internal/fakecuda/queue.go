@@ -3,6 +3,7 @@
 package fakecuda
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -188,10 +189,8 @@ func (f *Fake) drift() {
 	if f.o.Order != Random {
 		return
 	}
-	for _, d := range f.devices {
-		if d.primary != nil {
-			f.driftIn(d.primary)
-		}
+	for _, h := range slices.Sorted(maps.Keys(f.contexts)) {
+		f.driftIn(f.contexts[h])
 	}
 }
 
