@@ -18,13 +18,15 @@
 // Floats are rounded to nearest even after each operation, in an order that each
 // function states; subnormal numbers are kept and nothing is fused. So results are
 // the same bits on all devices and on the host. Which NaN comes out where arithmetic
-// makes one is not said.
+// makes one is not said, unless a function says it.
 //
 // No device has run the kernels yet: they are proved by an interpreter of PTX.
 package kernels
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"strconv"
 
 	"github.com/tensorfile/tensorfile/gpu"
@@ -53,12 +55,53 @@ func run(on *gpu.Stream, uses []*gpu.Buffer, list ...ptx.Launch) error {
 				args[i] = gpu.U64(a.Bits)
 			case driver.I32:
 				args[i] = gpu.I32(int32(uint32(a.Bits)))
+			case driver.F32:
+				args[i] = gpu.F32(math.Float32frombits(uint32(a.Bits)))
 			default:
 				args[i] = gpu.I64(int64(a.Bits))
 			}
 		}
 		if err := f.Launch(on, l.Grid, l.Block, l.Shared, args...); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// scratched is run with n bytes to work in: scratch, or what is allocated for it.
+func scratched(on *gpu.Stream, uses []*gpu.Buffer, scratch *gpu.Buffer, n int64, launches func(scratch driver.Ptr) []ptx.Launch) error {
+	if n == 0 {
+		return run(on, uses, launches(0)...)
+	}
+	if b := scratch; b != nil {
+		if b.Len() < n || b.Ptr()%8 != 0 {
+			return bad(tensor.ErrShape, "scratch", strconv.FormatInt(b.Len(), 10)+" bytes", strconv.FormatInt(n, 10)+", at a multiple of 8")
+		}
+		return run(on, append(uses, b), launches(driver.Ptr(b.Ptr()))...)
+	}
+	b, err := on.Device().Alloc(n)
+	if err != nil {
+		return err
+	}
+	err = run(on, append(uses, b), launches(driver.Ptr(b.Ptr()))...)
+	if err == nil {
+		err = on.Synchronize()
+	}
+	return errors.Join(err, b.Free())
+}
+
+// buffers checks memory that is no tensor; the first is what is written.
+func buffers(on *gpu.Stream, names []string, list ...*gpu.Buffer) error {
+	if on == nil {
+		return bad(tensor.ErrUnsupported, "stream", "nil", "a stream")
+	}
+	for i, b := range list {
+		if b == nil {
+			return bad(tensor.ErrUnsupported, names[i], "nil", "a buffer")
+		}
+		first := list[0]
+		if i > 0 && b.Len() > 0 && first.Len() > 0 && first.Ptr() < b.Ptr()+uintptr(b.Len()) && b.Ptr() < first.Ptr()+uintptr(first.Len()) {
+			return bad(tensor.ErrUnsupported, names[i], "memory of "+names[0], "memory apart from it")
 		}
 	}
 	return nil

@@ -1,7 +1,6 @@
 package kernels
 
 import (
-	"errors"
 	"math"
 	"strconv"
 
@@ -136,8 +135,8 @@ func ScatterBitmap(on *gpu.Stream, dst, mask, values *gpu.Tensor, o *ScatterOpti
 		return nil
 	}
 	b := &ptx.Bitmap{Mask: ptr(mask), Entries: s.Entries, Shape: dst.Shape()}
-	return s.with(ScatterBitmapScratch(n), func(scratch *gpu.Buffer) []ptx.Launch {
-		return b.Scatter(s.to, driver.Ptr(scratch.Ptr()), n, s.fill)
+	return scratched(s.on, s.uses, s.o.Scratch, ScatterBitmapScratch(n), func(p driver.Ptr) []ptx.Launch {
+		return b.Scatter(s.to, p, n, s.fill)
 	})
 }
 
@@ -232,30 +231,10 @@ func (s *scatter) entries(from interface {
 	if s.N >= math.MaxUint32 && !s.o.Sorted {
 		return bad(tensor.ErrUnsupported, "entries", strconv.FormatInt(s.N, 10), "less than 2^32-1, unless they are sorted")
 	}
-	return s.with(ScatterScratch(s.N, n, &s.o), func(scratch *gpu.Buffer) []ptx.Launch {
-		p := driver.Ptr(scratch.Ptr())
+	return scratched(s.on, s.uses, s.o.Scratch, ScatterScratch(s.N, n, &s.o), func(p driver.Ptr) []ptx.Launch {
 		list = append(list, from.Keys(p))
 		return append(list, ptx.Sum(s.to, p, s.Entries, d, n, s.o.Sorted)...)
 	})
-}
-
-// with enqueues launches that work in n bytes.
-func (s *scatter) with(n int64, launches func(scratch *gpu.Buffer) []ptx.Launch) error {
-	if b := s.o.Scratch; b != nil {
-		if b.Len() < n || b.Ptr()%8 != 0 {
-			return bad(tensor.ErrShape, "scratch", strconv.FormatInt(b.Len(), 10)+" bytes", strconv.FormatInt(n, 10)+", at a multiple of 8")
-		}
-		return run(s.on, append(s.uses, b), launches(b)...)
-	}
-	b, err := s.on.Device().Alloc(n)
-	if err != nil {
-		return err
-	}
-	err = run(s.on, append(s.uses, b), launches(b)...)
-	if err == nil {
-		err = s.on.Synchronize()
-	}
-	return errors.Join(err, b.Free())
 }
 
 func index(t *gpu.Tensor) ptx.Index {

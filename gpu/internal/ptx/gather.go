@@ -75,8 +75,9 @@ func gatherGo(m driver.Memory, a driver.Args, d tensor.DType) error {
 }
 
 // Gather is the launch that copies elements of any size and address to C order.
-// Strides are in bytes; src is where index (0, ..., 0) lies. It reports false if
-// more axes are left than a kernel has once those that can be one are.
+// Strides are in bytes; src is where index (0, ..., 0) lies. Matrices that are only
+// turned are left to Transpose. It reports false if more axes are left than a kernel
+// has once those that can be one are.
 func Gather(dst, src driver.Ptr, size int64, shape tensor.Shape, strides tensor.Strides) (Launch, bool) {
 	// Innermost first, without axes of one index, neighbours merged.
 	var ext, str []int64
@@ -91,6 +92,9 @@ func Gather(dst, src driver.Ptr, size int64, shape tensor.Shape, strides tensor.
 		default:
 			ext, str = append(ext, shape[k]), append(str, strides[k])
 		}
+	}
+	if l, ok := turned(dst, src, size, ext, str); ok {
+		return l, true
 	}
 	// The largest unit, up to 16 bytes, that all addresses are multiples of.
 	whole := len(ext) > 0 && str[0] == size // elements of the innermost axis may join
@@ -132,4 +136,22 @@ func Gather(dst, src driver.Ptr, size int64, shape tensor.Shape, strides tensor.
 		args = append(args, argI64(s))
 	}
 	return launch(gatherModule, fmt.Sprintf("gather_%d", unit), n, 4, args...), true
+}
+
+// turned is the launch of a transpose, if the axes are those of one, innermost
+// first, and long enough to go in squares.
+func turned(dst, src driver.Ptr, size int64, ext, str []int64) (Launch, bool) {
+	if size > 8 || size&(size-1) != 0 || (uint64(dst)|uint64(src))&uint64(size-1) != 0 || len(ext) < 2 || len(ext) > 3 {
+		return Launch{}, false
+	}
+	rows, cols, batch := ext[0], ext[1], int64(1)
+	if rows < 16 || cols < 16 || str[1] != size || str[0] != size*cols {
+		return Launch{}, false
+	}
+	if len(ext) == 3 {
+		if batch = ext[2]; str[2] != size*rows*cols || batch > 1<<31 {
+			return Launch{}, false
+		}
+	}
+	return Transpose(dst, src, int(size), uint32(batch), rows, cols), true
 }
