@@ -201,4 +201,5 @@ func init() {
 		}
 		return openOn(drv, ordinal)
 	}
+	hook.Driver = func(d any, fn func(driver.Device) error) error { return d.(*Device).do(fn) }
 }
