@@ -118,6 +118,9 @@ func (d *Device) NewUploader(o *UploadOptions) (*Uploader, error) {
 	return u, nil
 }
 
+// Options are those that it works by, with the defaults filled in.
+func (u *Uploader) Options() UploadOptions { return u.o }
+
 func (u *Uploader) make(dev driver.Device) (err error) {
 	near := ""
 	if u.d.info.NUMANode >= 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/tensorfile/tensorfile/gpu"
@@ -41,14 +42,11 @@ func Limits(ctx context.Context, d *gpu.Device, o *Options) ([]Row, error) {
 		return nil, err
 	}
 	if d.Backend() != "host" {
-		err = hook.Driver(d, func(dev driver.Device) error {
-			more, err := own.links(ctx, dev)
-			rows = append(rows, more...)
-			return err
-		})
+		more, err := own.links(ctx, d)
 		if err != nil {
 			return nil, err
 		}
+		rows = append(rows, more...)
 	}
 	r, err = own.onDevice(ctx, d)
 	if err != nil {
@@ -127,8 +125,17 @@ func (o Options) onDevice(ctx context.Context, d *gpu.Device) (_ Row, err error)
 	})
 }
 
-// links copies between a device and memory of the host.
-func (o Options) links(ctx context.Context, dev driver.Device) (rows []Row, err error) {
+// links times copies between a device and memory of the host: those that are named,
+// or all.
+func (o Options) links(ctx context.Context, d *gpu.Device, names ...string) (rows []Row, err error) {
+	err = hook.Driver(d, func(dev driver.Device) error {
+		rows, err = o.copies(ctx, dev, names)
+		return err
+	})
+	return rows, err
+}
+
+func (o Options) copies(ctx context.Context, dev driver.Device, names []string) (rows []Row, err error) {
 	pinned, err := dev.HostAlloc(o.Size)
 	if err != nil {
 		return nil, err
@@ -181,6 +188,9 @@ func (o Options) links(ctx context.Context, dev driver.Device) (rows []Row, err 
 		{Back, inEvents(func() error { return dev.CopyDtoH(pinned, there, s) })},
 		{Pageable, clocked(func() error { return dev.CopyHtoD(there, heap, 0) })},
 	} {
+		if len(names) > 0 && !slices.Contains(names, c.name) {
+			continue
+		}
 		r, err := o.median(ctx, Row{Name: c.name, Bytes: o.Size}, c.run)
 		if err != nil {
 			return rows, err
