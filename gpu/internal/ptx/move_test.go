@@ -107,7 +107,9 @@ func TestGather(t *testing.T) {
 		}
 		seen[l.Kernel]++
 		check(t, &d, l)
-		check(t, &d, small(l, 1, 3))
+		if l.Block.Y == 0 {
+			check(t, &d, small(l, 1, 3))
+		}
 		idx := make([]int64, rank)
 		for k := range n {
 			at := -lo
