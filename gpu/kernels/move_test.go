@@ -73,7 +73,7 @@ func TestPicture(t *testing.T) {
 				t.Errorf("%v: %v", s, err)
 			}
 			wants(t, kernels.Picture(on, y, x, []float32{1, 2, 3, 4, 5}, nil), tensor.ErrShape, "scale")
-			wants(t, kernels.Picture(on, x, x, nil, nil), tensor.ErrDType)
+			wants(t, kernels.Picture(on, x, y, nil, nil), tensor.ErrDType)
 			free(t, x, y)
 		}
 	})
