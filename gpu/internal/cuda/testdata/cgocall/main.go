@@ -12,7 +12,7 @@ import "C"
 import (
 	"fmt"
 	"os"
-	"testing"
+	"time"
 )
 
 func main() {
@@ -20,10 +20,15 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "11" {
 		call = func() { C.eleven(1, 2, 1, 1, 3, 1, 1, 0, 1, nil, nil) }
 	}
-	r := testing.Benchmark(func(b *testing.B) {
-		for b.Loop() {
+	// The best of many short rounds: others use the machine too.
+	best := time.Duration(1 << 62)
+	const calls = 20_000
+	for range 50 {
+		begin := time.Now()
+		for range calls {
 			call()
 		}
-	})
-	fmt.Println(float64(r.T.Nanoseconds()) / float64(r.N))
+		best = min(best, time.Since(begin))
+	}
+	fmt.Println(float64(best.Nanoseconds()) / calls)
 }
