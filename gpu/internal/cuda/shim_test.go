@@ -8,8 +8,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
@@ -24,14 +26,18 @@ type shim struct {
 	bodies         map[string]string // in place of "return 0;"
 }
 
-// compiler is a C compiler, or the test is skipped.
+// compiler is a C compiler for this machine, or the test is skipped.
 func compiler(t testing.TB) string {
-	for _, name := range []string{os.Getenv("CC"), "cc", "gcc", "clang"} {
-		if path, err := exec.LookPath(name); name != "" && err == nil {
-			return path
+	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
+	for _, name := range []string{os.Getenv("CC"), "cc", "gcc", "clang", machine + "-linux-gnu-gcc"} {
+		if name == "" {
+			continue
+		}
+		if out, err := exec.Command(name, "-dumpmachine").Output(); err == nil && strings.HasPrefix(string(out), machine+"-") {
+			return name
 		}
 	}
-	t.Skip("there is no C compiler, neither $CC nor cc, gcc or clang")
+	t.Skipf("there is no C compiler for %s: neither $CC nor cc, gcc, clang or %s-linux-gnu-gcc", machine, machine)
 	return ""
 }
 
@@ -158,11 +164,14 @@ func TestLoad(t *testing.T) {
 		}
 		return
 	}
-	run := func(dir string) string {
+	run := func(t *testing.T, dir string) string {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestLoad$", "-test.v=false")
 		cmd.Env = append(os.Environ(), child+"=1", "LD_LIBRARY_PATH="+dir)
 		out, err := cmd.CombinedOutput()
-		if err != nil {
+		switch {
+		case errors.Is(err, syscall.ENOEXEC):
+			t.Skip("this program runs emulated, and cannot start itself: ", err)
+		case err != nil:
 			t.Fatalf("%v\n%s", err, out)
 		}
 		return string(out)
@@ -171,7 +180,7 @@ func TestLoad(t *testing.T) {
 		if _, err := Load(); err == nil || !errors.Is(err, driver.ErrNoDriver) {
 			t.Skip("there is a driver: ", err)
 		}
-		if out := run(t.TempDir()); strings.Count(out, "no CUDA driver: libcuda.so.1: cannot open shared object file") != 2 {
+		if out := run(t, t.TempDir()); strings.Count(out, "no CUDA driver: libcuda.so.1: cannot open shared object file") != 2 {
 			t.Error(out)
 		}
 	})
@@ -180,7 +189,7 @@ func TestLoad(t *testing.T) {
 		if err := os.Rename(lib, filepath.Join(filepath.Dir(lib), "libcuda.so.1")); err != nil {
 			t.Fatal(err)
 		}
-		if out := run(filepath.Dir(lib)); strings.Count(out, "no CUDA driver that works: libcuda.so.1, of CUDA 12.8: cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)") != 2 {
+		if out := run(t, filepath.Dir(lib)); strings.Count(out, "no CUDA driver that works: libcuda.so.1, of CUDA 12.8: cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)") != 2 {
 			t.Error(out)
 		}
 	})

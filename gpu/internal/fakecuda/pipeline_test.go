@@ -198,3 +198,41 @@ func TestClock(t *testing.T) {
 		t.Errorf("one slot: %v, want %v", got, want)
 	}
 }
+
+// Who is called off waits for what is in flight, and for no more; a program that goes
+// on all the same, or does not wait, is found out.
+func TestCallingOff(t *testing.T) {
+	const chunks, flight, stage = 20, 3, 10 * time.Millisecond
+	type bug int
+	const (
+		none bug = iota
+		goesOn
+		runsAway
+	)
+	for _, b := range []bug{none, goesOn, runsAway} {
+		synctest.Test(t, func(t *testing.T) {
+			r := run(fakecuda.Options{Time: func(w fakecuda.Work) time.Duration { return stage }}, func(c *client) {
+				slots := c.hostAlloc(chunks * size)
+				dst, s := c.alloc(chunks*size), c.stream()
+				begin := time.Now()
+				for i := range chunks {
+					if i == flight && b != goesOn {
+						break // called off
+					}
+					c.must(c.CopyHtoD(dst+driver.Ptr(i*size), slots[i*size:][:size], s))
+				}
+				if b != runsAway {
+					c.must(c.StreamSynchronize(s))
+				}
+				if d := time.Since(begin); d > flight*stage {
+					c.r.Errorf("it took %v, where %v were in flight", d, flight*stage)
+				}
+				c.must(errors.Join(c.HostFree(slots), c.FreeStream(s), c.Free(dst)))
+			})
+			want := map[bug]string{goesOn: "it took 200ms", runsAway: "is given back while"}[b]
+			if want == "" && len(r.said) > 0 || !strings.Contains(r.String(), want) {
+				t.Errorf("bug %d: %q, want %q", b, r, want)
+			}
+		})
+	}
+}
