@@ -127,9 +127,7 @@ func undo(list []filter, mask uint32, elem int64, dst, stored []byte, w *work) e
 			}
 			if n > 1 && int64(len(b)) == size {
 				to := into()
-				whole := size - size%n
-				kernel.Unshuffle(to[:whole], b[:whole], int(n))
-				copy(to[whole:], b[whole:])
+				unshuffle(to, b, n)
 				b = to
 			}
 		case filterDeflate:
@@ -152,6 +150,24 @@ func undo(list []filter, mask uint32, elem int64, dst, stored []byte, w *work) e
 		copy(dst, b)
 	}
 	return nil
+}
+
+// unshuffle undoes the filter of that name, of elements of n bytes; what is left
+// over behind whole ones stays where it is.
+func unshuffle(dst, src []byte, n int64) {
+	count := int64(len(src)) / n
+	whole := count * n
+	if n <= kernel.MaxWord {
+		kernel.Unshuffle(dst[:whole], src[:whole], int(n))
+	} else {
+		for i := range count {
+			element := dst[i*n : (i+1)*n]
+			for j := range element {
+				element[j] = src[int64(j)*count+i]
+			}
+		}
+	}
+	copy(dst[whole:], src[whole:])
 }
 
 // checkSum takes the checksum off b. Libraries before 1.6.3 wrote the two halves

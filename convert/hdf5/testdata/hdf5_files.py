@@ -724,6 +724,8 @@ def several(f):
     f.create_dataset("strings/chunked", data=np.array(words * 4, dtype=object).reshape(4, 6), dtype=h5py.string_dtype(), chunks=(3, 4), maxshape=(None, None), compression="gzip")
     f.create_dataset("strings/scalar", data="one", dtype=h5py.string_dtype())
     f.create_dataset("strings/fixed", data=np.array([b"ab", b"cdef", b""]))
+    long = np.array([bytes(33 + (7 * i + j * j) % 90 for j in range(300 - i)) for i in range(5)], "S300")
+    f.create_dataset("strings/shuffled", data=long, chunks=(2,), shuffle=True, compression="gzip")
     f.create_dataset("enumeration", data=[0, 42, 1], dtype=h5py.enum_dtype({"RED": 0, "GREEN": 1, "BLUE": 42}, ">i2"))
     d = np.dtype([("id", "<u4"), ("xyz", ">f8", (3,)), ("in", [("z", "<c8"), ("name", "S4")])])
     f.create_dataset("compound", data=m.structured((3,), d))
