@@ -2,7 +2,7 @@
 // it loads an image, doubles it by repeating pixels, brings the values to the
 // range of a model, pads, convolves on a device, and saves the result.
 //
-//	go run ./examples/superres [-device host] IN.png OUT.png
+//	go run ./examples/superres [-device auto] IN.png OUT.png
 //
 // In place of learned layers there is one fixed filter of 15 by 15, which turns
 // the steps of doubled pixels into a smooth picture (an interpolation by
@@ -10,6 +10,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,16 +20,17 @@ import (
 	"math"
 	"os"
 
+	"github.com/tensorfile/tensorfile/gpu"
+	"github.com/tensorfile/tensorfile/gpu/kernels"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform"
-	"github.com/tensorfile/tensorfile/transform/conv"
 	pictures "github.com/tensorfile/tensorfile/transform/image"
 )
 
 func main() {
-	device := flag.String("device", "host", "where to convolve: host")
+	device := flag.String("device", "auto", "where to convolve: cuda, host, or auto for CUDA where it is")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: superres [-device host] IN.png OUT.png")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: superres [-device auto] IN.png OUT.png")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -36,21 +38,39 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Arg(1), *device); err != nil {
+	if err := run(context.Background(), flag.Arg(0), flag.Arg(1), *device); err != nil {
 		fmt.Fprintln(os.Stderr, "superres:", err)
 		os.Exit(1)
 	}
 }
 
-func run(in, out, device string) error {
+func run(ctx context.Context, in, out, device string) (err error) {
+	d, err := open(device)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
 	v, err := load(in)
 	if err != nil {
 		return err
 	}
-	if v, err = superres(v, device); err != nil {
+	if v, err = superres(ctx, v, d); err != nil {
 		return err
 	}
 	return save(out, v)
+}
+
+// open opens the device of a flag.
+func open(device string) (*gpu.Device, error) {
+	switch device {
+	case "cuda":
+		return gpu.Open(0, nil)
+	case "host":
+		return gpu.OpenHost(nil)
+	case "auto":
+		return gpu.OpenAuto(nil)
+	}
+	return nil, fmt.Errorf("device %q: it is cuda, host or auto", device)
 }
 
 const (
@@ -59,7 +79,7 @@ const (
 )
 
 // superres takes an image in HWC, u8, to one of twice the size.
-func superres(v tensor.View, device string) (tensor.View, error) {
+func superres(ctx context.Context, v tensor.View, d *gpu.Device) (tensor.View, error) {
 	v, err := pictures.Magnify(v, pictures.HWC, factor, factor, nil)
 	if err != nil {
 		return v, err
@@ -79,7 +99,7 @@ func superres(v tensor.View, device string) (tensor.View, error) {
 	if err != nil {
 		return v, err
 	}
-	if v, err = convolve(device, v, filters); err != nil {
+	if v, err = convolve(ctx, d, v, filters); err != nil {
 		return v, err
 	}
 	if v, err = transform.ScaleBias(v, tensor.U8, &transform.Scaling{Scale: []float64{255}, Bias: []float64{127.5}}); err != nil {
@@ -88,13 +108,38 @@ func superres(v tensor.View, device string) (tensor.View, error) {
 	return v.Permute(1, 2, 0)
 }
 
-// convolve filters each channel by itself.
-func convolve(device string, v, filters tensor.View) (tensor.View, error) {
-	switch device {
-	case "host":
-		return conv.Correlate(v, filters, &conv.Options{Groups: v.Shape()[0]})
+// convolve filters each channel by itself on the device. The result is that of
+// conv.Correlate, bit for bit, whatever the device is.
+func convolve(ctx context.Context, d *gpu.Device, v, filters tensor.View) (_ tensor.View, err error) {
+	u, err := d.NewUploader(nil)
+	if err != nil {
+		return v, err
 	}
-	return tensor.View{}, fmt.Errorf("device %q: this program knows host alone", device)
+	defer func() { err = errors.Join(err, u.Close()) }()
+	up, err := u.Upload(ctx, gpu.FromView(v), gpu.FromView(filters))
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, up.Buffer.Free()) }()
+	o := &kernels.ConvOptions{Groups: v.Shape()[0]}
+	shape, err := kernels.ConvShape(v.Shape(), filters.Shape(), o)
+	if err != nil {
+		return v, err
+	}
+	result, err := d.Make(tensor.F32, shape)
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, result.Free()) }()
+	on, err := d.NewStream()
+	if err != nil {
+		return v, err
+	}
+	defer func() { err = errors.Join(err, on.Free()) }()
+	if err := kernels.Correlate2D(on, result, up.Tensors[0], up.Tensors[1], o); err != nil {
+		return v, err
+	}
+	return result.Read(ctx) // which waits for it
 }
 
 // interpolation is a filter for each channel, of shape (channels, 1, 15, 15): a

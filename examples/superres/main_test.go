@@ -1,17 +1,22 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tensorfile/tensorfile/gpu"
 	"github.com/tensorfile/tensorfile/tensor"
+	"github.com/tensorfile/tensorfile/transform"
+	"github.com/tensorfile/tensorfile/transform/conv"
 )
 
 // The result is that of testdata/gen_superres.py, pixel for pixel.
 func TestSuperres(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out.png")
-	if err := run("testdata/in.png", out, "host"); err != nil {
+	if err := run(context.Background(), "testdata/in.png", out, "host"); err != nil {
 		t.Fatal(err)
 	}
 	got, err := load(out)
@@ -30,9 +35,49 @@ func TestSuperres(t *testing.T) {
 	}
 }
 
-func TestUnknownDevice(t *testing.T) {
-	err := run("testdata/in.png", filepath.Join(t.TempDir(), "out.png"), "cuda")
-	if err == nil || !strings.Contains(err.Error(), `device "cuda"`) {
+// What convolves on a device gives the bits of package conv.
+func TestConvolve(t *testing.T) {
+	v, err := load("testdata/in.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err = transform.ScaleBias(v, tensor.F32, &transform.Scaling{Scale: []float64{1. / 255}, Bias: []float64{-0.5}}); err != nil {
+		t.Fatal(err)
+	}
+	if v, err = v.Permute(2, 0, 1); err != nil { // strides that no device has seen
+		t.Fatal(err)
+	}
+	filters, err := interpolation(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := gpu.OpenHost(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := convolve(context.Background(), d, v, filters)
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	want, err := conv.Correlate(v, filters, &conv.Options{Groups: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := tensor.Equal(got, want); err != nil || !same {
+		t.Errorf("(%v)\n%v\n%v", err, got, want)
+	}
+}
+
+func TestNoDevice(t *testing.T) {
+	run := func(device string) error {
+		return run(context.Background(), "testdata/in.png", filepath.Join(t.TempDir(), "out.png"), device)
+	}
+	if err := run("tpu"); err == nil || !strings.Contains(err.Error(), `device "tpu"`) {
 		t.Error(err)
+	}
+	if _, why := gpu.Probe(); why != nil {
+		if err := run("cuda"); err == nil || err.Error() != why.Error() {
+			t.Errorf("%v, want %v", err, why)
+		}
 	}
 }
