@@ -13,7 +13,7 @@ func TestChecksum(t *testing.T) {
 	r := rand.New(rand.NewPCG(16, 17))
 	const block = 64 << 10
 	cases := 0
-	for _, n := range []int{0, 1, 15, 16, 17, 4095, 4096, 4097, block - 1, block, block + 1, 3*block + 777} {
+	for _, n := range []int{0, 1, 15, 16, 17, 4095, 4096, 4097, block - 1, block, block + 1, 2*block + 777} {
 		for _, skew := range []int{0, 1, 15} {
 			if n > 4097 && skew != n%16%2 {
 				continue // slow enough

@@ -52,7 +52,7 @@ func TestGather(t *testing.T) {
 		n := int64(1)
 		for k := rank - 1; k >= 0; k-- {
 			shape[k] = 1 + r.Int64N(4)
-			if n > 500 {
+			if n > 100 {
 				shape[k] = 1 + r.Int64N(2)
 			}
 			if i%7 == 0 && k == rank-1 {
@@ -75,6 +75,7 @@ func TestGather(t *testing.T) {
 			step *= shape[k]
 		}
 		if i%10 == 7 { // matrices that are turned
+			size = 1 << (i / 10 % 4)
 			shape, strides = tensor.Shape{2, 17, 20}, tensor.Strides{17 * 20 * size, size, 17 * size}
 			rank, n = 3, 2*17*20
 		}
@@ -107,7 +108,7 @@ func TestGather(t *testing.T) {
 		}
 		seen[l.Kernel]++
 		check(t, &d, l)
-		if l.Block.Y == 0 {
+		if l.Block.Y == 0 && i%3 == 0 {
 			check(t, &d, small(l, 1, 3))
 		}
 		idx := make([]int64, rank)
