@@ -3,6 +3,7 @@ package measure
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/tensorfile/tensorfile/gpu"
 	"github.com/tensorfile/tensorfile/gpu/kernels"
@@ -17,14 +18,7 @@ const (
 )
 
 // cases are uses of all families of kernels.
-var cases = slicesOf(dequantiseCases(), scatterCases(), convolutionCases())
-
-func slicesOf(lists ...[]kernelCase) (all []kernelCase) {
-	for _, l := range lists {
-		all = append(all, l...)
-	}
-	return all
-}
+var cases = slices.Concat(castCases(), moveCases(), shuffleCases(), reduceCases(), dequantiseCases(), scatterCases(), convolutionCases())
 
 // finite are random floats that are no NaN and not infinite: the bit below the sign
 // is clear. They are of two bytes or of one.
@@ -59,6 +53,92 @@ func bytesOf(list ...*gpu.Tensor) (n int64) {
 // moving is the work of a kernel that goes once through what it reads and writes.
 func moving(run func(on *gpu.Stream) error, result *gpu.Tensor, reads ...*gpu.Tensor) work {
 	return work{run, bytesOf(result) + bytesOf(reads...), []*gpu.Tensor{result}}
+}
+
+func castCases() (list []kernelCase) {
+	for _, c := range []struct{ from, to tensor.DType }{
+		{tensor.U8, tensor.F32}, {tensor.I16, tensor.F32}, {tensor.F16, tensor.F32}, {tensor.BF16, tensor.F32},
+		{tensor.F8E4M3FN, tensor.F32}, {tensor.F8E5M2, tensor.F32}, {tensor.BF16, tensor.F16},
+	} {
+		list = append(list, kernelCase{fmt.Sprintf("cast %v to %v", c.from, c.to), true, inOrder, func(m *maker, size int64) work {
+			n := max(1, size/int64(c.to.UnitBytes))
+			src := m.finite(c.from, n)
+			dst := m.empty(c.to, n)
+			return moving(func(on *gpu.Stream) error { return kernels.Cast(on, dst, src) }, dst, src)
+		}})
+	}
+	return append(list, kernelCase{"picture u8 HWC to f32 CHW", true, inOrder, func(m *maker, size int64) work {
+		const side = 224
+		n := max(1, size/4/(3*side*side))
+		src, dst := m.random(tensor.U8, n, side, side, 3), m.empty(tensor.F32, n, 3, side, side)
+		scale, bias := []float32{1 / 58.4, 1 / 57.1, 1 / 57.4}, []float32{-2.12, -2.04, -1.80}
+		return moving(func(on *gpu.Stream) error { return kernels.Picture(on, dst, src, scale, bias) }, dst, src)
+	}})
+}
+
+func moveCases() []kernelCase {
+	const run = 16 // elements that lie together: 64 bytes
+	return []kernelCase{
+		{"gather f32, runs of 64 bytes", true, inRuns, func(m *maker, size int64) work {
+			n := max(1, size/4/run/64)
+			src, dst := m.small(64, n, run), m.empty(tensor.F32, n, 64, run)
+			if m.err != nil {
+				return work{}
+			}
+			turned, err := src.Permute(1, 0, 2)
+			if err != nil {
+				m.fail(err)
+			}
+			return moving(func(on *gpu.Stream) error { return kernels.Gather(on, dst, turned) }, dst, src)
+		}},
+		{"transpose f32", true, 0, func(m *maker, size int64) work {
+			const cols = 1000
+			rows := max(1, size/4/cols)
+			src, dst := m.small(rows, cols), m.empty(tensor.F32, cols, rows)
+			return moving(func(on *gpu.Stream) error { return kernels.Transpose(on, dst, src) }, dst, src)
+		}},
+	}
+}
+
+func shuffleCases() []kernelCase {
+	undo := func(name string, word int, launch func(on *gpu.Stream, dst, src *gpu.Buffer, word int) error) kernelCase {
+		return kernelCase{fmt.Sprintf("%s words of %d bytes", name, word), true, inOrder, func(m *maker, size int64) work {
+			src, dst := m.random(tensor.U8, size), m.empty(tensor.U8, size)
+			return moving(func(on *gpu.Stream) error { return launch(on, dst.Buffer(), src.Buffer(), word) }, dst, src)
+		}}
+	}
+	return []kernelCase{
+		undo("unshuffle", 2, kernels.Unshuffle), undo("unshuffle", 4, kernels.Unshuffle),
+		undo("bit unshuffle", 4, kernels.BitUnshuffle),
+		{"join planes of bf16", true, inOrder, func(m *maker, size int64) work {
+			n := max(1, size/2)
+			low, high, dst := m.random(tensor.U8, n), m.random(tensor.U8, n), m.empty(tensor.BF16, n)
+			return moving(func(on *gpu.Stream) error {
+				return kernels.JoinPlanes(on, dst.Buffer(), []kernels.Plane{{Bytes: low.Buffer()}, {Bytes: high.Buffer()}}, 8, 0)
+			}, dst, low, high)
+		}},
+	}
+}
+
+func reduceCases() []kernelCase {
+	reduce := func(op tensor.Reduction, d tensor.DType, to tensor.DType) kernelCase {
+		return kernelCase{fmt.Sprintf("%v of %v", op, d), true, 0, func(m *maker, size int64) work {
+			n := max(1, size/int64(d.UnitBytes))
+			src := m.random(d, n)
+			if d.Class == tensor.ClassFloat {
+				src = m.small(n)
+			}
+			dst, scratch := m.empty(to), m.empty(tensor.U8, kernels.ReduceScratch(d, 1, n))
+			return moving(func(on *gpu.Stream) error { return kernels.Reduce(on, op, dst, src, scratch.Buffer()) }, dst, src)
+		}}
+	}
+	return []kernelCase{
+		reduce(tensor.Sum, tensor.F32, tensor.F32), reduce(tensor.Max, tensor.F32, tensor.F32), reduce(tensor.Sum, tensor.U8, tensor.I64),
+		{"CRC-32C", true, 0, func(m *maker, size int64) work {
+			src, dst, scratch := m.random(tensor.U8, size), m.empty(tensor.U32), m.empty(tensor.U8, kernels.ChecksumScratch(size))
+			return moving(func(on *gpu.Stream) error { return kernels.Checksum(on, dst.Buffer(), src.Buffer(), scratch.Buffer()) }, dst, src)
+		}},
+	}
 }
 
 func dequantiseCases() (list []kernelCase) {

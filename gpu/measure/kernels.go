@@ -46,7 +46,7 @@ func KernelNames() (names []string) {
 	return names
 }
 
-// A case is a use of a family of kernels.
+// A kernelCase is a use of a family of kernels.
 type kernelCase struct {
 	name  string
 	moves bool    // memory is what limits it
