@@ -60,6 +60,10 @@ func TestDocuments(t *testing.T) {
 		{"bench", "--loader", file, "w", "--time", "1us"}, {"bench", "--loader", chunked, "w", "--time", "1us", "--mem", "1MiB", "--batch", "2"},
 		{"bench", file, "w", "e", "--time", "1us", "--codec", "auto", "--codec", "planes"},
 	}...)
+	runs = append(runs, [][]string{
+		{"gpu", "info", "--device", "host"}, {"gpu", "info", "--device", "auto"}, {"gpu", "load", file, "w", "--device", "host", "--time", "1us"},
+		{"gpu", "load", chunked, "w", "--device", "host", "--time", "1us", "--stream"}, {"gpu", "bench", "cast *", "--device", "host", "--time", "1us", "--size", "1KiB"},
+	}...)
 	matrix := filepath.Join(dir, "m.mtx")
 	if err := os.WriteFile(matrix, []byte("%%MatrixMarket matrix coordinate real general\n3 4 2\n1 1 1\n3 4 -2\n"), 0o666); err != nil {
 		t.Fatal(err)
@@ -94,10 +98,14 @@ func TestDocuments(t *testing.T) {
 		if d.More() || !strings.HasSuffix(stdout, "\n") {
 			t.Errorf("%v: more than one document, or no line", args)
 		}
-		for _, problem := range fits(shapes, shapes[args[0]], doc, "") {
+		name := args[0]
+		if name == "gpu" { // a document of its own for each of its commands
+			name += "-" + args[1]
+		}
+		for _, problem := range fits(shapes, shapes[name], doc, "") {
 			t.Errorf("%v: %s", args, problem)
 		}
-		if !bytes.Contains([]byte(stdout), []byte(`"schema":"`+schema(args[0])+`"`)) {
+		if !bytes.Contains([]byte(stdout), []byte(`"schema":"`+schema(name)+`"`)) {
 			t.Errorf("%v: no schema", args)
 		}
 	}

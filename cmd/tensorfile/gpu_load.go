@@ -198,7 +198,7 @@ func (l *gpuLoader) print(in *input, d *gpu.Device, list []*tensorfile.Tensor, m
 		t.note("%s", n)
 	}
 	fmt.Fprintln(t.out)
-	limits := newTable("LIMIT", ">SPEED", ">THE LOAD REACHED", "")
+	limits := newTable("LIMIT", ">SPEED", ">THE LOAD REACHED", "REMARK")
 	low := m.Bound()
 	for _, r := range m.Limits {
 		share, mark := fmt.Sprintf("x%.2f", r.Share), ""

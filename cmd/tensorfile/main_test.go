@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tensorfile/tensorfile/gpu"
 )
 
 var update = flag.Bool("update", false, "write what the tool prints into the scripts")
@@ -60,8 +61,12 @@ func TestScript(t *testing.T) {
 			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven,
 		},
 		Condition: func(cond string) (bool, error) {
-			if cond == "npy" {
+			switch cond {
+			case "npy":
 				_, err := os.Stat("../../testdata/npy/manifest.json")
+				return err == nil, nil
+			case "cuda":
+				_, err := gpu.Probe()
 				return err == nil, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", cond)
