@@ -27,10 +27,8 @@ func onFake(name string, u UploadOptions, o fakecuda.Options) place {
 		f = fakecuda.New(o)
 		return must(openOn(must(cuda.FromTable(f.Table()))(t), 0))(t)
 	}, func(t testing.TB) {
-		if s := f.Stats(); s.Pageable > 0 && f.Stats().PinnedPeak > 0 {
+		if s := f.Stats(); s.Pageable > 0 {
 			t.Errorf("%d asynchronous copies of memory that is not pinned", s.Pageable)
-		} else if s.PinnedPeak > 0 && s.Copies == 0 {
-			t.Error("nothing was copied")
 		}
 		f.Check(t)
 	}}
