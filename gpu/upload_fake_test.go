@@ -95,6 +95,24 @@ func scenario(t testing.TB, ctx context.Context, drv driver.Driver, o *UploadOpt
 			t.Errorf("%s: other bytes, and no error", what)
 		}
 	}
+	// To memory that outlives the uploader, whose ring must not go before its copies.
+	dst, err := d.Alloc(1 << 20)
+	if keep(err) {
+		return first
+	}
+	defer func() { keep(dst.Free()) }()
+	func() {
+		u, err := d.NewUploader(o)
+		if keep(err) {
+			return
+		}
+		_, err = u.UploadTo(ctx, dst, nil, sources...)
+		keep(err)
+		keep(u.Close())
+	}()
+	if first != nil {
+		return first
+	}
 	up, err := u.Upload(ctx, sources...)
 	if keep(err) {
 		if up != nil {

@@ -224,7 +224,6 @@ func TestUploadCancelled(t *testing.T) {
 	file, views := mixed(t)
 	b := must(os.ReadFile(file.Path()))(t)
 	ok(t, file.Close())
-	_ = views
 	each(t, func(t *testing.T, d *Device, u *Uploader) {
 		on := must(d.NewStream())(t)
 		defer func() { ok(t, on.Free()) }()
@@ -251,6 +250,9 @@ func TestUploadCancelled(t *testing.T) {
 				} else {
 					var up *Uploaded
 					if up, err = u.Upload(cx, sources...); err == nil {
+						for i, x := range up.Tensors {
+							same(t, fmt.Sprint(i), x, views[i])
+						}
 						ok(t, up.Buffer.Free())
 					}
 				}
@@ -397,6 +399,29 @@ func TestBatches(t *testing.T) {
 		}
 		if n != len(lists) {
 			t.Errorf("%d lists of %d", n, len(lists))
+		}
+		// Memory that is used again for the next list.
+		mem := noise(3, 20_000)
+		again := func(yield func([]tensor.View, error) bool) {
+			for i := range 10 {
+				v := must(tensor.NewView(mem[i:], tensor.U8, tensor.Shape{19_000}, nil, 0, tensor.LittleEndian))(t)
+				if !yield([]tensor.View{v, v, v}, nil) {
+					return
+				}
+				for j := range mem {
+					mem[j] += byte(i) + 1
+				}
+			}
+		}
+		mine := noise(3, 20_000)
+		for b, err := range u.Batches(ctx, on, again) {
+			ok(t, err)
+			for _, x := range b.Tensors {
+				sameBytes(t, "memory that is used again", must(must(x.Read(ctx))(t).Bytes())(t), mine[b.Index:b.Index+19_000])
+			}
+			for j := range mine {
+				mine[j] += byte(b.Index) + 1
+			}
 		}
 		// An error of theirs ends the loop, behind what came before.
 		n = 0
