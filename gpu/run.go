@@ -53,14 +53,17 @@ type run struct {
 
 // A slot is a piece of the ring, and what goes through it.
 type slot struct {
-	mem   []byte
-	event driver.Event
-	w     window
-	data  []byte // of the window
-	ok    bool   // it is filled
-	sum   uint32 // of data, if the device is to compare it
-	box   box
-	outer []int64 // an index, for copies of boxes
+	number int
+	mem    []byte
+	event  driver.Event
+	to     driver.Ptr // where the copies of the window begin
+	block  driver.Ptr // of a loop: where the block of the window begins
+	w      window
+	data   []byte // of the window
+	ok     bool   // it is filled
+	sum    uint32 // of data, if the device is to compare it
+	box    box
+	outer  []int64 // an index, for copies of boxes
 }
 
 func newRun(ctx context.Context, u *Uploader) *run {
@@ -80,7 +83,7 @@ func (r *run) cut(items []*item) {
 		}
 	}
 	for _, it := range items {
-		if it.fit(r.room); r.u.o.Verify {
+		if it.fit(r.room); r.u.o.Verify && r.blocks == nil {
 			it.rect = nil // the device makes sums of runs
 		}
 	}
@@ -89,7 +92,7 @@ func (r *run) cut(items []*item) {
 	r.free, r.full, r.flying = make(chan *slot, n), make(chan *slot, n), make(chan *slot, n)
 	for i := range r.slots {
 		s := &r.slots[i]
-		s.mem, s.event = r.u.ring.mem[int64(i)*r.room:int64(i+1)*r.room], r.u.events[i]
+		s.number, s.mem, s.event = i, r.u.ring.mem[int64(i)*r.room:int64(i+1)*r.room], r.u.events[i]
 		r.free <- s
 	}
 }
@@ -236,6 +239,9 @@ func (r *run) fill(s *slot) (err error) {
 		into = &r.counts.read
 	}
 	defer func() { since(begin, into) }()
+	if r.u.sums != nil {
+		defer func() { s.sum = format.Checksum(s.data) }()
+	}
 	if w.rect >= 0 {
 		return r.fillRect(s)
 	}
@@ -264,9 +270,6 @@ func (r *run) fill(s *slot) (err error) {
 		default:
 			r.counts.decoded.Add(g.n)
 		}
-	}
-	if r.u.o.Verify {
-		s.sum = format.Checksum(s.data)
 	}
 	return nil
 }
@@ -323,9 +326,6 @@ func (r *run) submit() {
 	defer close(r.flying)
 	unbind, ok := r.bind()
 	defer unbind()
-	if r.blocks != nil {
-		defer close(r.blocks.ready)
-	}
 	waiting := make([]*slot, len(r.slots)) // by number of the window
 	next := int64(0)
 	for {
@@ -359,12 +359,13 @@ func (r *run) copy(s *slot) error {
 		return nil
 	}
 	w := &s.w
-	to := r.base + driver.Ptr(w.to)
+	s.to = r.base + driver.Ptr(w.to)
 	if r.blocks != nil {
 		var err error
-		if to, err = r.blocks.room(w); err != nil {
+		if s.block, err = r.blocks.room(w); err != nil {
 			return err
 		}
+		s.to = s.block + driver.Ptr(w.to)
 	}
 	on := r.u.stream
 	if r.u.ring.kind == ringPlain {
@@ -376,25 +377,49 @@ func (r *run) copy(s *slot) error {
 	case w.rect >= 0 && r.blocks == nil:
 		err = r.copyRect(s, on)
 	default:
-		err = r.dev.CopyHtoD(to, s.data, on)
+		err = r.dev.CopyHtoD(s.to, s.data, on)
 		r.counts.copies.Add(1)
 	}
 	if err != nil {
 		return err
 	}
-	if r.counts.wire.Add(w.n); r.blocks != nil && w.last {
-		if err := r.blocks.give(s); err != nil {
-			return err
-		}
+	r.counts.wire.Add(w.n)
+	switch {
+	case r.u.sums != nil:
+		err = r.u.sums.enqueue(r.dev, r.u.stream, s.number, s.to, w.n)
+	case r.blocks != nil && w.last:
+		err = r.blocks.give(s)
 	}
-	if r.inPlace != nil || on == 0 {
+	if err != nil {
+		return err
+	}
+	if r.u.sums == nil && (r.inPlace != nil || on == 0) {
 		r.land(s)
 		return nil
 	}
-	if err := r.dev.Record(s.event, on); err != nil {
+	if err := r.dev.Record(s.event, r.u.stream); err != nil {
 		return err
 	}
 	r.flying <- s
+	return nil
+}
+
+// arrive waits for the copies of a window.
+func (r *run) arrive(s *slot) error {
+	if err := r.dev.EventSynchronize(s.event); err != nil {
+		return err
+	}
+	w := &s.w
+	if r.u.sums == nil {
+		return nil
+	}
+	if err := r.u.sums.compare(r.dev, s.number, w, s.sum); err != nil {
+		return err
+	}
+	r.counts.verified.Add(w.n)
+	if r.blocks != nil && w.last {
+		return r.blocks.give(s)
+	}
 	return nil
 }
 
@@ -461,6 +486,9 @@ func (r *run) copyRect(s *slot, on driver.Stream) error {
 
 // await gives slots back whose copies are done.
 func (r *run) await() {
+	if r.blocks != nil {
+		defer close(r.blocks.ready)
+	}
 	unbind, ok := r.bind()
 	defer unbind()
 	for {
@@ -473,7 +501,7 @@ func (r *run) await() {
 			continue
 		}
 		begin = since(begin, &r.counts.idle)
-		if err := r.dev.EventSynchronize(s.event); err != nil {
+		if err := r.arrive(s); err != nil {
 			r.fail(s.w.seq, r.u.d.check(err))
 			ok = false
 			continue

@@ -270,7 +270,7 @@ func (b *blocks) wait(slots int) error {
 	return nil
 }
 
-// room is where a window goes. For the first of a block it waits for a slot, and
+// room is where the block of a window goes. For its first it waits for a slot, and
 // makes the copies wait for the work on what was there before.
 func (b *blocks) room(w *window) (driver.Ptr, error) {
 	if w.first {
@@ -303,7 +303,7 @@ func (b *blocks) room(w *window) (driver.Ptr, error) {
 			}
 		}
 	}
-	return b.now + driver.Ptr(w.to), nil
+	return b.now, nil
 }
 
 // follow makes copies wait for an event.
@@ -314,10 +314,13 @@ func (b *blocks) follow(e driver.Event) error {
 	return b.r.dev.StreamWait(b.r.u.stream, e)
 }
 
-// give hands a block to the loop, whose copies are enqueued.
+// asynchronous reports whether the loop gets blocks whose copies may be under way.
+func (b *blocks) asynchronous() bool { return b.r.u.ring.kind != ringPlain && b.r.u.sums == nil }
+
+// give hands a block to the loop, whose copies are enqueued or done.
 func (b *blocks) give(s *slot) error {
 	m := int(s.w.block % int64(len(b.list)))
-	if b.r.u.ring.kind != ringPlain {
+	if b.asynchronous() {
 		if err := b.r.dev.Record(b.out.copied[m], b.r.u.stream); err != nil {
 			return err
 		}
@@ -336,7 +339,7 @@ func (b *blocks) give(s *slot) error {
 func (x *Block) describe(s *slot) error {
 	w, out := &s.w, x.blocks.out
 	if w.batch != nil {
-		buf := &Buffer{mem: out.mem, ptr: x.blocks.now, n: out.size}
+		buf := &Buffer{mem: out.mem, ptr: s.block, n: out.size}
 		x.Tensors = make([]*Tensor, len(w.items))
 		for i, it := range w.items {
 			t, err := newTensor(buf, it.dtype, it.shape.Clone(), it.strides.Clone(), it.at, deviceOrder)
@@ -362,7 +365,7 @@ func (x *Block) describe(s *slot) error {
 	if len(x.Tensors) == 1 && x.Tensors[0].dtype == it.dtype && x.Tensors[0].shape.Equal(x.shape) {
 		return nil
 	}
-	buf := &Buffer{mem: out.mem, ptr: x.blocks.now, n: out.size}
+	buf := &Buffer{mem: out.mem, ptr: s.block, n: out.size}
 	t, err := NewTensor(buf, it.dtype, x.shape, nil, 0, deviceOrder)
 	if err != nil {
 		return it.src.located(err)
@@ -373,7 +376,7 @@ func (x *Block) describe(s *slot) error {
 
 // take makes the stream of the loop wait for the copies of a block.
 func (b *blocks) take(x *Block) error {
-	if b.r.u.ring.kind == ringPlain {
+	if !b.asynchronous() {
 		return nil
 	}
 	return b.r.u.d.bound(func(dev driver.Device) error { return dev.StreamWait(b.on.h, b.out.copied[x.slot]) })

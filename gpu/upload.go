@@ -34,7 +34,9 @@ type UploadOptions struct {
 	// in C order on the way. Default: false.
 	AsStored bool
 	// Verify makes the device compute the CRC-32C of what arrived, which is
-	// compared with that of what was read. Default: false.
+	// compared with that of what was read; another is ErrCorrupt. A block of a loop
+	// is handed out when it has been compared. In an Upload chunks that do not fit a
+	// slot row by row are decoded again for each slot. Default: false.
 	Verify bool
 	// Staged makes the host backend copy through the ring, as a device has to.
 	// Without it an Upload reads straight to where the elements belong. Default:
@@ -90,6 +92,7 @@ type Uploader struct {
 	events []driver.Event // of each slot: its copies are done
 	fence  driver.Event   // the caller's stream has come to where an upload begins
 	out    deviceRing
+	sums   *verifier // nil: nothing is verified
 
 	busy   atomic.Bool
 	closed bool // while busy
@@ -103,6 +106,11 @@ func (d *Device) NewUploader(o *UploadOptions) (*Uploader, error) {
 		return nil, err
 	}
 	u := &Uploader{d: d, o: own}
+	if own.Verify {
+		if u.sums, err = newVerifier(d); err != nil {
+			return nil, err
+		}
+	}
 	err = d.do(func(dev driver.Device) error {
 		err := u.make(dev)
 		if err != nil {
@@ -142,6 +150,9 @@ func (u *Uploader) make(dev driver.Device) (err error) {
 		}
 		u.events = append(u.events, e)
 	}
+	if u.sums != nil {
+		return u.sums.alloc(dev, u.o.Slots, int64(len(u.ring.mem)))
+	}
 	return nil
 }
 
@@ -179,6 +190,9 @@ func (u *Uploader) free(dev driver.Device) (first error) {
 		}
 		if u.stream != 0 {
 			keep(dev.FreeStream(u.stream))
+		}
+		if u.sums != nil {
+			keep(u.sums.free(dev))
 		}
 	}
 	if u.ring != nil {

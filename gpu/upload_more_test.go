@@ -625,3 +625,75 @@ func TestUploadDirect(t *testing.T) {
 		ok(t, up.Buffer.Free())
 	}
 }
+
+// flips is a device that changes a byte of copy n.
+type flips struct {
+	driver.Device
+	n *atomic.Int64
+}
+
+func (f flips) CopyHtoD(dst driver.Ptr, src []byte, s driver.Stream) error {
+	if f.n.Add(-1) == 0 {
+		src = bytes.Clone(src)
+		src[len(src)/3] ^= 4
+		s = 0
+	}
+	return f.Device.CopyHtoD(dst, src, s)
+}
+
+// What arrives with another byte is an error, whichever copy it came with.
+func TestUploadVerifies(t *testing.T) {
+	file, views := mixed(t)
+	defer file.Close()
+	var n atomic.Int64
+	d := openWith(func(d driver.Device) driver.Device { return flips{d, &n} })(t)
+	u := must(d.NewUploader(&UploadOptions{SlotBytes: 16 << 10, Slots: 3, Workers: 2, Verify: true}))(t)
+	on := must(d.NewStream())(t)
+	sources := sourcesOf(t, file)
+	copies := int64(0)
+	for k := int64(0); ; k++ {
+		n.Store(k)
+		up, err := u.Upload(ctx, sources...)
+		switch {
+		case k > 0 && n.Load() <= 0:
+			wantKind(t, err, tensor.ErrCorrupt, "CRC-32C")
+			continue
+		case err != nil:
+			t.Fatal(err)
+		}
+		if s := up.Stats; s.Verified != s.Wire || s.Copies < 10 {
+			t.Errorf("%+v", s)
+		}
+		copies = up.Stats.Copies
+		ok(t, up.Buffer.Free())
+		if k > 0 {
+			break
+		}
+	}
+	blocks := int64(0)
+	for k := int64(0); ; k++ {
+		n.Store(k)
+		seen, last := int64(0), error(nil)
+		for b, err := range u.Stream(ctx, on, sources...) {
+			if last = err; err == nil {
+				if seen++; b.Index >= k-1 && k > 0 && n.Load() <= 0 {
+					t.Fatalf("block %d is handed out, of which copy %d was wrong", b.Index, k-1)
+				}
+			}
+		}
+		if k > 0 && n.Load() <= 0 {
+			wantKind(t, last, tensor.ErrCorrupt, "CRC-32C")
+			continue
+		}
+		ok(t, last)
+		blocks = seen
+		if k > 0 {
+			break
+		}
+	}
+	t.Logf("%d copies of an upload, %d blocks", copies, blocks)
+	if copies < 10 || blocks < 10 || len(views) == 0 {
+		t.Error("too few")
+	}
+	ok(t, on.Free(), u.Close(), d.Close())
+}

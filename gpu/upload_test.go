@@ -67,6 +67,7 @@ func places() []place {
 		{"staged", staged, plainHost, nil},
 		{"two slots", UploadOptions{Staged: true, SlotBytes: 16 << 10, Slots: 2, Workers: 3, DeviceSlots: 2}, plainHost, nil},
 		{"allocated", staged, openWith(func(d driver.Device) driver.Device { return unpinned{d} }), nil},
+		{"verified", UploadOptions{Verify: true, SlotBytes: 16 << 10, Slots: 4, Workers: 2}, plainHost, nil},
 		{"not pinned", staged, openWith(func(d driver.Device) driver.Device { return pageable{unpinned{d}} }), nil},
 	}
 	return append(list, fakes(staged)...)
