@@ -33,7 +33,11 @@ type frame struct {
 
 var frames = sync.Pool{New: func() any { return new(frame) }}
 
-func newFrame() *frame { return frames.Get().(*frame) }
+func newFrame() *frame {
+	f := frames.Get().(*frame)
+	f.out = [4]uint64{} // nothing of an earlier call, whatever the driver leaves
+	return f
+}
 
 func (f *frame) done() {
 	f.keep = nil

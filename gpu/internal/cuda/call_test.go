@@ -61,7 +61,7 @@ func TestCallsDoNotAllocate(t *testing.T) {
 		// allocation a call, which counts as none.
 		if n := testing.AllocsPerRun(1000, func() {
 			if err := call(); err != nil {
-				t.Error(name, err)
+				t.Fatal(name, err)
 			}
 		}); n > 0 && !raceEnabled {
 			t.Errorf("%s: %v allocations", name, n)

@@ -107,7 +107,7 @@ type Device interface {
 
 	// Copies in the order of the stream. Host memory is outside of the Go heap and
 	// stays as it is until the stream is past the copy; memory that is not pinned
-	// makes the call wait. Stream 0 stands for a copy that is done when the call
+	// may make the call wait. Stream 0 stands for a copy that is done when the call
 	// returns: then pinned memory or not makes no difference but speed, and memory
 	// of the Go heap will do. (cuMemcpyHtoD returns when memory that is not pinned
 	// has been staged, and cuStreamSynchronize of the default stream when it has

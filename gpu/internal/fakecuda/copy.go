@@ -33,7 +33,9 @@ func (t *transfer) measure() {
 }
 
 // copy enqueues a transfer. Its rules are those of "API synchronization behavior",
-// section "Memcpy".
+// section "Memcpy". For pinned memory, and the functions with Async, "the function
+// should be fully asynchronous": the memory is read and written at any time until
+// somebody waits.
 func (f *Fake) copy(t *transfer) driver.Code {
 	t.measure()
 	if t.width*t.rows == 0 {
@@ -75,13 +77,13 @@ func (f *Fake) copy(t *transfer) driver.Code {
 		return driver.Success
 	}
 	w.Kind = DtoH
-	f.download(t, o, dev, mem, isPinned)
+	f.download(t, o, dev, mem)
 	f.enqueue(t.stream, o, w)
 	// "For transfers from device to either pageable or pinned host memory, the
-	// function returns only once the copy has completed." And of those with Async:
-	// "For transfers from device memory to pageable host memory, the function will
-	// return only once the copy has completed."
-	if t.sync || !isPinned {
+	// function returns only once the copy has completed." Of those with Async:
+	// "For transfers between device memory and pageable host memory, the function
+	// might be synchronous with respect to host." It is not.
+	if t.sync {
 		return f.wait(o)
 	}
 	return driver.Success
@@ -90,7 +92,9 @@ func (f *Fake) copy(t *transfer) driver.Code {
 func (f *Fake) upload(t *transfer, o *op, b *block, dev, mem []byte, isPinned bool) {
 	o.writes = []span{t.onDevice}
 	if !isPinned {
-		// "A stream sync is performed before the copy is initiated."
+		// "A stream sync is performed before the copy is initiated"; and with Async,
+		// "if pageable memory must first be staged to pinned memory, the driver may
+		// synchronize with the stream and stage the copy into pinned memory".
 		f.wait(t.stream.tail)
 		staged := bytes.Clone(mem)
 		o.run = func() driver.Code {
@@ -121,9 +125,9 @@ func (f *Fake) upload(t *transfer, o *op, b *block, dev, mem []byte, isPinned bo
 	}
 }
 
-func (f *Fake) download(t *transfer, o *op, dev, mem []byte, isPinned bool) {
+func (f *Fake) download(t *transfer, o *op, dev, mem []byte) {
 	o.reads, o.writes = []span{t.onDevice}, []span{t.onHost}
-	if isPinned && !f.readLater(t.onHost) {
+	if !f.readLater(t.onHost) {
 		for i := range t.rows {
 			fill(mem[i*t.hPitch:][:t.width], landing)
 		}

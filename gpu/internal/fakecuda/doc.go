@@ -18,8 +18,8 @@
 //     holds a pattern.
 //  5. Who waits for an event waits for what was captured when the call was made, not
 //     for what is recorded later, and for nothing if nothing was recorded.
-//  6. An asynchronous copy of memory that is not pinned is made at once, and counted:
-//     Stats.Pageable.
+//  6. An asynchronous copy of memory that is not pinned is counted: Stats.Pageable. To
+//     the device it is staged at once.
 //  7. One of memory of the Go heap is reported.
 //  8. Contexts are current on threads of the operating system, in a stack for each;
 //     a call on another thread fails.

@@ -213,7 +213,8 @@ func (f *Fake) Check(t TB) {
 	f.unmap = nil
 }
 
-// leaks reports each kind of thing that is still there.
+// leaks reports each kind of thing that is still there: "A retained context should
+// always be released once the user is done using it", and the like of the others.
 func (f *Fake) leaks() {
 	var left []string
 	add := func(n int, what string) {

@@ -10,6 +10,10 @@ import (
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 )
 
+// "A stream is a sequence of commands (possibly issued by different host threads) that
+// execute in order. Different streams, on the other hand, may execute their commands
+// out of order with respect to one another or concurrently": "CUDA C++ Programming
+// Guide", "Streams".
 type stream struct {
 	context *context
 	null    bool // the default stream
