@@ -20,12 +20,36 @@ import (
 // takes half a minute for those of this file and its neighbours.
 func full() bool { return os.Getenv("TENSORFILE_PTX") == "full" }
 
-// some is n, or a part of it.
+// some is a part of n cases.
 func some(n int) int {
-	if full() {
+	switch {
+	case full():
 		return n
+	case testing.Short():
+		return n / 64
 	}
 	return n / 8
+}
+
+// A sieve takes one of so many cases, and of four times as many in short mode.
+type sieve struct{ every, turn int }
+
+func (s *sieve) skips() bool {
+	s.turn++
+	switch {
+	case full():
+		return false
+	case testing.Short():
+		return s.turn%(4*s.every) != 0
+	}
+	return s.turn%s.every != 0
+}
+
+// enough says that fewer cases than there should be have run.
+func enough(t *testing.T, ok bool) {
+	if !ok && !testing.Short() {
+		t.Error("too few")
+	}
 }
 
 // newSeed is TENSORFILE_SEED, or another one each time.
@@ -262,13 +286,14 @@ var agreed atomic.Int64
 func (d *device) at(p driver.Ptr) []byte { return d.mem[slices.Index(d.base, p)] }
 
 func TestScatter(t *testing.T) {
-	count, entries, turn := 0, 0, 0
+	count, entries := 0, 0
+	cases := sieve{every: 5}
 	for _, d := range []tensor.DType{tensor.U8, tensor.F16, tensor.F32, tensor.I64, tensor.C128} {
 		for _, n := range append(sizes(256), 3000) {
 			seed := uint64(n)<<8 | uint64(d.UnitBytes)
 			r := rand.New(rand.NewPCG(seed, 1))
 			for rank := 1; rank <= 4; rank++ {
-				if turn++; !full() && turn%4 != turn/16%4 {
+				if cases.skips() {
 					continue
 				}
 				c := newCase(t, r, d, n, rank, true)
@@ -358,15 +383,16 @@ func TestScatter(t *testing.T) {
 		}
 	}
 	t.Logf("%d tensors of %d entries in all, each as COO and bitmap, matrices as CSR", count, entries)
-	if count < 30 || entries < 5000 {
-		t.Error("too few")
-	}
+	enough(t, count >= 30 && entries >= 5000)
 }
 
 // Bitmaps of more than a segment, and of more segments than a turn of
 // scatter_offsets takes.
 func TestScatterSegments(t *testing.T) {
 	for _, n := range []int64{8191, 8192, 8193, 40000} {
+		if testing.Short() && n != 8193 {
+			continue
+		}
 		r := rand.New(rand.NewPCG(uint64(n), 2))
 		shape := tensor.Shape{n}
 		bits := make([]byte, (n+7)/8)
@@ -436,17 +462,18 @@ func TestScatterFill(t *testing.T) {
 
 // Entries that share coordinates are added in their order, as package sparse does.
 func TestScatterSums(t *testing.T) {
-	count, shared, turn := 0, 0, 0
+	count, shared := 0, 0
+	cases := sieve{every: 5}
 	for _, d := range []tensor.DType{tensor.Bool, tensor.I8, tensor.U8, tensor.I16, tensor.U16, tensor.I32, tensor.U32, tensor.I64, tensor.U64, tensor.F16, tensor.BF16, tensor.F32, tensor.F64} {
 		if !ptx.Summed(d) {
 			t.Fatalf("no sums of %v", d)
 		}
 		for _, n := range sizes(256) {
 			for _, sorted := range []bool{true, false} {
-				if turn++; !full() && n != 257 && turn%5 != 0 {
+				if cases.skips() && (n != 257 || testing.Short()) {
 					continue
 				}
-				seed := uint64(turn)
+				seed := uint64(cases.turn)
 				r := rand.New(rand.NewPCG(seed, 10))
 				rank := 1 + r.IntN(3)
 				c := newCase(t, r, d, n, rank, false)
@@ -496,9 +523,7 @@ func TestScatterSums(t *testing.T) {
 		}
 	}
 	t.Logf("%d tensors, %d entries that share their place with one before", count, shared)
-	if count < 40 || shared < 4000 {
-		t.Error("too few")
-	}
+	enough(t, count >= 40 && shared >= 4000)
 }
 
 // Indices that lie outside, and pointers that are none, lead to no access outside of
