@@ -7,9 +7,9 @@ package crc
 const Segment = 64 << 10
 
 // Poly is the Castagnoli polynomial, x^32 left out.
-const Poly = 0x82f63b78
+const Poly uint32 = 0x82f63b78
 
-const one = 1 << 31 // x^0
+const one uint32 = 1 << 31 // x^0
 
 // Multiply returns a*b.
 func Multiply(a, b uint32) uint32 {
@@ -27,12 +27,12 @@ func Power(n int64) uint32 { return power(one>>1, n) }
 // Inverse returns x^-n.
 func Inverse(n int64) uint32 {
 	// What times x is 1: one step of division back.
-	b := uint32(one ^ Poly)
+	b := one ^ Poly
 	return power(b<<1|1, n)
 }
 
 func power(b uint32, n int64) uint32 {
-	r := uint32(one)
+	r := one
 	for ; n > 0; n >>= 1 {
 		if n&1 == 1 {
 			r = Multiply(r, b)

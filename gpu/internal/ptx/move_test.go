@@ -155,7 +155,7 @@ func TestGatherWide(t *testing.T) {
 		t.Error("a launch without an end")
 	}
 	for i := range 2 {
-		if len(m) < 2*i+2 || m[2*i] != driver.Ptr(src+5*(rows-1)+2-i) || m[2*i+1] != driver.Ptr(dst+3*rows-1-i) {
+		if len(m) < 2*i+2 || m[2*i] != driver.Ptr(src+5*(rows-1)+2)-driver.Ptr(i) || m[2*i+1] != driver.Ptr(dst+3*rows-1)-driver.Ptr(i) {
 			t.Fatalf("accesses %#x", m)
 		}
 	}

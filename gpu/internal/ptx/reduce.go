@@ -100,8 +100,14 @@ func reduceGo(m driver.Memory, a driver.Args, op tensor.Reduction, d tensor.DTyp
 	return failed
 }
 
-// numbersOf converts elements of d in b to Ts in room.
+// numbersOf is elements of d in b as Ts, where they are if they are that, else in
+// room.
 func numbersOf[T float32 | int64](room []uint64, b []byte, d, acc tensor.DType) ([]T, error) {
+	if d == acc && tensor.HostOrder == tensor.LittleEndian {
+		if x, ok := cast.Slice[T](b); ok {
+			return x, nil
+		}
+	}
 	n := int64(len(b)) / int64(d.UnitBytes)
 	out := cast.Bytes(room)[:n*int64(acc.UnitBytes)]
 	src, err := tensor.NewView(b, d, tensor.Shape{n}, nil, 0, tensor.LittleEndian)
@@ -159,10 +165,13 @@ func reduceFloats(op tensor.Reduction, x []float32) uint32 {
 // sumTree adds a segment in the order of the kernel.
 func sumTree(x []float32) float32 {
 	var acc [reduceLanes]float32
-	for ; len(x) > 0; x = x[min(reduceLanes, len(x)):] {
-		for j, v := range x[:min(reduceLanes, len(x))] {
+	for ; len(x) >= reduceLanes; x = x[reduceLanes:] {
+		for j, v := range (*[reduceLanes]float32)(x) {
 			acc[j] += v
 		}
+	}
+	for j, v := range x {
+		acc[j] += v
 	}
 	var t [reduceBlock]float32
 	for j := range t {

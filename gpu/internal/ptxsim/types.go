@@ -34,8 +34,6 @@ var typNames = map[string]typ{
 	"f16": {'f', 16}, "f32": {'f', 32}, "f64": {'f', 64},
 }
 
-func (t typ) integer() bool { return t.kind == 'u' || t.kind == 's' }
-
 // fits reports whether an operand of type o may stand where t is wanted: sizes
 // agree, and floats do not mix with integers (section 9.2).
 func (t typ) fits(o typ) bool {
