@@ -2,16 +2,28 @@
 # make test     everything that CI runs
 # make crash    the long form of the crash proof: hours, seeds that are printed
 # make quick    the Go tests alone, short
+# make static   the tool without CUDA, in one file that needs no other
+# make gpu-test tests, limits and benchmarks on a CUDA device
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build tour test crash quick lint interop interop-full goldens bench clean
+.PHONY: all build static gpu-test tour test crash quick lint interop interop-full goldens bench clean
 
 all: build
 
 build:
 	$(GO) build -o bin/tensorfile ./cmd/tensorfile
+
+# No libc, no loader: for musl and images made from scratch.
+static:
+	CGO_ENABLED=0 $(GO) build -tags nogpu -o bin/tensorfile-static ./cmd/tensorfile
+
+# One program that can be carried to a machine with a device: docs/gpu-verified.md.
+# Without one it lists what it would run and ends with 2.
+gpu-test:
+	CGO_ENABLED=0 $(GO) test -c -o bin/gpu-test ./gpu/kernels
+	./bin/gpu-test -device cuda -test.v -test.bench .
 
 tour: build
 	./examples/tour.sh bin/tensorfile
@@ -76,6 +88,7 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/audio/testdata/gen_audio.py
 	$(VENV)/bin/python examples/superres/testdata/gen_superres.py
+	$(VENV)/bin/python examples/edges/testdata/gen_edges.py
 	$(VENV)/bin/python transform/testdata/gen_transform.py
 	$(VENV)/bin/python sparse/testdata/gen_scipy.py
 	$(VENV)/bin/python quant/testdata/gen_quant.py

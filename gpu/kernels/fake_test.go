@@ -13,7 +13,7 @@ import (
 
 // The fake driver, which runs the PTX itself.
 func init() {
-	places = append(places, place{"ptx", func(t *testing.T) *gpu.Device {
+	places = append(places, place{"ptx", func(t testing.TB) *gpu.Device {
 		f := fakecuda.New(fakecuda.Options{})
 		t.Cleanup(func() { f.Check(t) })
 		d := get(cuda.FromTable(f.Table()))(t)

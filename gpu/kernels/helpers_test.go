@@ -50,10 +50,10 @@ func wants(t testing.TB, err, kind error, parts ...string) {
 // A place is a kind of device that the bodies of these tests run on.
 type place struct {
 	name string
-	open func(t *testing.T) *gpu.Device
+	open func(t testing.TB) *gpu.Device
 }
 
-var places = []place{{"host", func(t *testing.T) *gpu.Device { return get(gpu.OpenHost(nil))(t) }}}
+var places = []place{{"host", func(t testing.TB) *gpu.Device { return get(gpu.OpenHost(nil))(t) }}}
 
 // each runs body on every kind of device, with a seed: TENSORFILE_SEED, or another
 // one each time.
