@@ -72,7 +72,7 @@ func TestCallsDoNotAllocate(t *testing.T) {
 // The cost of a call, and of how many calls through cgo of such a function that is,
 // both at their best. Needs a C compiler.
 func BenchmarkBinding(b *testing.B) {
-	lib, err := open(shim{version: 12080, count: 1}.build(b))
+	lib, err := open(shim{set: answers{12080, 0, 1}}.build(b))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -14,17 +14,22 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/ebitengine/purego"
+
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 )
 
 // A shim is a library of C with the driver's functions, which do next to nothing:
 // what is loaded, and found to be missing, is a file.
 type shim struct {
-	version, count int
-	init           driver.Code
-	missing        []string
-	bodies         map[string]string // in place of "return 0;"
+	missing string            // functions, with blanks between
+	bodies  map[string]string // in place of "return 0;"
+	set     answers           // at first
 }
+
+// answers are what a shim says of itself; what is less than 0 is not said, and
+// CUDA_ERROR_SYSTEM_DRIVER_MISMATCH returned.
+type answers struct{ version, init, count int }
 
 // compiler is a C compiler for this machine, or the test is skipped.
 func compiler(t testing.TB) string {
@@ -59,9 +64,9 @@ func (s shim) build(t testing.TB) string {
 	t.Helper()
 	cc := compiler(t)
 	bodies := map[string]string{
-		"cuInit":             fmt.Sprintf("return %d;", s.init),
-		"cuDriverGetVersion": fmt.Sprintf("*p = %d; return 0;", s.version),
-		"cuDeviceGetCount":   fmt.Sprintf("*p = %d; return 0;", s.count),
+		"cuInit":             "return init;",
+		"cuDriverGetVersion": "*p = version; return version < 0 ? 803 : 0;",
+		"cuDeviceGetCount":   "*p = count; return count < 0 ? 803 : 0;",
 		"cuGetErrorName":     `*p = code == 803 ? "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH" : 0; return *p ? 0 : 1;`,
 		"cuGetErrorString":   `*p = code == 803 ? "versions differ" : 0; return *p ? 0 : 1;`,
 	}
@@ -76,9 +81,11 @@ struct rectangle { /* CUDA_MEMCPY2D */
 	size_t WidthInBytes, Height;
 };
 `)
+	fmt.Fprintf(&c, "static int version = %d, init = %d, count = %d;\nvoid shim_set(int v, int i, int c) { version = v, init = i, count = c; }\n",
+		s.set.version, s.set.init, s.set.count)
 	for i := range symbols {
 		name := symbols[i].name
-		if slices.Contains(s.missing, name) {
+		if slices.Contains(strings.Fields(s.missing), name) {
 			continue
 		}
 		body := bodies[name]
@@ -103,32 +110,47 @@ struct rectangle { /* CUDA_MEMCPY2D */
 }
 
 func TestLoadingALibrary(t *testing.T) {
-	compiler(t)
+	built := map[string]string{}
 	for _, c := range []struct {
-		name string
-		shim shim
-		is   error
-		text string
+		name    string
+		missing string
+		set     answers
+		is      error
+		text    string
 	}{
-		{"all is there", shim{version: 12080, count: 1}, nil, ""},
-		{"the oldest", shim{version: 11000, count: 1}, nil, ""},
-		{"without what may be absent", shim{version: 13000, count: 1, missing: []string{"cuDeviceGetUuid", "cuDeviceGetPCIBusId"}}, nil, ""},
-		{"too old", shim{version: 10020, count: 1}, driver.ErrDriverTooOld, "libshim.so is of CUDA 10.2; needed is CUDA 11.0 or later"},
-		{"a function is missing", shim{version: 12080, count: 1, missing: []string{"cuMemHostRegister_v2"}}, driver.ErrDriverTooOld,
+		{"all is there", "", answers{12080, 0, 1}, nil, ""},
+		{"the oldest", "", answers{11000, 0, 1}, nil, ""},
+		{"without what may be absent", "cuDeviceGetUuid cuDeviceGetPCIBusId", answers{13000, 0, 1}, nil, ""},
+		{"too old", "", answers{10020, 0, 1}, driver.ErrDriverTooOld, "libshim.so is of CUDA 10.2; needed is CUDA 11.0 or later"},
+		{"a function is missing", "cuMemHostRegister_v2", answers{12080, 0, 1}, driver.ErrDriverTooOld,
 			"libshim.so is of CUDA 12.8 and lacks cuMemHostRegister_v2; needed is CUDA 11.0 or later"},
-		{"old, and a function is missing", shim{version: 4000, count: 1, missing: []string{"cuLaunchKernel"}}, driver.ErrDriverTooOld, "is of CUDA 4.0 and lacks cuLaunchKernel"},
-		{"the version is missing", shim{count: 1, missing: []string{"cuDriverGetVersion"}}, driver.ErrDriverTooOld, "is of unknown version and lacks cuDriverGetVersion"},
-		{"the words are missing", shim{version: 12080, init: 803, missing: []string{"cuGetErrorName"}}, driver.ErrDriverTooOld, "lacks cuGetErrorName"},
-		{"it does not start", shim{version: 12080, init: 803}, driver.ErrNoDriver,
+		{"old, and a function is missing", "cuMemHostRegister_v2", answers{4000, 0, 1}, driver.ErrDriverTooOld, "is of CUDA 4.0 and lacks cuMemHostRegister_v2"},
+		{"the version and the words are missing", "cuDriverGetVersion cuGetErrorName", answers{0, 803, 1}, driver.ErrDriverTooOld, "is of unknown version and lacks cuDriverGetVersion"},
+		{"it does not start", "", answers{12080, 803, 1}, driver.ErrNoDriver,
 			"libshim.so, of CUDA 12.8: cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803): versions differ"},
-		{"it says something without a name", shim{version: 12080, init: 12345}, driver.ErrNoDriver, "cuInit: CUresult 12345 (12345)"},
-		{"no device at the start", shim{version: 12080, init: driver.NoDevice}, driver.ErrNoDevice, "cuInit: CUresult 100 (100)"},
-		{"no device to count", shim{version: 12080}, driver.ErrNoDevice, "of CUDA 12.8, counts none"},
-		{"counting fails", shim{version: 12080, bodies: map[string]string{"cuDeviceGetCount": "return 803;"}}, nil, "cuDeviceGetCount: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
-		{"the version fails", shim{bodies: map[string]string{"cuDriverGetVersion": "return 803;"}}, driver.ErrNoDriver, "cuDriverGetVersion: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
+		{"it says something without a name", "", answers{12080, 12345, 1}, driver.ErrNoDriver, "cuInit: CUresult 12345 (12345)"},
+		{"no device at the start", "", answers{12080, 100, 1}, driver.ErrNoDevice, "cuInit: CUresult 100 (100)"},
+		{"no device to count", "", answers{12080, 0, 0}, driver.ErrNoDevice, "of CUDA 12.8, counts none"},
+		{"counting fails", "", answers{12080, 0, -1}, nil, "cuDeviceGetCount: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
+		{"the version fails", "", answers{-1, 0, 1}, driver.ErrNoDriver, "cuDriverGetVersion: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
 	} {
+		lib := built[c.missing]
+		if lib == "" {
+			lib = shim{missing: c.missing}.build(t)
+			built[c.missing] = lib
+		}
 		t.Run(c.name, func(t *testing.T) {
-			_, err := open(filepath.Join(t.TempDir(), "libcuda.so.1"), c.shim.build(t))
+			// What open loads is the same library, once more.
+			h, err := purego.Dlopen(lib, purego.RTLD_NOW)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set, err := purego.Dlsym(h, "shim_set")
+			if err != nil {
+				t.Fatal(err)
+			}
+			purego.SyscallN(set, uintptr(c.set.version), uintptr(c.set.init), uintptr(c.set.count))
+			_, err = open(filepath.Join(t.TempDir(), "libcuda.so.1"), lib)
 			switch {
 			case c.is == nil && c.text == "" && err != nil:
 				t.Error(err)
@@ -185,7 +207,7 @@ func TestLoad(t *testing.T) {
 		}
 	})
 	t.Run("does not start", func(t *testing.T) {
-		lib := shim{version: 12080, init: 803}.build(t)
+		lib := shim{set: answers{12080, 803, 1}}.build(t)
 		if err := os.Rename(lib, filepath.Join(filepath.Dir(lib), "libcuda.so.1")); err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +220,7 @@ func TestLoad(t *testing.T) {
 // Arguments arrive in C as its functions declare them, and of what they return only
 // the half that is declared counts.
 func TestABI(t *testing.T) {
-	lib, err := open(shim{version: 12080, count: 1, bodies: map[string]string{
+	lib, err := open(shim{set: answers{12080, 0, 1}, bodies: map[string]string{
 		"cuCtxSynchronize":     "return 0x7ff00000000L;",
 		"cuMemcpyHtoDAsync_v2": `return dst == 0x123456789abcdef0ULL && n == 5 && stream == (void *)0x70 && ((const char *)src)[4] == 'o' ? 0 : 1;`,
 		"cuMemcpy2DAsync_v2": `return sizeof *r == 128 && r->srcXInBytes == 0 && r->srcY == 0 && r->srcMemoryType == 1 && ((const char *)r->srcHost)[0] == 'h' &&
