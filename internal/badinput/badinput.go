@@ -179,20 +179,20 @@ func short(v verdict) string {
 	return fmt.Sprintf("%v: %v", v.stage, v.err)
 }
 
-// bounded runs fn and compares memory and time with the rules.
+// bounded runs fn and compares memory and processor time with the rules.
 func (r *Row) bounded(t *testing.T, what string, size int64, fn func()) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start := processorTime()
 	fn()
-	took := time.Since(start)
+	took := processorTime() - start
 	runtime.ReadMemStats(&after)
 	const most = 32 << 20
 	if got := int64(after.TotalAlloc - before.TotalAlloc); got > most+4*min(size, 1<<40)+r.Memory {
 		t.Errorf("%s: allocated %d MiB for an input of %d KiB", what, got>>20, size>>10)
 	}
-	// Twenty times the rule, so that a busy machine does not fail the test.
+	// Twenty times the rule, so that a slow machine does not fail the test.
 	if limit := 20 * (250*time.Millisecond + time.Duration(size>>20)*20*time.Millisecond); took > limit {
 		t.Errorf("%s: took %v", what, took)
 	}
