@@ -232,9 +232,16 @@ func disk(ctx context.Context, tensors []*tensorfile.Tensor, stored int64, worke
 	if r.Bytes < min(stored, diskBytes) {
 		add(0, stored-r.Bytes)
 	}
+	workers = min(workers, len(pieces))
+	buffers := make(chan []byte, workers)
+	for range workers {
+		b := pageBuffer()
+		clear(b) // memory that is there
+		buffers <- b
+	}
 	begin := time.Now()
 	r.Runs = 1
-	err = parallel.Each(workers, int64(len(pieces)), pageBuffer, func(b []byte, i int64) error {
+	err = parallel.Each(workers, int64(len(pieces)), func() []byte { return <-buffers }, func(b []byte, i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
