@@ -12,8 +12,8 @@ import (
 // Groups is a quantised tensor on a device: the parts of a quant.Array.
 type Groups struct {
 	Values *gpu.Tensor // i8, u8, i4, u4, f4_e2m1, f8_e4m3fn or f8_e5m2; at any address
-	Scales *gpu.Tensor // f32, f16, bf16, f64 or f8_e8m0, or i8 or u8; one for each group
-	Zeros  *gpu.Tensor // of those, i4 or u4; nil: none
+	Scales *gpu.Tensor // f32, f16, bf16, f64 or f8_e8m0; one for each group
+	Zeros  *gpu.Tensor // f32, f16, bf16, i8, u8, i4 or u4; nil: none
 	Group  []int64     // extent of a group along each axis, 1 to 2^32-1
 	First  []int64     // where in its group the first element stands; nil: at its beginning
 }
@@ -23,9 +23,8 @@ type Groups struct {
 // product are rounded, and the result is rounded once more to f16 or bf16: what
 // quant.Array.DequantiseInto makes, bit for bit.
 //
-// Groups along one axis, or along several that follow each other, go fast; so do
-// tiles. Groups that cut more than four axes, apart from each other, are
-// ErrUnsupported.
+// A thread makes four elements of a group, or one where groups are shorter. Groups
+// that cut more than four axes, apart from each other, are ErrUnsupported.
 func Dequantise(on *gpu.Stream, dst *gpu.Tensor, g Groups) error {
 	list := []operand{{"result", dst}, {"values", g.Values}, {"scales", g.Scales}}
 	if g.Zeros != nil {

@@ -1,7 +1,6 @@
 package ptx
 
 import (
-	"context"
 	"math"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
@@ -9,63 +8,66 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// Numbers of few bits to floats: dequant_VALUES_RESULT of groups with scales and zero
-// points, as package quant keeps them, and dequant_BLOCK_RESULT of blocks of ggml. Their
-// references are quant.Array.DequantiseInto and quant.DequantiseBlocks; which NaN a
-// result is is not said. Values and blocks lie at any address.
-var dequantModule = module("dequant", dequantKernels()...)
+// Numbers of few bits to floats: dequant_VALUES_RESULT, of groups with scales and zero
+// points as package quant keeps them. The reference is quant.Array.DequantiseInto;
+// which NaN a result is is not said. Values lie at any address. There is a module for
+// each dtype of results, since few programs want several and each takes a while to
+// compile.
+var dequantModules = func() map[tensor.DType]*driver.Source {
+	all := map[tensor.DType]*driver.Source{}
+	for _, to := range dequantResults {
+		var list []driver.Kernel
+		for _, from := range dequantValues {
+			list = append(list, driver.Kernel{Name: dequantName(from, to), Params: params("ppppwllllwwwwwwllwwwllwwwll"), Go: dequant(from, to)})
+		}
+		all[to] = module("dequant_"+to.String(), list...)
+	}
+	return all
+}()
+
+func dequantName(from, to tensor.DType) string {
+	return "dequant_" + from.String() + "_" + to.String()
+}
 
 // kinds are the numbers of dtypes of scales and zero points, in kernels. 0 is none,
 // which is +0.
 var kinds = []tensor.DType{1: tensor.F32, 2: tensor.F16, 3: tensor.BF16, 4: tensor.F64, 5: tensor.F8E8M0, 6: tensor.I8, 7: tensor.U8, 8: tensor.I4, 9: tensor.U4}
 
-// DequantKind is the number of a dtype of scales or zero points, 0 of one that the
-// kernels do not know.
-func DequantKind(d tensor.DType) uint32 {
-	for k, known := range kinds {
-		if known == d && k > 0 {
-			return uint32(k)
+// scaleKind and zeroKind are the number of a dtype, 0 of one that kernels do not read.
+func scaleKind(d tensor.DType) uint32 { return kindAmong(d, 1, 2, 3, 4, 5) }
+
+func zeroKind(d tensor.DType) uint32 { return kindAmong(d, 1, 2, 3, 6, 7, 8, 9) }
+
+func kindAmong(d tensor.DType, list ...uint32) uint32 {
+	for _, k := range list {
+		if kinds[k] == d {
+			return k
 		}
 	}
 	return 0
 }
 
-// The dtypes of values, results and blocks by the names in those of kernels.
+// The dtypes of values and results.
 var (
 	dequantValues  = []tensor.DType{tensor.I8, tensor.U8, tensor.I4, tensor.U4, tensor.F4E2M1, tensor.F8E4M3FN, tensor.F8E5M2}
 	dequantResults = []tensor.DType{tensor.F32, tensor.F16, tensor.BF16}
-	dequantBlocks  = []int{8, 2, 12} // q8_0, q4_0, q4_k: ggml's numbers
 )
-
-func dequantKernels() (list []driver.Kernel) {
-	for _, to := range dequantResults {
-		for _, from := range dequantValues {
-			list = append(list, driver.Kernel{Name: "dequant_" + from.String() + "_" + to.String(), Params: params("pppplllllwwwlllllllllllllll"), Go: dequant(from, to)})
-		}
-		for _, ggml := range dequantBlocks {
-			if d, ok := tensor.Block(ggml); ok {
-				list = append(list, driver.Kernel{Name: "dequant_" + d.String() + "_" + to.String(), Params: params("ppl"), Go: dequantBlock(d, to)})
-			}
-		}
-	}
-	return list
-}
 
 func dequant(from, to tensor.DType) func(driver.Memory, driver.Dim, driver.Dim, driver.Args) error {
 	return func(m driver.Memory, _, _ driver.Dim, a driver.Args) error {
-		rows, columns, pitch := a.I64(4), a.I64(5), a.I64(6)
+		rows, columns, pitch := int64(a.U32(4)), a.I64(5), a.I64(6)
 		if rows == 0 || columns == 0 {
 			return nil
 		}
-		scaleKind, zeroKind := a.U32(10), a.U32(11)
+		scale, zero := a.U32(10), a.U32(11)
 		r := reach{m: m}
-		if scaleKind == 0 || int(max(scaleKind, zeroKind)) >= len(kinds) || rows < 0 || columns < 0 {
-			r.fail("%d rows of %d columns, kinds %d and %d", rows, columns, scaleKind, zeroKind)
+		if scale == 0 || int(max(scale, zero)) >= len(kinds) || columns < 0 {
+			r.fail("%d rows of %d columns, kinds %d and %d", rows, columns, scale, zero)
 			return r.err
 		}
 		// Axes 2, 1 and 0 of the rows, then the columns.
 		spec := quant.Spec{DType: to, Group: make([]int64, 4), First: make([]int64, 4)}
-		shape := tensor.Shape{1, a.I64(17), a.I64(12), columns}
+		shape := tensor.Shape{1, int64(a.U32(17)), int64(a.U32(12)), columns}
 		if n := shape[1] * shape[2]; n < 1 || rows%n != 0 {
 			r.fail("%d rows of %d by %d", rows, shape[1], shape[2])
 			return r.err
@@ -77,7 +79,7 @@ func dequant(from, to tensor.DType) func(driver.Memory, driver.Dim, driver.Dim, 
 		steps[3], zeros[3] = 1, 1
 		for k := range 3 {
 			at := 12 + 5*k
-			spec.Group[2-k], spec.First[2-k] = a.I64(at+1), a.I64(at+2)
+			spec.Group[2-k], spec.First[2-k] = int64(a.U32(at+1)), int64(a.U32(at+2))
 			steps[2-k], zeros[2-k] = a.I64(at+3), a.I64(at+4)
 		}
 		groups := make(tensor.Shape, 4)
@@ -93,9 +95,9 @@ func dequant(from, to tensor.DType) func(driver.Memory, driver.Dim, driver.Dim, 
 			}
 		}
 		spec.Values = r.view(a.Ptr(1), from, shape, values)
-		spec.Scales = r.view(a.Ptr(2), kinds[scaleKind], groups, strides(kinds[scaleKind], groups, steps))
-		if zeroKind != 0 {
-			spec.Zeros = r.view(a.Ptr(3), kinds[zeroKind], groups, strides(kinds[zeroKind], groups, zeros))
+		spec.Scales = r.view(a.Ptr(2), kinds[scale], groups, strides(kinds[scale], groups, steps))
+		if zero != 0 {
+			spec.Zeros = r.view(a.Ptr(3), kinds[zero], groups, strides(kinds[zero], groups, zeros))
 		}
 		dst := r.view(a.Ptr(0), to, shape, nil)
 		if r.err != nil {
@@ -105,7 +107,7 @@ func dequant(from, to tensor.DType) func(driver.Memory, driver.Dim, driver.Dim, 
 		if err != nil {
 			return err
 		}
-		return q.DequantiseInto(context.Background(), dst, 0)
+		return q.DequantiseInto(background, dst, 0)
 	}
 }
 
@@ -121,18 +123,6 @@ func strides(d tensor.DType, s tensor.Shape, steps []int64) tensor.Strides {
 		}
 	}
 	return st
-}
-
-func dequantBlock(from, to tensor.DType) func(driver.Memory, driver.Dim, driver.Dim, driver.Args) error {
-	return func(m driver.Memory, _, _ driver.Dim, a driver.Args) error {
-		r := reach{m: m}
-		s := tensor.Shape{a.I64(2)}
-		src, dst := r.view(a.Ptr(1), from, s, nil), r.view(a.Ptr(0), to, s, nil)
-		if r.err != nil {
-			return r.err
-		}
-		return quant.DequantiseBlocks(context.Background(), dst, src, 0)
-	}
 }
 
 // Groups is numbers of few bits with a scale, and maybe a zero point, for each
@@ -154,7 +144,7 @@ type places struct {
 
 // join makes in, inside of out, a part of out, if that has groups like one axis.
 func (out *places) join(in places) bool {
-	if out.n > math.MaxUint32/max(in.n, 1) {
+	if out.n > math.MaxUint32/max(in.n, 1) || out.m > 1 && out.group > math.MaxUint32/max(in.n, 1) {
 		return false
 	}
 	n := out.n * in.n
@@ -178,9 +168,9 @@ func (out *places) join(in places) bool {
 // with three axes of rows and one of columns are ErrUnsupported, as are dtypes that
 // there are no kernels for.
 func (g *Groups) Launch(dst driver.Ptr, d tensor.DType) (Launch, error) {
-	name := "dequant_" + g.From.String() + "_" + d.String()
-	scaleKind, zeroKind := DequantKind(g.Scale), DequantKind(g.Zero)
-	if dequantModule.Kernel(name) == nil || scaleKind == 0 || g.Scale.Packed() || zeroKind == 0 && g.Zero != (tensor.DType{}) {
+	m, name := dequantModules[d], dequantName(g.From, d)
+	scales, zeros := scaleKind(g.Scale), zeroKind(g.Zero)
+	if m == nil || m.Kernel(name) == nil || scales == 0 || zeros == 0 && g.Zero != (tensor.DType{}) {
 		what := g.From.String() + " to " + d.String() + ", scales " + g.Scale.String()
 		if g.Zero != (tensor.DType{}) {
 			what += ", zeros " + g.Zero.String()
@@ -210,12 +200,18 @@ func (g *Groups) Launch(dst driver.Ptr, d tensor.DType) (Launch, error) {
 	}
 	columns := list[len(list)-1]
 	rows := list[:len(list)-1]
-	if len(rows) > 3 {
-		return Launch{}, &tensor.Error{Kind: tensor.ErrUnsupported, Offset: -1, Field: "groups", Got: tensor.Shape(g.Group).String() + " of " + g.Shape.String(), Want: "groups along at most 4 axes"}
+	all, fits := int64(1), len(rows) <= 3
+	for _, p := range rows {
+		// Rows are counted in 32 bits.
+		fits = fits && p.n <= math.MaxUint32/max(all, 1) && p.group <= math.MaxUint32 && p.first+p.n <= math.MaxUint32
+		all *= p.n
+	}
+	if !fits {
+		return Launch{}, &tensor.Error{Kind: tensor.ErrUnsupported, Offset: -1, Field: "groups", Got: tensor.Shape(g.Group).String() + " of " + g.Shape.String(), Want: "groups along at most 4 axes, less than 2^32 rows"}
 	}
 	units := int64(g.From.UnitElems)
 	pitch := (columns.n + units - 1) / units * int64(g.From.UnitBytes)
-	per, all := uint32(1), int64(1)
+	per := uint32(1)
 	if columns.group >= 4 {
 		per = 4
 	}
@@ -226,20 +222,10 @@ func (g *Groups) Launch(dst driver.Ptr, d tensor.DType) (Launch, error) {
 		if k < len(rows) {
 			p = rows[len(rows)-1-k]
 		}
-		axes = append(axes, argU64(p.n), argU64(p.group), argU64(p.first), argU64(scale), argU64(zero))
-		scale, zero, all = scale*p.m, zero*p.m, all*p.n
+		axes = append(axes, argU32(uint32(p.n)), argU32(uint32(p.group)), argU32(uint32(p.first)), argU64(scale), argU64(zero))
+		scale, zero = scale*p.m, zero*p.m
 	}
 	args := append([]driver.Arg{argPtr(dst), argPtr(g.Values), argPtr(g.Scales), argPtr(g.Zeros),
-		argU64(all), argU64(columns.n), argU64(pitch), argU64(columns.group), argU64(columns.first), argU32(per), argU32(scaleKind), argU32(zeroKind)}, axes...)
-	return launch(dequantModule, name, all*((columns.n+int64(per)-1)/int64(per)), 1, args...), nil
-}
-
-// Blocks writes the n elements of blocks of ggml at src to dst, as d. It reports
-// false if there is no kernel for that.
-func Blocks(dst driver.Ptr, d tensor.DType, src driver.Ptr, block tensor.DType, n int64) (Launch, bool) {
-	name := "dequant_" + block.String() + "_" + d.String()
-	if block.Class != tensor.ClassBlock || dequantModule.Kernel(name) == nil {
-		return Launch{}, false
-	}
-	return launch(dequantModule, name, n/4, 1, argPtr(dst), argPtr(src), argU64(n)), true
+		argU32(uint32(all)), argU64(columns.n), argU64(pitch), argU64(columns.group), argU64(columns.first), argU32(per), argU32(scales), argU32(zeros)}, axes...)
+	return launch(m, name, all*((columns.n+int64(per)-1)/int64(per)), 1, args...), nil
 }

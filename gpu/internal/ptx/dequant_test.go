@@ -13,7 +13,7 @@ import (
 var (
 	quantised  = []tensor.DType{tensor.I8, tensor.U8, tensor.I4, tensor.U4, tensor.F4E2M1, tensor.F8E4M3FN, tensor.F8E5M2}
 	scaleTypes = []tensor.DType{tensor.F32, tensor.F16, tensor.BF16, tensor.F64, tensor.F8E8M0}
-	zeroTypes  = []tensor.DType{tensor.I8, tensor.U8, tensor.I4, tensor.U4, tensor.F32, tensor.F16, {}, {}}
+	zeroTypes  = []tensor.DType{tensor.I8, tensor.U8, tensor.I4, tensor.U4, tensor.F32, tensor.F16, tensor.BF16, {}, {}}
 	floats     = []tensor.DType{tensor.F32, tensor.F16, tensor.BF16}
 )
 
@@ -114,7 +114,7 @@ func TestDequantiseTypes(t *testing.T) {
 		}
 	}
 	t.Logf("%d combinations of dtypes", count)
-	enough(t, count >= 180 && (count == 735 || !full()))
+	enough(t, count >= 180 && (count == 840 || !full()))
 }
 
 // Ends and alignments of one row.

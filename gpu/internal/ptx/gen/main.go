@@ -10,16 +10,19 @@ import (
 
 // families are the files that are made.
 var families = map[string]func(*asm){
-	"cast.ptx":      casts,
-	"picture.ptx":   pictures,
-	"transpose.ptx": transposes,
-	"gather.ptx":    gathers,
-	"unshuffle.ptx": unshuffles,
-	"reduce.ptx":    reduces,
-	"crc32c.ptx":    checksums,
-	"scatter.ptx":   templated("scatter"),
-	"dequant.ptx":   templated("dequant"),
-	"conv.ptx":      templated("conv"),
+	"cast.ptx":         casts,
+	"picture.ptx":      pictures,
+	"transpose.ptx":    transposes,
+	"gather.ptx":       gathers,
+	"unshuffle.ptx":    unshuffles,
+	"reduce.ptx":       reduces,
+	"crc32c.ptx":       checksums,
+	"scatter.ptx":      templated("scatter"),
+	"dequant_f32.ptx":  templated("dequant", "f32"),
+	"dequant_f16.ptx":  templated("dequant", "f16"),
+	"dequant_bf16.ptx": templated("dequant", "bf16"),
+	"ggml.ptx":         templated("ggml", "f32", "f16", "bf16"),
+	"conv.ptx":         templated("conv"),
 }
 
 func main() {

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -15,11 +16,11 @@ import (
 //go:embed templates/*.ptx
 var templates embed.FS
 
-// templated makes the family NAME of templates/NAME.ptx.
-func templated(name string) func(*asm) {
+// templated makes a family of templates/NAME.ptx, for results of some types.
+func templated(name string, results ...string) func(*asm) {
 	return func(a *asm) {
 		file := name + ".ptx"
-		t := template.Must(template.New(file).Funcs(macros(a)).ParseFS(templates, "templates/"+file))
+		t := template.Must(template.New(file).Funcs(macros(a, results)).ParseFS(templates, "templates/"+file))
 		if err := t.Execute(a, nil); err != nil {
 			panic(err)
 		}
@@ -27,7 +28,7 @@ func templated(name string) func(*asm) {
 }
 
 // macros are what templates call.
-func macros(a *asm) template.FuncMap {
+func macros(a *asm, results []string) template.FuncMap {
 	return template.FuncMap{
 		"until": func(n int) []int {
 			list := make([]int, n)
@@ -42,17 +43,19 @@ func macros(a *asm) template.FuncMap {
 			}
 			return list
 		},
-		"inc":       func(n int) int { return n + 1 },
-		"add":       func(a, b int) int { return a + b },
-		"mul":       func(a, b int) int { return a * b },
-		"div":       func(a, b int) int { return a / b },
-		"log":       func(n int) int { return bits.Len(uint(n)) - 1 },
-		"reg":       numbered,
-		"filters":   func() []int { return []int{1, 4, 8} },
-		"moves":     func() []move { return moves },
-		"sums":      func() []sum { return sums },
-		"values":    func() []value { return values },
-		"outputs":   func() []output { return outputs },
+		"inc":     func(n int) int { return n + 1 },
+		"add":     func(a, b int) int { return a + b },
+		"mul":     func(a, b int) int { return a * b },
+		"div":     func(a, b int) int { return a / b },
+		"log":     func(n int) int { return bits.Len(uint(n)) - 1 },
+		"reg":     numbered,
+		"filters": func() []int { return []int{1, 4, 8} },
+		"moves":   func() []move { return moves },
+		"sums":    func() []sum { return sums },
+		"values":  func() []value { return values },
+		"outputs": func() []output {
+			return slices.DeleteFunc(slices.Clone(outputs), func(o output) bool { return !slices.Contains(results, o.Name) })
+		},
 		"blocks":    func() []block { return blocks },
 		"pointer":   pointer,
 		"grid":      func() string { return lines(gridText) },
@@ -73,8 +76,10 @@ func macros(a *asm) template.FuncMap {
 				sub.u32 ` + r + `, ` + x + `, %t1;
 				mov.b32 ` + q + `, %t0;`)
 		},
-		"half":   half,
-		"number": func(dst, base, index, kind string) string { return anyNumber(a.fresh, dst, base, index, kind) },
+		"half": half,
+		"number": func(dst, base, index, kind, known string) string {
+			return anyNumber(a.fresh, dst, base, index, kind, known)
+		},
 	}
 }
 
@@ -157,38 +162,39 @@ func half(dst, base string, off int) string {
 		cvt.f32.f16 %[1]s, %%h;`, dst, base, off, off+1))
 }
 
-// anyNumber reads number index of an array as binary32: of the kinds of dequant.go.
-func anyNumber(fresh func(string) string, dst, base, index, kind string) string {
+// anyNumber reads number index of an array as binary32: of those kinds of
+// dequant.go that are known.
+func anyNumber(fresh func(string) string, dst, base, index, kind, known string) string {
 	done := fresh("NUMBER")
 	var b strings.Builder
 	fmt.Fprintf(&b, "mov.f32 %s, 0f00000000;\nsetp.eq.u32 %%p, %s, 0;\n@%%p bra %s;\n", dst, kind, done)
 	for k, text := range []string{
-		1: `mad.lo.u64 %nth, INDEX, 4, BASE;
-			ld.global.f32 DST, [%nth];`,
-		2: `mad.lo.u64 %nth, INDEX, 2, BASE;
-			ld.global.u16 %h, [%nth];
+		1: `mad.lo.u64 %num, INDEX, 4, BASE;
+			ld.global.f32 DST, [%num];`,
+		2: `mad.lo.u64 %num, INDEX, 2, BASE;
+			ld.global.u16 %h, [%num];
 			cvt.f32.f16 DST, %h;`,
-		3: `mad.lo.u64 %nth, INDEX, 2, BASE;
-			ld.global.u16 %y, [%nth];
+		3: `mad.lo.u64 %num, INDEX, 2, BASE;
+			ld.global.u16 %y, [%num];
 			shl.b32 %y, %y, 16;
 			mov.b32 DST, %y;`,
-		4: `mad.lo.u64 %nth, INDEX, 8, BASE;
-			ld.global.f64 %d, [%nth];
+		4: `mad.lo.u64 %num, INDEX, 8, BASE;
+			ld.global.f64 %d, [%num];
 			cvt.rn.f32.f64 DST, %d;`,
 		// 2^(y-127): the exponent of a float, or half of 2^-126; 255 is NaN.
-		5: `add.u64 %nth, INDEX, BASE;
-			ld.global.u8 %y, [%nth];
+		5: `add.u64 %num, INDEX, BASE;
+			ld.global.u8 %y, [%num];
 			shl.b32 %t0, %y, 23;
 			setp.eq.u32 %p, %y, 0;
 			selp.b32 %t0, 0x00400000, %t0, %p;
 			setp.eq.u32 %p, %y, 255;
 			selp.b32 %t0, 0x7fc00000, %t0, %p;
 			mov.b32 DST, %t0;`,
-		6: `add.u64 %nth, INDEX, BASE;
-			ld.global.s8 %y, [%nth];
+		6: `add.u64 %num, INDEX, BASE;
+			ld.global.s8 %y, [%num];
 			cvt.rn.f32.s32 DST, %y;`,
-		7: `add.u64 %nth, INDEX, BASE;
-			ld.global.u8 %y, [%nth];
+		7: `add.u64 %num, INDEX, BASE;
+			ld.global.u8 %y, [%num];
 			cvt.rn.f32.u32 DST, %y;`,
 		8: `NIBBLE
 			xor.b32 %y, %y, 8;
@@ -197,13 +203,13 @@ func anyNumber(fresh func(string) string, dst, base, index, kind string) string 
 		9: `NIBBLE
 			cvt.rn.f32.u32 DST, %y;`,
 	} {
-		if k == 0 {
+		if !strings.Contains(known, strconv.Itoa(k)) {
 			continue
 		}
 		next := fresh("KIND")
-		text = strings.ReplaceAll(text, "NIBBLE", `shr.u64 %nth, INDEX, 1;
-			add.u64 %nth, %nth, BASE;
-			ld.global.u8 %y, [%nth];
+		text = strings.ReplaceAll(text, "NIBBLE", `shr.u64 %num, INDEX, 1;
+			add.u64 %num, %num, BASE;
+			ld.global.u8 %y, [%num];
 			cvt.u32.u64 %t0, INDEX;
 			and.b32 %t0, %t0, 1;
 			shl.b32 %t0, %t0, 2;
