@@ -55,7 +55,7 @@ func idle(t *testing.T) *library {
 
 // No call allocates, once it has been made.
 func TestCallsDoNotAllocate(t *testing.T) {
-	d := &device{library: idle(t)}
+	d := &device{lib: idle(t)}
 	for name, call := range calls(d) {
 		// A pool may drop what it is given when the collector runs: less than one
 		// allocation a call, which counts as none.
@@ -76,7 +76,7 @@ func BenchmarkBinding(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := &device{library: lib}
+	d := &device{lib: lib}
 	all := calls(d)
 	for _, c := range []struct {
 		name string

@@ -13,7 +13,7 @@ import (
 )
 
 type device struct {
-	*library
+	lib        *library
 	properties driver.Properties
 	context    uintptr
 	handle     uintptr // CUdevice
@@ -30,19 +30,19 @@ func (d *device) Close() error {
 	}
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuDevicePrimaryCtxRelease, d.handle)
+	return d.lib.call(f, cuDevicePrimaryCtxRelease, d.handle)
 }
 
 func (d *device) Bind() error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuCtxPushCurrent, d.context)
+	return d.lib.call(f, cuCtxPushCurrent, d.context)
 }
 
 func (d *device) Unbind() error {
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuCtxPopCurrent, f.result(0)); err != nil {
+	if err := d.lib.call(f, cuCtxPopCurrent, f.result(0)); err != nil {
 		return err
 	}
 	if uintptr(f.word(0)) != d.context {
@@ -54,13 +54,13 @@ func (d *device) Unbind() error {
 func (d *device) Synchronize() error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuCtxSynchronize)
+	return d.lib.call(f, cuCtxSynchronize)
 }
 
 func (d *device) MemInfo() (free, total int64, err error) {
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuMemGetInfo, f.result(0), f.result(1)); err != nil {
+	if err := d.lib.call(f, cuMemGetInfo, f.result(0), f.result(1)); err != nil {
 		return 0, 0, err
 	}
 	return int64(f.word(0)), int64(f.word(1)), nil
@@ -72,7 +72,7 @@ func (d *device) Alloc(n int64) (driver.Ptr, error) {
 	}
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuMemAlloc, f.result(0), uintptr(n)); err != nil {
+	if err := d.lib.call(f, cuMemAlloc, f.result(0), uintptr(n)); err != nil {
 		return 0, err
 	}
 	return driver.Ptr(f.word(0)), nil
@@ -81,7 +81,7 @@ func (d *device) Alloc(n int64) (driver.Ptr, error) {
 func (d *device) Free(p driver.Ptr) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuMemFree, uintptr(p))
+	return d.lib.call(f, cuMemFree, uintptr(p))
 }
 
 func (d *device) HostAlloc(n int64) ([]byte, error) {
@@ -90,7 +90,7 @@ func (d *device) HostAlloc(n int64) ([]byte, error) {
 	}
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuMemHostAlloc, f.result(0), uintptr(n), hostAllocPortable); err != nil {
+	if err := d.lib.call(f, cuMemHostAlloc, f.result(0), uintptr(n), hostAllocPortable); err != nil {
 		return nil, err
 	}
 	return unsafe.Slice((*byte)(f.pointer(0)), n), nil
@@ -99,25 +99,25 @@ func (d *device) HostAlloc(n int64) ([]byte, error) {
 func (d *device) HostFree(b []byte) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuMemFreeHost, f.host(b))
+	return d.lib.call(f, cuMemFreeHost, f.host(b))
 }
 
 func (d *device) HostRegister(b []byte) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuMemHostRegister, f.host(b), uintptr(len(b)), hostRegisterPortable)
+	return d.lib.call(f, cuMemHostRegister, f.host(b), uintptr(len(b)), hostRegisterPortable)
 }
 
 func (d *device) HostUnregister(b []byte) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuMemHostUnregister, f.host(b))
+	return d.lib.call(f, cuMemHostUnregister, f.host(b))
 }
 
 func (d *device) NewStream() (driver.Stream, error) {
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuStreamCreate, f.result(0), streamNonBlocking); err != nil {
+	if err := d.lib.call(f, cuStreamCreate, f.result(0), streamNonBlocking); err != nil {
 		return 0, err
 	}
 	return driver.Stream(f.word(0)), nil
@@ -126,13 +126,13 @@ func (d *device) NewStream() (driver.Stream, error) {
 func (d *device) FreeStream(s driver.Stream) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuStreamDestroy, uintptr(s))
+	return d.lib.call(f, cuStreamDestroy, uintptr(s))
 }
 
 func (d *device) StreamSynchronize(s driver.Stream) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuStreamSynchronize, uintptr(s))
+	return d.lib.call(f, cuStreamSynchronize, uintptr(s))
 }
 
 func (d *device) StreamQuery(s driver.Stream) (bool, error) {
@@ -142,7 +142,7 @@ func (d *device) StreamQuery(s driver.Stream) (bool, error) {
 func (d *device) StreamWait(s driver.Stream, e driver.Event) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuStreamWaitEvent, uintptr(s), uintptr(e), 0)
+	return d.lib.call(f, cuStreamWaitEvent, uintptr(s), uintptr(e), 0)
 }
 
 func (d *device) NewEvent(timing bool) (driver.Event, error) {
@@ -152,7 +152,7 @@ func (d *device) NewEvent(timing bool) (driver.Event, error) {
 	if timing {
 		flags = eventBlockingSync
 	}
-	if err := d.call(f, cuEventCreate, f.result(0), flags); err != nil {
+	if err := d.lib.call(f, cuEventCreate, f.result(0), flags); err != nil {
 		return 0, err
 	}
 	return driver.Event(f.word(0)), nil
@@ -161,19 +161,19 @@ func (d *device) NewEvent(timing bool) (driver.Event, error) {
 func (d *device) FreeEvent(e driver.Event) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuEventDestroy, uintptr(e))
+	return d.lib.call(f, cuEventDestroy, uintptr(e))
 }
 
 func (d *device) Record(e driver.Event, s driver.Stream) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuEventRecord, uintptr(e), uintptr(s))
+	return d.lib.call(f, cuEventRecord, uintptr(e), uintptr(s))
 }
 
 func (d *device) EventSynchronize(e driver.Event) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuEventSynchronize, uintptr(e))
+	return d.lib.call(f, cuEventSynchronize, uintptr(e))
 }
 
 func (d *device) EventQuery(e driver.Event) (bool, error) { return d.query(cuEventQuery, uintptr(e)) }
@@ -182,20 +182,20 @@ func (d *device) EventQuery(e driver.Event) (bool, error) { return d.query(cuEve
 func (d *device) query(s symbol, handle uintptr) (bool, error) {
 	f := newFrame()
 	defer f.done()
-	switch c := d.code(f, s, handle); c {
+	switch c := d.lib.code(f, s, handle); c {
 	case driver.Success:
 		return true, nil
 	case driver.NotReady:
 		return false, nil
 	default:
-		return false, d.fail(s, c)
+		return false, d.lib.fail(s, c)
 	}
 }
 
 func (d *device) Elapsed(from, to driver.Event) (time.Duration, error) {
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuEventElapsedTime, f.result(0), uintptr(from), uintptr(to)); err != nil {
+	if err := d.lib.call(f, cuEventElapsedTime, f.result(0), uintptr(from), uintptr(to)); err != nil {
 		return 0, err
 	}
 	return time.Duration(math.Round(float64(f.float(0)) * float64(time.Millisecond))), nil
@@ -207,7 +207,7 @@ func (d *device) arrive(f *frame, s driver.Stream, err error) error {
 	if err != nil || s != 0 {
 		return err
 	}
-	return d.call(f, cuStreamSynchronize, 0)
+	return d.lib.call(f, cuStreamSynchronize, 0)
 }
 
 func (d *device) CopyHtoD(dst driver.Ptr, src []byte, s driver.Stream) error {
@@ -217,11 +217,11 @@ func (d *device) CopyHtoD(dst driver.Ptr, src []byte, s driver.Stream) error {
 	f := newFrame()
 	defer f.done()
 	if s != 0 {
-		return d.call(f, cuMemcpyHtoDAsync, uintptr(dst), f.host(src), uintptr(len(src)), uintptr(s))
+		return d.lib.call(f, cuMemcpyHtoDAsync, uintptr(dst), f.host(src), uintptr(len(src)), uintptr(s))
 	}
 	// "The DMA to final destination may not have completed" when it returns: "API
 	// synchronization behavior".
-	return d.arrive(f, s, d.call(f, cuMemcpyHtoD, uintptr(dst), f.host(src), uintptr(len(src))))
+	return d.arrive(f, s, d.lib.call(f, cuMemcpyHtoD, uintptr(dst), f.host(src), uintptr(len(src))))
 }
 
 func (d *device) CopyDtoH(dst []byte, src driver.Ptr, s driver.Stream) error {
@@ -231,9 +231,9 @@ func (d *device) CopyDtoH(dst []byte, src driver.Ptr, s driver.Stream) error {
 	f := newFrame()
 	defer f.done()
 	if s != 0 {
-		return d.call(f, cuMemcpyDtoHAsync, f.host(dst), uintptr(src), uintptr(len(dst)), uintptr(s))
+		return d.lib.call(f, cuMemcpyDtoHAsync, f.host(dst), uintptr(src), uintptr(len(dst)), uintptr(s))
 	}
-	return d.call(f, cuMemcpyDtoH, f.host(dst), uintptr(src), uintptr(len(dst)))
+	return d.lib.call(f, cuMemcpyDtoH, f.host(dst), uintptr(src), uintptr(len(dst)))
 }
 
 func (d *device) CopyDtoD(dst, src driver.Ptr, n int64, s driver.Stream) error {
@@ -245,7 +245,7 @@ func (d *device) CopyDtoD(dst, src driver.Ptr, n int64, s driver.Stream) error {
 	}
 	f := newFrame()
 	defer f.done()
-	return d.arrive(f, s, d.call(f, cuMemcpyDtoDAsync, uintptr(dst), uintptr(src), uintptr(n), uintptr(s)))
+	return d.arrive(f, s, d.lib.call(f, cuMemcpyDtoDAsync, uintptr(dst), uintptr(src), uintptr(n), uintptr(s)))
 }
 
 // A rectangle is CUDA_MEMCPY2D.
@@ -288,7 +288,7 @@ func (d *device) CopyHtoD2D(dst driver.Ptr, dstPitch int64, src []byte, srcPitch
 		dstType: memoryDevice, dstDevice: uint64(dst), dstPitch: uintptr(dstPitch),
 		width: uintptr(width), rows: uintptr(rows),
 	}
-	err := d.arrive(f, s, d.call(f, cuMemcpy2DAsync, uintptr(unsafe.Pointer(&f.rect)), uintptr(s)))
+	err := d.arrive(f, s, d.lib.call(f, cuMemcpy2DAsync, uintptr(unsafe.Pointer(&f.rect)), uintptr(s)))
 	f.rect.srcHost = nil
 	return err
 }
@@ -310,7 +310,7 @@ func (d *device) set(fn symbol, dst driver.Ptr, v uintptr, n int64, s driver.Str
 	}
 	f := newFrame()
 	defer f.done()
-	return d.arrive(f, s, d.call(f, fn, uintptr(dst), v, uintptr(n), uintptr(s)))
+	return d.arrive(f, s, d.lib.call(f, fn, uintptr(dst), v, uintptr(n), uintptr(s)))
 }
 
 // logSize is room for what the compiler says of a module.
@@ -329,10 +329,10 @@ func (d *device) Load(m *driver.Source) (driver.Module, error) {
 	j := &job{options: [2]uint32{jitErrorLogBuffer, jitErrorLogBufferSize}, image: append([]byte(m.PTX), 0)}
 	f.keep = unsafe.Pointer(j)
 	j.values = [2]uintptr{uintptr(unsafe.Pointer(&j.log)), logSize}
-	c := d.code(f, cuModuleLoadDataEx, f.result(0), uintptr(unsafe.Pointer(&j.image[0])), uintptr(len(j.options)),
+	c := d.lib.code(f, cuModuleLoadDataEx, f.result(0), uintptr(unsafe.Pointer(&j.image[0])), uintptr(len(j.options)),
 		uintptr(unsafe.Pointer(&j.options)), uintptr(unsafe.Pointer(&j.values)))
 	if c != driver.Success {
-		e := d.fail(cuModuleLoadDataEx, c).(*driver.Error)
+		e := d.lib.fail(cuModuleLoadDataEx, c).(*driver.Error)
 		// "OUT: Amount of log buffer filled with messages".
 		e.Log = strings.TrimSpace(cString(j.log[:min(j.values[1], logSize)]))
 		return 0, e
@@ -343,14 +343,14 @@ func (d *device) Load(m *driver.Source) (driver.Module, error) {
 func (d *device) Unload(m driver.Module) error {
 	f := newFrame()
 	defer f.done()
-	return d.call(f, cuModuleUnload, uintptr(m))
+	return d.lib.call(f, cuModuleUnload, uintptr(m))
 }
 
 func (d *device) Function(m driver.Module, name string) (driver.Function, error) {
 	f := newFrame()
 	defer f.done()
 	f.text = append(append(f.text[:0], name...), 0)
-	if err := d.call(f, cuModuleGetFunction, f.result(0), uintptr(m), uintptr(unsafe.Pointer(&f.text[0]))); err != nil {
+	if err := d.lib.call(f, cuModuleGetFunction, f.result(0), uintptr(m), uintptr(unsafe.Pointer(&f.text[0]))); err != nil {
 		return 0, err
 	}
 	return driver.Function(f.word(0)), nil
@@ -371,7 +371,7 @@ func (d *device) Launch(fn driver.Function, grid, block driver.Dim, shared uint3
 	if len(f.at) > 0 {
 		params = uintptr(unsafe.Pointer(&f.at[0]))
 	}
-	return d.call(f, cuLaunchKernel, uintptr(fn),
+	return d.lib.call(f, cuLaunchKernel, uintptr(fn),
 		uintptr(max(grid.X, 1)), uintptr(max(grid.Y, 1)), uintptr(max(grid.Z, 1)),
 		uintptr(max(block.X, 1)), uintptr(max(block.Y, 1)), uintptr(max(block.Z, 1)),
 		uintptr(shared), uintptr(s), params, 0)

@@ -113,7 +113,7 @@ func (l *library) Open(ordinal int) (driver.Device, error) {
 	if err := l.call(f, cuDevicePrimaryCtxRetain, f.result(0), dev); err != nil {
 		return nil, err
 	}
-	d := &device{library: l, properties: p, context: uintptr(f.word(0)), handle: dev}
+	d := &device{lib: l, properties: p, context: uintptr(f.word(0)), handle: dev}
 	d.owned.Store(true)
 	return d, nil
 }
@@ -123,7 +123,7 @@ func (l *library) Attach(c driver.Context) (driver.Device, error) {
 	defer runtime.UnlockOSThread()
 	f := newFrame()
 	defer f.done()
-	d := &device{library: l, context: uintptr(c)}
+	d := &device{lib: l, context: uintptr(c)}
 	if c == 0 {
 		if err := l.call(f, cuCtxGetCurrent, f.result(0)); err != nil {
 			return nil, err
@@ -150,21 +150,21 @@ func (l *library) Attach(c driver.Context) (driver.Device, error) {
 func (d *device) attach() error {
 	f := newFrame()
 	defer f.done()
-	if err := d.call(f, cuCtxGetDevice, f.result(0)); err != nil {
+	if err := d.lib.call(f, cuCtxGetDevice, f.result(0)); err != nil {
 		return err
 	}
 	d.handle = uintptr(uint32(f.int(0)))
-	n, err := d.Count()
+	n, err := d.lib.Count()
 	if err != nil {
 		return err
 	}
 	for ordinal := range n {
-		dev, err := d.device(ordinal)
+		dev, err := d.lib.device(ordinal)
 		if err != nil {
 			return err
 		}
 		if dev == d.handle {
-			d.properties, err = d.library.properties(ordinal, dev)
+			d.properties, err = d.lib.properties(ordinal, dev)
 			return err
 		}
 	}

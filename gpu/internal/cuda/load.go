@@ -74,11 +74,13 @@ func (l *library) start() error {
 	default:
 		return fmt.Errorf("%w that works: %s, %s: %w", driver.ErrNoDriver, l.where, of, l.fail(cuInit, c))
 	}
-	n, err := l.Count()
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%w: %s, %s, counts none", driver.ErrNoDevice, l.where, of)
+	switch n, err := l.Count(); {
+	case err != nil:
+		return fmt.Errorf("%w that works: %s, %s: %w", driver.ErrNoDriver, l.where, of, err)
+	case n == 0:
+		return fmt.Errorf("%w: %s, %s, counts none", driver.ErrNoDevice, l.where, of)
 	}
-	return err
+	return nil
 }
 
 // version is 12.8 of 12080.

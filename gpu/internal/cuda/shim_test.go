@@ -131,7 +131,7 @@ func TestLoadingALibrary(t *testing.T) {
 		{"it says something without a name", "", answers{12080, 12345, 1}, driver.ErrNoDriver, "cuInit: CUresult 12345 (12345)"},
 		{"no device at the start", "", answers{12080, 100, 1}, driver.ErrNoDevice, "cuInit: CUresult 100 (100)"},
 		{"no device to count", "", answers{12080, 0, 0}, driver.ErrNoDevice, "of CUDA 12.8, counts none"},
-		{"counting fails", "", answers{12080, 0, -1}, nil, "cuDeviceGetCount: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
+		{"counting fails", "", answers{12080, 0, -1}, driver.ErrNoDriver, "of CUDA 12.8: cuDeviceGetCount: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
 		{"the version fails", "", answers{-1, 0, 1}, driver.ErrNoDriver, "cuDriverGetVersion: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"},
 	} {
 		lib := built[c.missing]
@@ -232,7 +232,7 @@ func TestABI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &device{library: lib}
+	d := &device{lib: lib}
 	sign := driver.Signature{driver.I32, driver.U64, driver.F32}
 	args, at, err := sign.Pack(nil, nil, []driver.Arg{{Type: driver.I32, Bits: 0xfffffff8}, {Type: driver.U64, Bits: 0xfedcba9876543210}, {Type: driver.F32, Bits: 0x3fc00000}})
 	if err != nil {

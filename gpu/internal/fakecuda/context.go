@@ -16,6 +16,7 @@ import (
 type device struct {
 	ordinal  int
 	retained int
+	used     int64 // bytes of its memory
 	primary  *context
 	free     [kinds]time.Time // when each engine has nothing more to do
 }
@@ -117,6 +118,8 @@ func (f *Fake) destroy(c *context, name string) {
 	f.blocks = slices.DeleteFunc(f.blocks, func(b *block) bool {
 		if b.context == c {
 			f.freed[b.at] = true
+			b.gone = true
+			c.device.used -= b.size
 			f.stats.Used -= b.size
 			return true
 		}

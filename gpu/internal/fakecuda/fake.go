@@ -228,7 +228,7 @@ func (f *Fake) leaks() {
 	add(len(f.blocks), "allocations of device memory")
 	hosts := 0
 	for _, r := range f.ranges {
-		if r.ours {
+		if r.ours != nil {
 			hosts++
 		}
 	}

@@ -47,7 +47,7 @@ func (f *Fake) alloc(c *context, n int64) (driver.Ptr, driver.Code) {
 	if n <= 0 {
 		return 0, driver.InvalidValue
 	}
-	if f.noMemory() || n > f.o.Memory-f.stats.Used {
+	if f.noMemory() || n > f.o.Memory-c.device.used {
 		return 0, driver.OutOfMemory
 	}
 	b := &block{context: c, size: n, data: make([]byte, n+2*guard)}
@@ -57,6 +57,7 @@ func (f *Fake) alloc(c *context, n int64) (driver.Ptr, driver.Code) {
 	b.at = (f.nextPtr+guard+511)&^511 + 256
 	f.nextPtr = b.at + driver.Ptr(n) + 1<<16
 	f.blocks = append(f.blocks, b)
+	c.device.used += n
 	f.stats.Used += n
 	f.stats.UsedPeak = max(f.stats.UsedPeak, f.stats.Used)
 	return b.at, driver.Success
@@ -89,6 +90,7 @@ func (f *Fake) free(p driver.Ptr) driver.Code {
 	fill(b.data, lost)
 	f.blocks = slices.Delete(f.blocks, i, i+1)
 	f.freed[p] = true
+	b.context.device.used -= b.size
 	f.stats.Used -= b.size
 	return driver.Success
 }
@@ -139,7 +141,7 @@ type pinned struct {
 	context *context
 	at      unsafe.Pointer
 	n       uintptr
-	ours    bool // by cuMemHostAlloc
+	ours    []byte // by cuMemHostAlloc
 }
 
 func (r *pinned) span() span { return span{uint64(uintptr(r.at)), uint64(r.n)} }
@@ -158,9 +160,8 @@ func (f *Fake) hostAlloc(c *context, n uintptr) (unsafe.Pointer, driver.Code) {
 		return nil, driver.OutOfMemory
 	}
 	fill(m, poison)
-	f.unmap = append(f.unmap, m)
 	p := unsafe.Pointer(unsafe.SliceData(m))
-	f.pin(&pinned{context: c, at: p, n: n, ours: true})
+	f.pin(&pinned{context: c, at: p, n: n, ours: m})
 	return p, driver.Success
 }
 
@@ -214,7 +215,7 @@ func (f *Fake) register(c *context, p unsafe.Pointer, n uintptr, flags uint32) d
 // unpin ends a range that cuMemHostAlloc made, or cuMemHostRegister: "The base
 // address must be the same one specified to cuMemHostRegister()."
 func (f *Fake) unpin(name string, p unsafe.Pointer, ours bool) driver.Code {
-	i := slices.IndexFunc(f.ranges, func(r *pinned) bool { return r.at == p && r.ours == ours })
+	i := slices.IndexFunc(f.ranges, func(r *pinned) bool { return r.at == p && (r.ours != nil) == ours })
 	if i < 0 {
 		f.fault("%s: there is no such range at %p", name, p)
 		if ours {
@@ -227,9 +228,10 @@ func (f *Fake) unpin(name string, p unsafe.Pointer, ours bool) driver.Code {
 	f.ranges = slices.Delete(f.ranges, i, i+1)
 	f.stats.Pinned -= int64(r.n)
 	if ours {
-		// It is unmapped later: who still looks there is to find something wrong,
+		// It is unmapped by Check: who still looks there is to find something wrong,
 		// and not the end of the process.
-		fill(host(p, r.n), lost)
+		fill(r.ours, lost)
+		f.unmap = append(f.unmap, r.ours)
 	}
 	return driver.Success
 }

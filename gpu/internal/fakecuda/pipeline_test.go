@@ -146,6 +146,22 @@ func TestEveryCallMayFail(t *testing.T) {
 	}
 }
 
+// Behaviour 12: any work may fail when it runs, whenever that is. All that was made is
+// given back, with the same error for each.
+func TestEveryWorkMayFail(t *testing.T) {
+	const chunks = 3
+	for _, order := range []fakecuda.Order{fakecuda.Lazy, fakecuda.Eager, fakecuda.Random} {
+		for n := 1; n <= 2*chunks+1; n++ {
+			f := fakecuda.New(fakecuda.Options{Order: order, Seed: uint64(n), FailWork: n, Sources: []*driver.Source{source}})
+			out, err := upload(f, chunks, 2, func() {}, false)
+			if out != nil || codeOf(err) != driver.IllegalAddress {
+				t.Errorf("order %d, work %d failed: %v", order, n, err)
+			}
+			f.Check(t)
+		}
+	}
+}
+
 // In whatever order work runs, a program that is right gets the same bytes.
 func TestOrdersAgree(t *testing.T) {
 	const chunks = 5

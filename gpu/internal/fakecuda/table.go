@@ -264,8 +264,8 @@ var functions = map[string]any{
 		})
 	},
 	"cuMemGetInfo_v2": func(free, total *uint64) int32 {
-		return call("cuMemGetInfo_v2", current, both(to(free), to(total)), func(f *Fake, _ *context) driver.Code {
-			put(free, uint64(f.o.Memory-f.stats.Used))
+		return call("cuMemGetInfo_v2", current, both(to(free), to(total)), func(f *Fake, c *context) driver.Code {
+			put(free, uint64(f.o.Memory-c.device.used))
 			return put(total, uint64(f.o.Memory))
 		})
 	},
