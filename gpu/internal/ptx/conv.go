@@ -202,12 +202,12 @@ func (c *Conv2D) Launch(dst driver.Ptr) (Launch, error) {
 				blocks *= float64((w.Out[k] + tile[k] - 1) / tile[k])
 			}
 			shared := 4 * (taps*float64(per) + patch)
-			if shared > maxShared || blocks > math.MaxInt32 {
+			if shared > maxShared || blocks > math.MaxInt32 || blocks < 1 {
 				continue
 			}
 			if threads := blocks * float64(b.Size()); threads < waste {
 				waste = threads
-				best = Launch{Module: convModule, Kernel: "conv2d_" + strconv.Itoa(int(per)), Grid: driver.Dim{X: uint32(max(blocks, 1))}, Block: b, Shared: uint32(shared), Args: args}
+				best = Launch{Module: convModule, Kernel: "conv2d_" + strconv.Itoa(int(per)), Grid: driver.Dim{X: uint32(blocks)}, Block: b, Shared: uint32(shared), Args: args}
 			}
 		}
 		if best.Module != nil {

@@ -192,6 +192,35 @@ func TestConv2D(t *testing.T) {
 	}
 }
 
+// Around the threads of a block, and nothing at all, for the kernels that go through
+// results one by one.
+func TestConvSizes(t *testing.T) {
+	for _, n := range sizes(256) {
+		r := rand.New(rand.NewPCG(uint64(n), 11))
+		w := ptx.Window{In: [2]int64{1, int64(n)}, Out: [2]int64{1, int64(n)}, Kernel: [2]int64{1, 3}, Stride: [2]int64{1, 1}, Dilation: [2]int64{1, 1}, Pad: [2]int64{0, 1}}
+		var d device
+		dst, _ := d.alloc(r, 12*n, 4)
+		src := d.put(r, elements(t, r, tensor.F32, n), 8)
+		for _, size := range []int{1, 2, 4} {
+			l, err := ptx.Im2col(dst, src, size, 1, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			agree(t, &d, dst, tensor.U8, l)
+		}
+		c := ptx.Conv2D{Src: src, Weights: d.put(r, elements(t, r, tensor.F32, 3), 0), Batch: 1, Groups: 1, Channels: 1, Filters: 1, Window: w}
+		l, err := c.Launch(dst)
+		if err != nil {
+			t.Fatal(err)
+		}
+		agree(t, &d, dst, tensor.F32, l)
+		if n > 0 {
+			l.Kernel, l.Shared, l.Grid, l.Block = "conv2d_direct", 0, driver.Dim{X: uint32(n+255) / 256}, driver.Dim{X: 256}
+			agree(t, &d, dst, tensor.F32, l)
+		}
+	}
+}
+
 // Columns are windows of the padded planes, axes turned.
 func TestIm2col(t *testing.T) {
 	seed := newSeed(t)
