@@ -112,8 +112,8 @@ func (f *Fake) destroy(c *context, name string) {
 	}
 	for _, s := range c.streams {
 		add(len(s.queue), "pieces of work in flight")
-		s.queue = nil
 	}
+	c.abandon()
 	n := len(f.blocks)
 	f.blocks = slices.DeleteFunc(f.blocks, func(b *block) bool {
 		if b.context == c {

@@ -127,15 +127,31 @@ func (f *Fake) execute(o *op) {
 	switch {
 	case c.broken != 0 || c.dead || o.run == nil:
 	case o.fails:
-		c.broken = f.o.FailWorkCode
+		c.fail(f.o.FailWorkCode)
 	default:
 		if code := o.run(); code != driver.Success {
-			c.broken = code
+			c.fail(code)
 		}
 	}
 	o.run, o.lose = nil, nil
 	if s.gone && len(s.queue) == 0 {
 		c.forget(s)
+	}
+}
+
+// fail breaks a context.
+func (c *context) fail(code driver.Code) {
+	c.broken = code
+	c.abandon()
+}
+
+// abandon ends all work of a context, undone.
+func (c *context) abandon() {
+	for _, s := range c.streams {
+		for _, o := range s.queue {
+			o.done, o.run, o.lose = true, nil, nil
+		}
+		s.queue = nil
 	}
 }
 
