@@ -12,25 +12,28 @@ import (
 // All values of all sources, and all ends and alignments; the twin is tensor.Cast,
 // whose own tests compare it with ml_dtypes.
 func TestCast(t *testing.T) {
+	t.Parallel()
 	for _, pair := range ptx.Casts {
 		t.Run(fmt.Sprintf("%v to %v", pair[0], pair[1]), func(t *testing.T) {
 			from, to := pair[0], pair[1]
 			size, wide := int(from.UnitBytes), int(to.UnitBytes)
 			r := rand.New(rand.NewPCG(1, uint64(size)))
 			all := 1 << (8 * size)
-			var d device
-			src, b := d.alloc(r, all*size, 0)
-			for i := range all {
-				for k := range size {
-					b[i*size+k] = byte(i >> (8 * k))
+			for skew := range 2 { // in units, and one by one
+				var d device
+				src, b := d.alloc(r, all*size, skew*size)
+				for i := range all {
+					for k := range size {
+						b[i*size+k] = byte(i >> (8 * k))
+					}
 				}
+				dst, _ := d.alloc(r, all*wide, 0)
+				l, ok := ptx.Cast(dst, to, src, from, int64(all))
+				if !ok {
+					t.Fatal("no kernel")
+				}
+				check(t, &d, l)
 			}
-			dst, _ := d.alloc(r, all*wide, 0)
-			l, ok := ptx.Cast(dst, to, src, from, int64(all))
-			if !ok {
-				t.Fatal("no kernel")
-			}
-			check(t, &d, l)
 			for _, n := range sizes(64) {
 				for _, skew := range [][2]int{{0, 0}, {1, 0}, {0, 1}, {3, 1}, {2, 6}} {
 					var d device
@@ -39,6 +42,7 @@ func TestCast(t *testing.T) {
 					l, _ := ptx.Cast(dst, to, src, from, int64(n))
 					check(t, &d, l)
 					check(t, &d, small(l, 2, 3))
+					check(t, &d, small(l, 1, 1))
 				}
 			}
 		})

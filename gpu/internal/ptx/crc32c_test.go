@@ -10,6 +10,7 @@ import (
 )
 
 func TestChecksum(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(16, 17))
 	const block = 64 << 10
 	cases := 0

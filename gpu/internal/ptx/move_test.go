@@ -2,6 +2,7 @@ package ptx_test
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 )
 
 func TestTranspose(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(4, 5))
 	cases := 0
 	for _, size := range []int{1, 2, 4, 8} {
@@ -42,9 +44,10 @@ func TestTranspose(t *testing.T) {
 
 // Random views, against an odometer.
 func TestGather(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(6, 7))
 	seen := map[string]int{}
-	for i := range 300 {
+	for i := range 200 {
 		size := []int64{1, 2, 3, 4, 8, 12, 16}[r.IntN(7)]
 		rank := r.IntN(9)
 		shape, strides := make(tensor.Shape, rank), make(tensor.Strides, rank)
@@ -139,24 +142,54 @@ func TestGather(t *testing.T) {
 // Numbers from 2^32 on are divided as 64 bits: the last of so many threads, in
 // memory that is as large only by its addresses.
 func TestGatherWide(t *testing.T) {
-	const rows = 1<<31 - 1
-	const dst, src = 1 << 40, 1 << 41
-	l, _ := ptx.Gather(dst, src, 1, tensor.Shape{rows, 3}, tensor.Strides{5, 1})
-	k := l.Module.Kernel(l.Kernel)
-	var a driver.Args
-	var err error
-	if a.Bytes, a.Offsets, err = k.Params.Pack(nil, nil, l.Args); err != nil {
-		t.Fatal(err)
-	}
-	p := *program(t, l.Module)
-	p.Steps, p.Reverse = 200, true
-	var m far
-	if err := p.Launch(&m, l.Kernel, driver.Dim{X: rows}, driver.Dim{X: 3}, 0, a); err == nil {
-		t.Error("a launch without an end")
-	}
-	for i := range 2 {
-		if len(m) < 2*i+2 || m[2*i] != driver.Ptr(src+5*(rows-1)+2)-driver.Ptr(i) || m[2*i+1] != driver.Ptr(dst+3*rows-1)-driver.Ptr(i) {
-			t.Fatalf("accesses %#x", m)
+	t.Parallel()
+	const dst, src, blocks = 1 << 40, 1 << 50, 1<<31 - 1
+	r := rand.New(rand.NewPCG(18, 19))
+	for _, size := range []int64{1, 2, 4, 8, 16} {
+		for rank := range ptx.GatherAxes {
+			rank++
+			shape, strides := make(tensor.Shape, rank), make(tensor.Strides, rank)
+			n, step := int64(1), 2*size
+			for k := rank - 1; k >= 0; k-- {
+				if shape[k] = 2 + r.Int64N(5); k == 0 {
+					shape[k] = 3*blocks/n + 1
+				}
+				strides[k] = step
+				n *= shape[k]
+				step = step*shape[k] + size*(1+r.Int64N(3))
+				if k == 0 {
+					strides[k] = size // so that all of it has an address
+				}
+			}
+			l, ok := ptx.Gather(dst, src, size, shape, strides)
+			if want := fmt.Sprintf("gather_%d", size); !ok || l.Kernel != want && rank > 1 {
+				t.Fatalf("%v %v of %d bytes: %v", shape, strides, size, l.Kernel)
+			} else if l.Kernel != want {
+				continue // without gaps
+			}
+			k := l.Module.Kernel(l.Kernel)
+			var a driver.Args
+			var err error
+			if a.Bytes, a.Offsets, err = k.Params.Pack(nil, nil, l.Args); err != nil {
+				t.Fatal(err)
+			}
+			p := *program(t, l.Module)
+			p.Steps, p.Reverse = 600, true
+			var m far
+			if err := p.Launch(&m, l.Kernel, driver.Dim{X: blocks}, driver.Dim{X: 3}, 0, a); err == nil {
+				t.Error("a launch without an end")
+			}
+			for i := range int64(2) {
+				q := 3*blocks - 1 - i
+				to, from := dst+size*q, int64(src)
+				for k := rank - 1; k >= 0; k-- {
+					from += q % shape[k] * strides[k]
+					q /= shape[k]
+				}
+				if j := int(2 * i); len(m) < j+2 || m[j] != driver.Ptr(from) || m[j+1] != driver.Ptr(to) {
+					t.Fatalf("%v %v of %d bytes: accesses %#x, want %#x and %#x", shape, strides, size, m, from, to)
+				}
+			}
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 // What package codec shuffles comes back.
 func TestUnshuffle(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(8, 9))
 	cases := 0
 	for _, filter := range []string{"shuffle", "bitshuffle"} {
@@ -53,6 +54,7 @@ func TestUnshuffle(t *testing.T) {
 
 // Bodies of the codec planes, their planes decoded by hand where they are raw.
 func TestJoin(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(10, 11))
 	cases := 0
 	for _, size := range []int{2, 4, 8} {
