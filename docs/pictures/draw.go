@@ -71,6 +71,10 @@ func (d *drawing) box(x, y, colour int, label string) {
 // with lines from its first row to where that lies.
 func (p picture) draw() ([]byte, error) {
 	d := &drawing{}
+	if p.paint != nil {
+		p.paint(d)
+		return p.finish(d), nil
+	}
 	size := int(p.memory.DType().UnitBytes)
 	cells := int(p.memory.ByteSize()) / size
 	label := func(k int) string {
@@ -113,12 +117,17 @@ func (p picture) draw() ([]byte, error) {
 		}
 		x += wide + 3*gap
 	}
+	return p.finish(d), nil
+}
+
+// finish puts what is drawn into a document.
+func (p picture) finish(d *drawing) []byte {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">`+"\n", d.wide+margin, d.high+margin)
 	fmt.Fprintf(&out, "<title>%s</title>\n%s", html.EscapeString(p.title), style)
 	out.Write(d.Bytes())
 	out.WriteString("</svg>\n")
-	return out.Bytes(), nil
+	return out.Bytes()
 }
 
 func bytesText(n int) string {

@@ -8,6 +8,7 @@ import (
 
 // A picture is a row of memory and views of it.
 type picture struct {
+	paint  func(d *drawing) // in place of memory and views
 	name   string
 	title  string // for who cannot see it
 	memory tensor.View
@@ -36,6 +37,8 @@ var pictures = []picture{
 	stereo(),
 	// docs/loader.md
 	batches(),
+	// docs/gpu.md
+	pipeline(),
 }
 
 // must is for views of this file, which are legal or a bug of it.
