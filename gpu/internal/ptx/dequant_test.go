@@ -136,6 +136,17 @@ func TestDequantiseSizes(t *testing.T) {
 	}
 }
 
+// Groups along four axes, which begin inside of one.
+func TestDequantiseAxes(t *testing.T) {
+	for i, from := range quantised {
+		r := rand.New(rand.NewPCG(uint64(i), 12))
+		c := newGroups(t, r, from, scaleTypes[i%len(scaleTypes)], zeroTypes[i%len(zeroTypes)], tensor.Shape{4, 3, 5, 7}, []int64{3, 2, 4, 5}, []int64{2, 1, 3, 2})
+		if !c.run(t, r, floats[i%3]) || !c.run(t, r, tensor.F32) {
+			t.Fatal("no launch")
+		}
+	}
+}
+
 // Shapes, groups and dtypes of any kind.
 func TestDequantiseRandom(t *testing.T) {
 	cases, seed := some(2400), newSeed(t)
