@@ -58,10 +58,11 @@ func BenchmarkRagged(b *testing.B)    { group(b, "ragged") }
 func BenchmarkQuant(b *testing.B)     { group(b, "quant") }
 func BenchmarkTable(b *testing.B)     { group(b, "table") }
 func BenchmarkHDF5(b *testing.B)      { group(b, "hdf5") }
+func BenchmarkGPU(b *testing.B)       { group(b, "gpu") }
 
 // Every case must belong to a benchmark, under a name of its own.
 func TestCases(t *testing.T) {
-	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true, "market": true, "ragged": true, "quant": true, "table": true, "hdf5": true}
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true, "market": true, "ragged": true, "quant": true, "table": true, "hdf5": true, "gpu": true}
 	seen := map[string]bool{}
 	for _, c := range env.Cases() {
 		if !groups[c.Group] || seen[c.Key()] {

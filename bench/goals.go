@@ -68,6 +68,7 @@ func (e *Env) Goals() []Goal {
 	g = append(g, e.pictureGoals()...)
 	g = append(g, e.tableGoals()...)
 	g = append(g, e.compositeGoals()...)
+	g = append(g, e.gpuGoals()...)
 	small := fmt.Sprintf("small/tensors=%d/op=", e.Small)
 	convert := "convert/" + big + "/"
 	npy := "/" + big + "/impl="
