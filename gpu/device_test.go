@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -115,7 +116,7 @@ func TestBuffers(t *testing.T) {
 	d := openClean(t, &Options{HostMemory: 256 << 20})
 	s := must(d.NewStream())(t)
 	for _, n := range []int{0, 1, 4095, 4096, stage, stage + 1, part + 3} {
-		in := aperiodic(uint64(n), n)
+		in, next := aperiodic(uint64(n), n), aperiodic(99, n)
 		a, b := bytesOf(t, d, in), must(d.Alloc(int64(n)))(t)
 		if a.Device() != d || a.Len() != int64(n) || n > 0 && a.Ptr() == 0 {
 			t.Fatal(a.Len(), a.Ptr())
@@ -126,14 +127,14 @@ func TestBuffers(t *testing.T) {
 		if !bytes.Equal(out, in) || !bytes.Equal(readAll(t, a), in) {
 			t.Fatalf("%d bytes changed", n)
 		}
-		ok(t, s.Write(ctx, b, aperiodic(99, n)), s.Copy(a, b))
-		if !bytes.Equal(readAll(t, a), aperiodic(99, n)) {
+		ok(t, s.Write(ctx, b, next), s.Copy(a, b))
+		if !bytes.Equal(readAll(t, a), next) {
 			t.Fatalf("%d bytes are not those written", n)
 		}
 		if n > 10 {
 			part := must(a.Slice(3, int64(n)-7))(t)
 			inner := must(part.Slice(2, 1))(t)
-			if !bytes.Equal(readAll(t, part), aperiodic(99, n)[3:n-4]) || inner.Ptr() != a.Ptr()+5 || readAll(t, inner)[0] != aperiodic(99, n)[5] {
+			if !bytes.Equal(readAll(t, part), next[3:n-4]) || inner.Ptr() != a.Ptr()+5 || readAll(t, inner)[0] != next[5] {
 				t.Fatal("slices")
 			}
 			wantKind(t, part.Free(), tensor.ErrUnsupported, "part of a buffer")
@@ -434,6 +435,26 @@ func TestLeaksAreReported(t *testing.T) {
 			t.Errorf("%s made at %s", l.Kind, l.Where)
 		}
 	}
+	p.check()
+}
+
+// What is enqueued is done before its stream, its module or its memory goes.
+func TestFreesWait(t *testing.T) {
+	p := newTap(t, host.Options{})
+	d := must(openOn(p, 0))(t)
+	m, _ := testModule()
+	s, b, l := must(d.NewStream())(t), must(d.Alloc(8))(t), must(d.Load(m))(t)
+	for _, c := range []struct {
+		free        func() error
+		wait, frees string
+	}{{s.Free, "StreamSynchronize", "FreeStream"}, {b.Free, "Synchronize", "Free"}, {l.Free, "Synchronize", "Unload"}} {
+		p.log = nil
+		ok(t, c.free())
+		if want := []string{"Bind", c.wait, c.frees, "Unbind"}; !slices.Equal(p.log, want) {
+			t.Errorf("calls %v, want %v", p.log, want)
+		}
+	}
+	ok(t, d.Close())
 	p.check()
 }
 

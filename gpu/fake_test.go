@@ -195,8 +195,8 @@ func TestHostIsLikeCUDA(t *testing.T) {
 		seed = must(strconv.ParseUint(s, 10, 64))(t)
 	}
 	programs, lines := 60, 0
-	if testing.Short() {
-		programs = 15
+	if testing.Short() || raceEnabled {
+		programs = 10
 	}
 	for i := range uint64(programs) {
 		m := fakeModule()

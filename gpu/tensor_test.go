@@ -244,6 +244,9 @@ func TestNewTensorIsChecked(t *testing.T) {
 // What is larger than the pieces that a copy takes comes in pieces, of which none
 // leaves a gap: turned, flipped and with gaps, rows packed.
 func TestLargeTensorsAreReadInPieces(t *testing.T) {
+	if raceEnabled {
+		t.Skip("many bytes on one goroutine")
+	}
 	d := openClean(t, nil)
 	data := aperiodic(3, 3*most+10)
 	b := bytesOf(t, d, data)
