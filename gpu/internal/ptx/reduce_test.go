@@ -119,3 +119,37 @@ func TestReduceOrder(t *testing.T) {
 		}
 	}
 }
+
+// One element that is less than all others, in each of the places that a thread
+// takes, by vectors and one by one.
+func TestReduceEveryPlace(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(20, 21))
+	const n, places = 4096, 16
+	for _, dt := range []tensor.DType{tensor.U8, tensor.I16, tensor.I64, tensor.F32} {
+		size := int(dt.UnitBytes)
+		for skew := range 2 {
+			var d device
+			src, s := d.alloc(r, places*n*size, skew*size)
+			clear(s)
+			for i := range places * n {
+				s[i*size+size-1] = 0x40 // 2 as f32
+			}
+			for row := range places {
+				i := row*n + row/4*1024 + 4*r.IntN(256) + row%4
+				s[i*size+size-1] = 0x20
+			}
+			acc := int(ptx.Accumulator(dt).UnitBytes)
+			dst, out := d.alloc(r, places*acc, 0)
+			for _, l := range ptx.Reduce(tensor.Min, dt, dst, src, 0, places, n) {
+				check(t, &d, l)
+			}
+			for row := range places {
+				// The sign does not matter: all are above 0.
+				if got := out[row*acc+size-1]; got != 0x20 {
+					t.Errorf("%v, skew %d, place %d: %#x", dt, skew, row, got)
+				}
+			}
+		}
+	}
+}
