@@ -9,6 +9,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -239,7 +240,11 @@ func TestUploadCancelled(t *testing.T) {
 				var once sync.Once
 				src.before = func(k int64) {
 					if k >= n {
-						once.Do(func() { reached = true; cancel() })
+						once.Do(func() {
+							time.Sleep(100 * time.Microsecond) // others find that nothing is left
+							reached = true
+							cancel()
+						})
 					}
 				}
 				var err error
@@ -339,7 +344,7 @@ func TestBatches(t *testing.T) {
 		var samples [][]int64
 		views := func(yield func([]tensor.View, error) bool) {
 			for b, err := range l.Batches(ctx) {
-				samples = append(samples, bytesCopy(b.Samples))
+				samples = append(samples, slices.Clone(b.Samples))
 				if !yield(b.Views, err) {
 					return
 				}
@@ -400,29 +405,6 @@ func TestBatches(t *testing.T) {
 		if n != len(lists) {
 			t.Errorf("%d lists of %d", n, len(lists))
 		}
-		// Memory that is used again for the next list.
-		mem := noise(3, 20_000)
-		again := func(yield func([]tensor.View, error) bool) {
-			for i := range 10 {
-				v := must(tensor.NewView(mem[i:], tensor.U8, tensor.Shape{19_000}, nil, 0, tensor.LittleEndian))(t)
-				if !yield([]tensor.View{v, v, v}, nil) {
-					return
-				}
-				for j := range mem {
-					mem[j] += byte(i) + 1
-				}
-			}
-		}
-		mine := noise(3, 20_000)
-		for b, err := range u.Batches(ctx, on, again) {
-			ok(t, err)
-			for _, x := range b.Tensors {
-				sameBytes(t, "memory that is used again", must(must(x.Read(ctx))(t).Bytes())(t), mine[b.Index:b.Index+19_000])
-			}
-			for j := range mine {
-				mine[j] += byte(b.Index) + 1
-			}
-		}
 		// An error of theirs ends the loop, behind what came before.
 		n = 0
 		boom := errors.New("boom")
@@ -441,7 +423,59 @@ func TestBatches(t *testing.T) {
 	})
 }
 
-func bytesCopy[T any](s []T) []T { return append([]T(nil), s...) }
+// Lists in memory that is used again for the next one, which is asked for when the
+// last of it is still being copied.
+func TestBatchesBorrow(t *testing.T) {
+	const n = 12 << 20
+	d, u := staged(t, UploadOptions{SlotBytes: 4 << 20, Workers: 3, Slots: 4})
+	on := must(d.NewStream())(t)
+	mem := make([]byte, n)
+	v := must(tensor.NewView(mem, tensor.U8, tensor.Shape{n}, nil, 0, tensor.LittleEndian))(t)
+	lists := func(yield func([]tensor.View, error) bool) {
+		for i := range 8 {
+			for j := n - 1; j >= 0; j -= 61 {
+				mem[j] = byte(i)
+			}
+			if !yield([]tensor.View{v}, nil) {
+				return
+			}
+		}
+	}
+	got := make([]byte, n)
+	for b, err := range u.Batches(ctx, on, lists) {
+		ok(t, err)
+		ok(t, on.Read(ctx, got, b.part()))
+		for j := n - 1; j >= 0; j -= 61 {
+			if got[j] != byte(b.Index) {
+				t.Fatalf("byte %d of list %d is of list %d", j, b.Index, got[j])
+			}
+		}
+	}
+	ok(t, on.Free())
+}
+
+// Close waits for what a body has enqueued on its last blocks.
+func TestStreamClosed(t *testing.T) {
+	v := sample(t, 1, tensor.U8, 100_000)
+	each(t, func(t *testing.T, d *Device, u *Uploader) {
+		own := must(d.NewUploader(&u.o))(t)
+		on := must(d.NewStream())(t)
+		all := must(d.Alloc(100_000))(t)
+		at := int64(0)
+		for b, err := range own.Stream(ctx, on, FromView(v)) {
+			ok(t, err)
+			n := b.Tensor().ByteSize()
+			ok(t, on.Copy(must(all.Slice(at, n))(t), b.part()))
+			at += n
+		}
+		ok(t, own.Close())
+		sameBytes(t, "what was enqueued before Close", readAll(t, all), imageOf(t, v))
+		ok(t, all.Free(), on.Free())
+	})
+}
+
+// part is the memory of the only tensor of a block.
+func (b *Block) part() *Buffer { return b.Tensor().part(b.Tensor().offset, b.Tensor().image) }
 
 func seqOf(lists [][]tensor.View) iter.Seq2[[]tensor.View, error] {
 	return func(yield func([]tensor.View, error) bool) {
