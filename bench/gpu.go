@@ -3,12 +3,13 @@ package bench
 import (
 	"bytes"
 	"context"
-	"runtime"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/gpu"
 	"github.com/tensorfile/tensorfile/gpu/kernels"
+	"github.com/tensorfile/tensorfile/internal/kernel"
+	"github.com/tensorfile/tensorfile/internal/parallel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -38,7 +39,7 @@ func gpuCases(e *Env) []Case {
 		}
 	}
 	// A stage of a stream: blocks that are read or decoded, a kernel, or both.
-	stage := func(blocks, kernel bool) func(b *testing.B) {
+	stage := func(blocks, compute bool) func(b *testing.B) {
 		return func(b *testing.B) {
 			d, u := hostDevice(b, &gpu.UploadOptions{})
 			source, done := e.gpuSource(b, "chunks")
@@ -51,7 +52,7 @@ func gpuCases(e *Env) []Case {
 			out, err := d.Make(tensor.F32, tensor.Shape{slot})
 			check(b, err)
 			cast := func(x *gpu.Tensor) {
-				if !kernel {
+				if !compute {
 					return
 				}
 				part, err := out.Slice(0, 0, x.NumElements(), 1)
@@ -84,7 +85,10 @@ func gpuCases(e *Env) []Case {
 		stream("gpu", big+"op=copy/impl=parallel-memcpy", e.Big, func(b *testing.B) {
 			src, dst := e.bytesOf(b, e.Big), bytes.Repeat([]byte{1}, int(e.Big)) // memory that is there
 			for b.Loop() {
-				halves(len(src), runtime.GOMAXPROCS(0), func(begin, end int) { copy(dst[begin:end], src[begin:end]) })
+				check(b, parallel.Each(0, e.Big>>20, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+					kernel.CopyStream(dst[i<<20:(i+1)<<20], src[i<<20:(i+1)<<20])
+					return nil
+				}))
 			}
 		}),
 		stream("gpu", big+"op=upload/from=memory/impl=tensorfile", e.Big, upload("memory", false)),
