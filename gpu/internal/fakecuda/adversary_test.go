@@ -424,16 +424,16 @@ var plants = []plant{{
 		done := make(chan error)
 		go func() {
 			runtime.LockOSThread() // a thread of its own, which ends with it
+			var err error
 			if !bug {
-				if err := c.Bind(); err != nil {
-					done <- err
-					return
-				}
-				defer c.Unbind()
+				err = c.Bind()
 			}
-			s, err := c.NewStream()
-			if err == nil {
-				err = c.FreeStream(s)
+			s, e := c.NewStream()
+			if err = errors.Join(err, e); e == nil {
+				err = errors.Join(err, c.FreeStream(s))
+			}
+			if !bug {
+				err = errors.Join(err, c.Unbind())
 			}
 			done <- err
 		}()
