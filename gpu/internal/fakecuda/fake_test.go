@@ -16,7 +16,10 @@ import (
 	"github.com/tensorfile/tensorfile/gpu/internal/fakecuda"
 )
 
-// raw calls a function by its address and returns its code.
+// raw calls a function by its address and returns its code. A callback may move the
+// stack: what an argument points to must not lie there.
+//
+//go:uintptrescapes
 func (c *client) raw(name string, args ...uintptr) driver.Code {
 	r, _, _ := purego.SyscallN(c.f.Table()[name], args...)
 	return driver.Code(int32(r))
