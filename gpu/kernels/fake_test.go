@@ -20,3 +20,24 @@ func init() {
 		return get(hook.Open(d, 0))(t).(*gpu.Device)
 	}})
 }
+
+// Nor does it matter in which of the orders that streams and events allow a device
+// does its work.
+func TestProgramsInAnyOrder(t *testing.T) {
+	if *device != "" {
+		t.Skip("it is the fake's order that this is about")
+	}
+	for name, order := range map[string]fakecuda.Order{"lazy": fakecuda.Lazy, "eager": fakecuda.Eager, "random": fakecuda.Random} {
+		t.Run(name, func(t *testing.T) {
+			var last *fakecuda.Fake
+			likeHost(t, 50, func(t testing.TB, seed uint64) *gpu.Device {
+				if last != nil {
+					last.Check(t)
+				}
+				last = fakecuda.New(fakecuda.Options{Order: order, Seed: seed, Busy: int(seed % 4), Sources: []*gpu.Module{adder}})
+				return get(hook.Open(get(cuda.FromTable(last.Table()))(t), 0))(t).(*gpu.Device)
+			})
+			last.Check(t)
+		})
+	}
+}
