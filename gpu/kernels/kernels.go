@@ -107,15 +107,18 @@ func buffers(on *gpu.Stream, names []string, list ...*gpu.Buffer) error {
 	return nil
 }
 
-// pointer is an address in one of the buffers.
+// pointer is an address in one of the buffers, or else at the end of one: another may
+// begin there.
 func pointer(p uintptr, uses []*gpu.Buffer) (gpu.Arg, error) {
 	if p == 0 {
 		return gpu.Ptr(nil), nil
 	}
-	for _, b := range uses {
-		if off := int64(p - b.Ptr()); p >= b.Ptr() && off <= b.Len() {
-			part, err := b.Slice(off, b.Len()-off)
-			return gpu.Ptr(part), err
+	for _, beyond := range []int64{0, 1} {
+		for _, b := range uses {
+			if off := int64(p - b.Ptr()); p >= b.Ptr() && off < b.Len()+beyond {
+				part, err := b.Slice(off, b.Len()-off)
+				return gpu.Ptr(part), err
+			}
 		}
 	}
 	return gpu.Arg{}, bad(tensor.ErrUnsupported, "pointer", fmt.Sprintf("%#x", p), "one into a buffer of the launch")
