@@ -202,6 +202,9 @@ var small = &UploadOptions{SlotBytes: 16 << 10, Slots: 3, Workers: 2, DeviceSlot
 // Each call fails once: the error names it, nothing is left behind, and what comes
 // without an error is right.
 func TestUploadFailsEach(t *testing.T) {
+	if raceEnabled && testing.Short() {
+		t.Skip("hundreds of runs, each of them slow under the race detector")
+	}
 	file, views := mixed(t)
 	defer file.Close()
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
