@@ -171,33 +171,14 @@ func TestEngineStaysSmall(t *testing.T) {
 	}
 }
 
-// purego makes a program need the system's C library and its loader. Only who
-// asks for a device links it, and with the tag nogpu nobody does.
-func TestOnlyDevicesLoadLibraries(t *testing.T) {
-	const loads = "github.com/ebitengine/purego"
-	may := []string{"gpu", "cmd/tensorfile", "examples"}
-	for _, tags := range []string{"", "nogpu"} {
-		out, err := exec.Command("go", "list", "-tags="+tags, "-f", `{{.ImportPath}}{{range .Deps}} {{.}}{{end}}`, module+"/...").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(out)) {
-			deps := strings.Fields(line)
-			path := strings.TrimPrefix(deps[0], module+"/")
-			in := func(dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
-			if slices.Contains(deps, loads) && (tags == "nogpu" || !slices.ContainsFunc(may, in)) {
-				t.Errorf("%s links %s with the tags %q", path, loads, tags)
-			}
-		}
-	}
-}
-
 // A package that calls foreign code without cgo makes a program need libc and its
-// loader. Only gpu does, and the tool; with the tag nogpu not even they.
+// loader. Only gpu does, the tool, and the programs that show it; with the tag nogpu
+// not even they.
 func TestForeignCodeIsFenced(t *testing.T) {
 	const purego = "github.com/ebitengine/purego"
 	fenced := func(path string) bool {
-		return path == module+"/gpu" || strings.HasPrefix(path, module+"/gpu/") || path == module+"/cmd/tensorfile"
+		programs := []string{module + "/cmd/tensorfile", module + "/examples/edges", module + "/examples/superres"}
+		return path == module+"/gpu" || strings.HasPrefix(path, module+"/gpu/") || slices.Contains(programs, path)
 	}
 	linked := func(tags string, target ...string) (with, all int) {
 		cmd := exec.Command("go", "list", "-tags", tags, "-f", `{{.ImportPath}}:{{range .Deps}} {{.}}{{end}}`, module+"/...")
