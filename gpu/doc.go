@@ -26,9 +26,10 @@
 // Info.Why says what it was. Nothing here ends the program or panics because of a
 // driver, a device or an argument.
 //
-// CUDA is there on Linux, amd64 and arm64. A binary that links this package needs
-// the system's C library and its loader, unless it is built with the tag "nogpu",
-// which leaves the host backend.
+// CUDA is there on Linux, amd64 and arm64; on Windows, amd64, it is built and has not
+// been run. A binary for Linux that links this package needs the system's C library
+// and its loader, unless it is built with the tag "nogpu", which leaves the host
+// backend and a binary that is static.
 //
 // # What belongs to a device
 //

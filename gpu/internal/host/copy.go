@@ -5,6 +5,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/internal/parallel"
 )
 
@@ -20,8 +21,8 @@ func move(dst, src []byte) error {
 	n := int64((len(src) + share - 1) / share)
 	return parallel.Each(0, n, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
 		return onFault(func() error {
-			lo := int(i) * share
-			copy(dst[lo:min(lo+share, len(src))], src[lo:])
+			lo, hi := int(i)*share, min(int(i+1)*share, len(src))
+			kernel.CopyStream(dst[lo:hi], src[lo:hi])
 			return nil
 		})
 	})

@@ -236,6 +236,7 @@ func mapMemory(op string, n int64) ([]byte, error) {
 	if err != nil {
 		return nil, fail(op, driver.OutOfMemory, "%d bytes: %v", n, err)
 	}
+	advise(b)
 	return b[:n], nil
 }
 
