@@ -450,6 +450,7 @@ func TestErrorsOfWorkStick(t *testing.T) {
 		{"before", func(m driver.Memory, p driver.Ptr) error { _, err := m.Bytes(p-1, 4); return err }, driver.IllegalAddress, "kernel before"},
 		{"nowhere", func(m driver.Memory, p driver.Ptr) error { _, err := m.Bytes(64, 4); return err }, driver.IllegalAddress, "0x40"},
 		{"error", func(driver.Memory, driver.Ptr) error { return errors.New("no such mode") }, driver.LaunchFailed, "kernel error: no such mode"},
+		{"end", func(driver.Memory, driver.Ptr) error { runtime.Goexit(); return nil }, driver.LaunchFailed, "ended its goroutine"},
 		{"panic", func(driver.Memory, driver.Ptr) error { panic("index 9") }, driver.LaunchFailed, "index 9"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -14,6 +14,7 @@ type stream struct {
 	mu     sync.Mutex
 	passed sync.Cond // done has grown
 	queue  []work
+	first  int    // of the queue that has not been begun
 	pushed uint64 // how much was ever enqueued
 	done   uint64 // and done
 	busy   bool   // there is a goroutine
@@ -92,6 +93,11 @@ func (d *device) StreamQuery(h driver.Stream) (bool, error) {
 func (s *stream) push(w work) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.first > len(s.queue)/2 { // what is done makes room
+		n := copy(s.queue, s.queue[s.first:])
+		clear(s.queue[n:])
+		s.queue, s.first = s.queue[:n], 0
+	}
 	s.queue = append(s.queue, w)
 	s.pushed++
 	if !s.busy {
@@ -102,23 +108,46 @@ func (s *stream) push(w work) {
 
 func (s *stream) run() {
 	debug.SetPanicOnFault(true) // of this goroutine
-	var batch []work
+	idle := false
+	defer func() {
+		if !idle { // work has ended the goroutine: another goes on
+			s.dev.lose(fail("Launch", driver.LaunchFailed, "a kernel ended its goroutine"))
+			s.pass()
+			go s.run()
+		}
+	}()
+	for {
+		w, ok := s.next()
+		if !ok {
+			idle = true
+			return
+		}
+		if w.always || s.dev.failed() == nil {
+			s.dev.lose(guarded(w.do))
+		}
+		s.pass()
+	}
+}
+
+// next takes work from the queue, or ends the goroutine.
+func (s *stream) next() (w work, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.queue) > 0 {
-		batch, s.queue = s.queue, batch[:0]
-		for i, w := range batch {
-			batch[i] = work{}
-			s.mu.Unlock()
-			if w.always || s.dev.failed() == nil {
-				s.dev.lose(guarded(w.do))
-			}
-			s.mu.Lock()
-			s.done++
-			s.passed.Broadcast()
-		}
+	if s.first == len(s.queue) {
+		s.queue, s.first, s.busy = s.queue[:0], 0, false
+		return work{}, false
 	}
-	s.busy = false
+	w, s.queue[s.first] = s.queue[s.first], work{}
+	s.first++
+	return w, true
+}
+
+// pass tells those who wait.
+func (s *stream) pass() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done++
+	s.passed.Broadcast()
 }
 
 // wait returns when all that is enqueued now has been done.
