@@ -116,6 +116,7 @@ func TestNoDevice(t *testing.T) {
 		{fakecuda.Options{InitCode: driver.DriverMismatch}, driver.ErrNoDriver, "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803)"},
 		{fakecuda.Options{InitCode: 34}, driver.ErrNoDriver, "cuInit: CUresult 34 (34)"}, // a stub library
 		{fakecuda.Options{FailCall: 1}, driver.ErrNoDriver, "cuDriverGetVersion: CUDA_ERROR_UNKNOWN (999)"},
+		{fakecuda.Options{FailCall: 1, Missing: []string{"cuGetErrorName", "cuGetErrorString"}}, driver.ErrNoDriver, "cuDriverGetVersion: CUresult 999 (999)"},
 	} {
 		f := fakecuda.New(c.o)
 		_, err := cuda.FromTable(f.Table())
@@ -137,6 +138,13 @@ func TestProperties(t *testing.T) {
 	if err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
+	for attribute, want := range map[int32]bool{-1: true, 0: false, 1: true} {
+		_, d := fake(t, fakecuda.Options{Attributes: map[int]int32{99: attribute}})
+		if p, err := d.Properties(0); err != nil || p.HostRegister != want {
+			t.Errorf("attribute 99 is %d: %+v, %v", attribute, p, err)
+		}
+	}
+	_, d = fake(t, fakecuda.Options{Devices: 2})
 	for _, ordinal := range []int{-1, 2, 1 << 32} {
 		_, err := d.Properties(ordinal)
 		code(t, "an ordinal that is not there", err, driver.InvalidDevice)

@@ -333,8 +333,7 @@ func (d *device) Load(m *driver.Source) (driver.Module, error) {
 		uintptr(unsafe.Pointer(&j.options)), uintptr(unsafe.Pointer(&j.values)))
 	if c != driver.Success {
 		e := d.lib.fail(cuModuleLoadDataEx, c).(*driver.Error)
-		// "OUT: Amount of log buffer filled with messages".
-		e.Log = strings.TrimSpace(cString(j.log[:min(j.values[1], logSize)]))
+		e.Log = strings.TrimSpace(cString(j.log[:]))
 		return 0, e
 	}
 	return driver.Module(f.word(0)), nil

@@ -48,7 +48,7 @@ var attributes = map[int]int32{
 
 func (f *Fake) attribute(a int) (int32, bool) {
 	if v, ok := f.o.Attributes[a]; ok {
-		return v, true
+		return v, v >= 0
 	}
 	v, ok := attributes[a]
 	return v, ok

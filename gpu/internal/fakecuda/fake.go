@@ -56,7 +56,7 @@ type Options struct {
 	Devices    int           // 0 is one, less is none
 	Version    int           // of the driver; 0 is 12080
 	Memory     int64         // bytes of a device; 0 is 1 GiB
-	Attributes map[int]int32 // over those that the device has
+	Attributes map[int]int32 // over those that the device has; one below 0 is not known to the driver
 	Missing    []string      // functions that the library lacks
 	InitCode   driver.Code   // what cuInit returns
 
