@@ -48,6 +48,30 @@
 // that do not, such as [Func.Launch], [Stream.Copy] and [Stream.Fill], enqueue and
 // return, and may report an error of earlier work.
 //
+// # Uploads
+//
+// An [Uploader] brings tensors of files and views to the device at the speed of the
+// slowest of disk, decoder and link: workers read or decode straight into slots of
+// pinned memory while others are copied. [Uploader.Upload] makes device tensors of
+// whole ones, small neighbours of a file in one copy; [Uploader.Stream] and
+// [Uploader.Batches] hand blocks to a loop while the next are on their way, for what
+// is larger than the device and for loaders:
+//
+//	u, err := d.NewUploader(nil)
+//	defer u.Close()
+//	up, err := u.Upload(ctx, gpu.FromTensor(weights), gpu.FromTensor(bias))
+//	...
+//	for b, err := range u.Stream(ctx, s, gpu.FromTensor(images)) {
+//		if err != nil {
+//			return err
+//		}
+//		err = kernels.Cast(s, y, b.Tensor())
+//	}
+//	fmt.Println(u.Stats().Path)
+//
+// [Stats] say which way was taken and where time went. Foreign code never sees a
+// page of a mapped file: one that is cut short under an upload is an error.
+//
 // # Errors
 //
 // What the driver says is an *[Error]. An error that leaves the context unusable

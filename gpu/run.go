@@ -117,6 +117,9 @@ func (r *run) fail(place int64, err error) {
 	if ended := r.ctx.Err(); ended != nil && errors.Is(err, ended) {
 		return // because of another, or of the caller
 	}
+	if len(r.errs) > 0 && errors.Is(errors.Join(r.errs...), err) {
+		return // a device that is lost says so to all
+	}
 	if len(r.errs) > 0 && place < r.place {
 		r.errs = append([]error{err}, r.errs...)
 	} else {

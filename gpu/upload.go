@@ -30,8 +30,9 @@ type UploadOptions struct {
 	// AsStored lets Upload bring plain elements up as they lie if they have no gaps
 	// in any order of the axes, Fortran order for one; the tensor on the device has
 	// their strides then. Without it, and for all else (gaps, elements that are
-	// repeated or run backwards, the other byte order, chunks), elements are put
-	// in C order on the way. Default: false.
+	// repeated or run backwards, the other byte order, chunks, files that are
+	// verified on first use), elements are put in C order on the way, and made
+	// little-endian. Default: false.
 	AsStored bool
 	// Verify makes the device compute the CRC-32C of what arrived, which is
 	// compared with that of what was read; another is ErrCorrupt. A block of a loop
