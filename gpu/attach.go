@@ -100,4 +100,17 @@ func (d *Device) WrapStream(h uintptr) (*Stream, error) {
 	return &Stream{dev: d, h: driver.Stream(h), life: life{what: "stream"}}, nil
 }
 
+// WrapEvent makes an event of a CUevent of somebody else in the device's context, to
+// wait for or to record. Free never frees it, and Since does not take it.
+func (d *Device) WrapEvent(h uintptr) (*Event, error) {
+	if h == 0 {
+		return nil, bad(tensor.ErrUnsupported, "event", "0", "a handle")
+	}
+	if err := d.enter(); err != nil {
+		return nil, err
+	}
+	defer d.life.leave()
+	return &Event{dev: d, h: driver.Event(h), life: life{what: "event"}}, nil
+}
+
 func hex(p uintptr) string { return "0x" + strconv.FormatUint(uint64(p), 16) }

@@ -105,15 +105,20 @@ func TestWrap(t *testing.T) {
 		t.Error("wrapped memory is not the memory")
 	}
 	e := must(d.NewEvent(nil))(t)
-	ok(t, e.Record(ws), s.Wait(e), e.Free())
-	if e.Handle() == 0 && t.Failed() {
-		t.Error("no handle")
+	we := must(d.WrapEvent(e.Handle()))(t)
+	ok(t, we.Record(ws), s.Wait(e), we.Synchronize())
+	if done, err := e.Done(); !done || err != nil || we.Handle() != e.Handle() {
+		t.Error("a wrapped event is not the event", err)
 	}
-	frees := count(p.log, "Free") + count(p.log, "FreeStream")
-	ok(t, w.Free(), ws.Free())
-	if n := count(p.log, "Free") + count(p.log, "FreeStream"); n != frees {
+	_, err := d.WrapEvent(0)
+	wantKind(t, err, tensor.ErrUnsupported, "event")
+	frees := count(p.log, "Free") + count(p.log, "FreeStream") + count(p.log, "FreeEvent")
+	ok(t, w.Free(), ws.Free(), we.Free())
+	if n := count(p.log, "Free") + count(p.log, "FreeStream") + count(p.log, "FreeEvent"); n != frees {
 		t.Error("what is somebody else's was freed")
 	}
+	wantKind(t, we.Synchronize(), tensor.ErrClosed)
+	ok(t, e.Free())
 	wantKind(t, w.Free(), tensor.ErrClosed)
 	wantKind(t, ws.Synchronize(), tensor.ErrClosed)
 	for range 10 {
@@ -129,7 +134,7 @@ func TestWrap(t *testing.T) {
 		_, err := bad()
 		wantKind(t, err, tensor.ErrIndex, "wrapped memory")
 	}
-	_, err := d.WrapStream(0)
+	_, err = d.WrapStream(0)
 	wantKind(t, err, tensor.ErrUnsupported, "default stream")
 	ok(t, must(d.WrapPtr(0, 0, nil))(t).Free(), b.Free(), s.Free())
 	ok(t, d.Close())

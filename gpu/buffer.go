@@ -189,7 +189,7 @@ func (d *Device) transfer(ctx context.Context, s *Stream, b *Buffer, most int64,
 
 // mine checks that a buffer and a stream, if there is one, are of this device.
 func (d *Device) mine(b *Buffer, s *Stream) error {
-	if b == nil {
+	if b == nil || b.mem == nil {
 		return bad(tensor.ErrUnsupported, "buffer", "nil", "a buffer")
 	}
 	if !d.shares(b.mem.dev) || s != nil && !d.shares(s.dev) {

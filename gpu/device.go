@@ -165,5 +165,5 @@ func (d *Device) check(err error) error {
 // shares reports whether handles of one device are good for the other: two devices
 // can stand for one context.
 func (d *Device) shares(o *Device) bool {
-	return d == o || d.dev.Context() != 0 && d.dev.Context() == o.dev.Context()
+	return d == o || o != nil && d.dev.Context() != 0 && d.dev.Context() == o.dev.Context()
 }

@@ -159,6 +159,38 @@ func TestBuffers(t *testing.T) {
 	ok(t, d.Err(), s.Free())
 }
 
+// What is no buffer, stream, event or tensor is an error where it is an argument.
+func TestNothingIsRefused(t *testing.T) {
+	d := openClean(t, nil)
+	s, b, e := must(d.NewStream())(t), must(d.Alloc(0))(t), must(d.NewEvent(nil))(t)
+	m, _ := testModule()
+	f := must(d.Func(m, "wild"))(t)
+	for _, none := range []*Buffer{nil, {}} {
+		_, err := NewTensor(none, tensor.U8, tensor.Shape{0}, nil, 0, 0)
+		for i, err := range []error{err, s.Copy(none, b), s.Copy(b, none), s.Fill(none, 1), s.Read(ctx, nil, none), s.Write(ctx, none, nil)} {
+			if !errors.Is(err, tensor.ErrUnsupported) {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+		if Ptr(none) != (Arg{arg: driver.Arg{Type: driver.Pointer}}) {
+			t.Error("the address of nothing")
+		}
+	}
+	for _, none := range []*Tensor{nil, {}} {
+		if TensorPtr(none) != Ptr(nil) {
+			t.Error("the address of nothing")
+		}
+	}
+	for i, err := range []error{s.Wait(nil), s.Wait(&Event{}), e.Record(nil), e.Record(&Stream{}), f.Launch(nil, one, one, 0, Ptr(b)), f.Launch(&Stream{}, one, one, 0, Ptr(b))} {
+		if !errors.Is(err, tensor.ErrUnsupported) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+	_, err := e.Since(&Event{})
+	wantKind(t, err, tensor.ErrUnsupported)
+	ok(t, s.Free(), b.Free(), e.Free())
+}
+
 // A context that has ended stops a copy between two parts of it.
 func TestCopiesLookAtContexts(t *testing.T) {
 	d := openClean(t, nil)

@@ -90,5 +90,6 @@
 //
 // Handles are plain numbers, so that memory, streams and contexts can be shared
 // with any other binding in the process: see [AttachCurrent], [AttachHandle],
-// [Device.WrapPtr], [Device.WrapStream] and [Device.MakeCurrent].
+// [Device.WrapPtr], [Device.WrapStream], [Device.WrapEvent] and [Device.MakeCurrent].
+// The example "Gorgonia" shows it with gorgonia.org/cu.
 package gpu

@@ -19,12 +19,13 @@ type Event struct {
 	dev    *Device
 	h      driver.Event
 	timing bool
+	owned  bool // was made here and is to be freed
 	life   life
 }
 
 // NewEvent makes an event.
 func (d *Device) NewEvent(o *EventOptions) (*Event, error) {
-	e := &Event{dev: d, timing: o != nil && o.Timing, life: life{what: "event"}}
+	e := &Event{dev: d, timing: o != nil && o.Timing, owned: true, life: life{what: "event"}}
 	err := d.do(func(dev driver.Device) (err error) {
 		if e.h, err = dev.NewEvent(e.timing); err == nil {
 			d.own(e)
@@ -92,8 +93,8 @@ func (e *Event) Since(earlier *Event) (took time.Duration, err error) {
 	return took, nil
 }
 
-// Free frees the event. Who waits for it already is not concerned. A second Free is
-// ErrClosed.
+// Free frees the event; one that was wrapped is only let go of. Who waits for it
+// already is not concerned. A second Free is ErrClosed.
 func (e *Event) Free() error {
 	if err := e.dev.enter(); err != nil {
 		return err
@@ -109,10 +110,9 @@ func (e *Event) describe() (string, int64) { return "event", 0 }
 
 func (e *Event) release(dev driver.Device) error {
 	e.life.end()
-	if dev == nil || e.h == 0 {
+	if dev == nil || !e.owned {
 		return nil
 	}
-	h := e.h
-	e.h = 0
-	return dev.FreeEvent(h)
+	e.owned = false
+	return dev.FreeEvent(e.h)
 }

@@ -59,7 +59,7 @@ func Ptr(b *Buffer) Arg {
 
 // TensorPtr is the address of element (0, ..., 0) of a tensor.
 func TensorPtr(t *Tensor) Arg {
-	if t == nil {
+	if t == nil || t.buf == nil {
 		return Ptr(nil)
 	}
 	return Arg{arg: driver.Arg{Type: driver.Pointer, Bits: uint64(t.ptr())}, mem: t.buf.mem}

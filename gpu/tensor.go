@@ -50,7 +50,7 @@ func (d *Device) Make(dt tensor.DType, s tensor.Shape) (*Tensor, error) {
 // *tensor.Error that names the rule, if any address lies outside the buffer, and
 // for what tensor.NewView refuses.
 func NewTensor(b *Buffer, dt tensor.DType, s tensor.Shape, st tensor.Strides, offset int64, o tensor.ByteOrder) (*Tensor, error) {
-	if b == nil {
+	if b == nil || b.mem == nil {
 		return nil, bad(tensor.ErrUnsupported, "buffer", "nil", "a buffer")
 	}
 	if o > tensor.BigEndian {
