@@ -470,6 +470,48 @@ func TestLeaksAreReported(t *testing.T) {
 	p.check()
 }
 
+// A context that cannot be made current any more keeps Close from freeing what is
+// in it, but not from ending.
+func TestCloseWithoutTheContext(t *testing.T) {
+	p := newTap(t, host.Options{})
+	d := must(openOn(p, 0))(t)
+	b := bytesOf(t, d, []byte{1})
+	p.unbound = true
+	var e *Error
+	if err := b.Free(); !errors.As(err, &e) || e.Code != 201 {
+		t.Error(err)
+	}
+	err := d.Close()
+	wantLeaks(t, err, "1 buffer (1 bytes)")
+	if !errors.As(err, &e) || e.Op != "Bind" || p.opened != 0 {
+		t.Error(err, p.opened)
+	}
+	wantKind(t, b.Free(), tensor.ErrClosed)
+}
+
+// What this machine has is told, or why it has nothing.
+func TestProbeHere(t *testing.T) {
+	infos, err := Probe()
+	for _, i := range infos {
+		t.Log(i)
+	}
+	switch {
+	case err == nil && len(infos) > 0:
+	case errors.Is(err, ErrNoDriver), errors.Is(err, ErrNoDevice), errors.Is(err, ErrDriverTooOld):
+		t.Log(err)
+		if !strings.HasPrefix(err.Error(), "gpu: ") || infos != nil {
+			t.Error(infos)
+		}
+	default:
+		t.Error(infos, err)
+	}
+	for _, none := range []string{"", "../x", "ffff:ff:1f.7", "a\x00b"} {
+		if n := numaNode(none); n != -1 {
+			t.Errorf("device %q is at node %d", none, n)
+		}
+	}
+}
+
 // What is enqueued is done before its stream, its module or its memory goes.
 func TestFreesWait(t *testing.T) {
 	p := newTap(t, host.Options{})

@@ -22,6 +22,7 @@ type tap struct {
 	calls   int
 	fail    int // the number of the call that fails, from 1
 	with    driver.Code
+	unbound bool   // Bind fails whenever it is called
 	failed  string // which it was
 	log     []string
 	live    map[string]int
@@ -124,6 +125,9 @@ func (d *tapDevice) Close() error {
 }
 
 func (d *tapDevice) Bind() error {
+	if d.p.unbound {
+		return &driver.Error{Op: "Bind", Code: driver.InvalidContext, Name: "CUDA_ERROR_INVALID_CONTEXT"}
+	}
 	if err := d.p.enter("Bind", false); err != nil {
 		return err
 	}

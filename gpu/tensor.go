@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
@@ -445,7 +444,7 @@ func (t *Tensor) pieces(v tensor.View, f func(*Tensor, tensor.View) error) error
 	axis, far := -1, int64(0)
 	for a := range t.shape {
 		if e := t.units(a); e > 1 {
-			if r := (e - 1) * abs(t.strides[a]); r >= far {
+			if r := (e - 1) * max(t.strides[a], -t.strides[a]); r >= far {
 				axis, far = a, r
 			}
 		}
@@ -479,11 +478,4 @@ func grow(room []byte, n int64) []byte {
 		room = make([]byte, n)
 	}
 	return room[:n]
-}
-
-func abs(n int64) int64 {
-	if n == math.MinInt64 {
-		return math.MaxInt64
-	}
-	return max(n, -n)
 }
