@@ -71,6 +71,13 @@ func places() []place {
 		{"not pinned", staged, openWith(func(d driver.Device) driver.Device { return pageable{unpinned{d}} }), nil},
 	}
 	list = append(list, fakes(staged)...)
+	if os.Getenv("TENSORFILE_GPU") == "cuda" { // docs/gpu-verified.md
+		onCUDA := func(t testing.TB) *Device { return must(Open(0, nil))(t) }
+		if d, err := Open(0, nil); err == nil { // the driver keeps descriptors from its first start on
+			d.Close()
+		}
+		list = append(list, place{"cuda", UploadOptions{SlotBytes: 16 << 10, Slots: 5, Workers: 3}, onCUDA, nil}, place{"cuda, verified", UploadOptions{Verify: true}, onCUDA, nil})
+	}
 	if raceEnabled && testing.Short() { // a third of them, of each kind some
 		list = slices.DeleteFunc(list, func(p place) bool {
 			return !slices.Contains([]string{"in place", "two slots", "not pinned", "lazy", "verified"}, p.name)

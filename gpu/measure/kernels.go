@@ -161,15 +161,16 @@ func (m *maker) empty(d tensor.DType, s ...int64) *gpu.Tensor {
 	return t
 }
 
-// of is a tensor with bytes that fill makes.
+// of is a tensor with bytes that fill makes, in the device's order.
 func (m *maker) of(fill func(b []byte), d tensor.DType, s ...int64) *gpu.Tensor {
 	t := m.empty(d, s...)
 	if t == nil {
 		return nil
 	}
-	v, err := tensor.Make(d, s)
+	b := make([]byte, t.ByteSize())
+	fill(b)
+	v, err := tensor.NewView(b, d, s, nil, 0, t.Order())
 	if err == nil {
-		fill(v.Span())
 		err = t.Write(m.ctx, v)
 	}
 	if err != nil {
