@@ -84,6 +84,9 @@ func likeHost(t *testing.T, programs int, open func(t testing.TB, seed uint64) *
 	if s := os.Getenv("TENSORFILE_SEED"); s != "" {
 		seed = get(strconv.ParseUint(s, 10, 64))(t)
 	}
+	if testing.Short() {
+		programs = (programs + 4) / 5
+	}
 	lines := 0
 	for i := range uint64(programs) {
 		want := program(get(gpu.OpenHost(nil))(t), adder, seed+i)
