@@ -238,7 +238,7 @@ func (r *run) next(s *slot) bool {
 func (r *run) fill(s *slot) (err error) {
 	begin := time.Now()
 	w, into := &s.w, &r.counts.decode
-	if len(w.segs) > 0 && w.segs[0].it.way == wayFile {
+	if len(w.segs) > 0 && w.segs[0].it.way <= wayMapped {
 		into = &r.counts.read
 	}
 	defer func() { since(begin, into) }()
@@ -268,6 +268,8 @@ func (r *run) fill(s *slot) (err error) {
 		}
 		switch g.it.way {
 		case wayFile:
+		case wayMapped:
+			r.counts.cached.Add(g.n)
 		case wayMemory:
 			r.counts.memory.Add(g.n)
 		default:

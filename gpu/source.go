@@ -58,6 +58,9 @@ type way uint8
 const (
 	// Bytes of a file that are those of the image: read to their place.
 	wayFile way = iota
+	// The same, copied from the mapping of the file, which is faster where no copy
+	// follows: past the caches.
+	wayMapped
 	// Bytes of memory that are those of the image.
 	wayMemory
 	// Boxes, decoded or rearranged by the engine.
@@ -66,7 +69,6 @@ const (
 	wayWhole
 	// A stream that decodes from its begin to its end.
 	wayStream
-	ways
 )
 
 // An item is a source with its place among others on the device.
@@ -251,7 +253,7 @@ func (it *item) isRun(box []int64) bool {
 func (it *item) cut(off, room int64, fresh bool) int64 {
 	rest := it.size - off
 	switch it.way {
-	case wayBoxes:
+	case wayBoxes, wayMapped:
 		return it.cutBox(off, room, fresh)
 	case wayWhole:
 		if rest > room {

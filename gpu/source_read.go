@@ -83,6 +83,19 @@ func (f *fileBytes) read(dst []byte, off int64) error {
 	return err
 }
 
+// mappedFrom is how many bytes are worth a copy past the caches. Tests make it small.
+var mappedFrom int64 = 4 << 20
+
+// mapped reports whether the page cache holds n bytes, and the mapping shows them:
+// then they can be copied from there.
+func (f *fileBytes) mapped(off, n int64) bool {
+	if n < mappedFrom || f.mode != DirectNever || !f.m.Mapped() {
+		return false
+	}
+	share, ok := f.lease.Resident(off, n)
+	return ok && share > 0.95
+}
+
 // files holds the files of an upload open.
 type files struct{ list []*fileBytes }
 

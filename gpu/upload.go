@@ -350,6 +350,11 @@ func (u *Uploader) upload(ctx context.Context, dst *Buffer, after *Stream, sourc
 	r.base = up.Buffer.ptr
 	if m, ok := u.d.dev.(driver.Memory); ok && !u.o.Staged && !u.o.Verify {
 		r.inPlace = m
+		for _, it := range items {
+			if it.way == wayFile && it.dense(it.strides, false) && it.file.mapped(it.begin, it.size) {
+				it.way = wayMapped
+			}
+		}
 	}
 	r.cut(items)
 	r.plan = &imagePlan{items: ordered}

@@ -16,7 +16,7 @@ import (
 // and right beside each upload copies as many bytes in memory on as many goroutines:
 // the metric x_memcpy is the median of how often the speed of that it has.
 func BenchmarkUpload(b *testing.B) {
-	const n = 256 << 20
+	const n = 128 << 20
 	data := noise(1, n)
 	path := write(b, func(w *tensorfile.Writer) {
 		v := must(tensor.NewView(data, tensor.F32, tensor.Shape{n / 4}, nil, 0, tensor.LittleEndian))(b)
