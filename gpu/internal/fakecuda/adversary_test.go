@@ -353,6 +353,19 @@ var plants = []plant{{
 		p.free(c)
 	},
 }, {
+	behaviour: 4, name: "the same, where the bytes were there before", want: "wrong bytes",
+	program: func(c *client, bug bool) {
+		p := c.pair()
+		c.must(c.CopyHtoD(p.a, sample(6, size), 0))
+		copy(p.slot, sample(6, size))
+		c.must(c.CopyDtoH(p.slot, p.a, p.copying))
+		if !bug {
+			c.must(c.StreamSynchronize(p.copying))
+		}
+		c.same(p.slot, sample(6, size))
+		p.free(c)
+	},
+}, {
 	behaviour: 5, name: "a stream waits for an event that is recorded later", want: "wrong bytes",
 	program: func(c *client, bug bool) {
 		p := c.pair()

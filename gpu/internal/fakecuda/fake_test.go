@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -216,6 +218,14 @@ func TestUse(t *testing.T) {
 			if code := c.raw("cuMemcpyDtoDAsync_v2", uintptr(p.b), uintptr(p.a), size, 0); code != 0 {
 				c.r.Errorf("cuMemcpyDtoDAsync_v2: %d", code)
 			}
+			c.must(c.StreamSynchronize(0))
+			got := make([]byte, size)
+			c.must(c.CopyDtoH(got, p.b, 0))
+			c.same(got, want)
+			c.must(errors.Join(c.Memset8(p.a, 0, size, theirs), c.Memset8(p.b, 0, size, theirs), c.CopyHtoD(p.a, p.slot, theirs)))
+			if code := c.raw("cuMemcpyDtoDAsync_v2", uintptr(p.b), uintptr(p.a), size, 0); code != 0 {
+				c.r.Errorf("cuMemcpyDtoDAsync_v2: %d", code)
+			}
 			c.must(errors.Join(c.CopyDtoD(p.a, p.b, size, theirs), c.StreamSynchronize(theirs)))
 			c.same(c.read(p.a, size), want)
 			c.must(c.FreeStream(theirs))
@@ -245,6 +255,52 @@ func TestUse(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Eager is what a device does that is quick: it hides what Lazy shows.
+func TestEagerWorkIsDoneAtOnce(t *testing.T) {
+	if r := run(fakecuda.Options{Order: fakecuda.Eager}, func(c *client) { plants[0].program(c, true) }); len(r.said) > 0 {
+		t.Errorf("%s: %v", plants[0].name, r)
+	}
+}
+
+// One engine does one thing at a time, and memory that is not pinned is staged when
+// the stream has done what is before.
+func TestEngines(t *testing.T) {
+	const copying = 10 * time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		r := run(fakecuda.Options{Time: func(w fakecuda.Work) time.Duration {
+			if w.Kind == fakecuda.HtoD || w.Kind == fakecuda.DtoH {
+				return copying
+			}
+			return 0
+		}}, func(c *client) {
+			p := c.pair()
+			took := func(what string, want time.Duration, do func()) {
+				begin := time.Now()
+				do()
+				if d := time.Since(begin); d != want {
+					c.r.Errorf("%s: %v, want %v", what, d, want)
+				}
+			}
+			took("two copies to the device", 2*copying, func() {
+				c.must(errors.Join(c.CopyHtoD(p.a, p.slot, p.copying), c.CopyHtoD(p.b, p.slot, p.computing), c.Synchronize()))
+			})
+			took("a copy to it and one from it", copying, func() {
+				c.must(errors.Join(c.CopyHtoD(p.a, p.slot[:8], p.copying), c.CopyDtoH(p.slot[8:], p.b, p.computing), c.Synchronize()))
+			})
+			b := c.anonymous(4096)
+			defer unix.Munmap(b)
+			took("staging behind a copy", copying, func() {
+				c.must(errors.Join(c.CopyHtoD(p.a, p.slot, p.copying), c.CopyHtoD(p.b, b, p.copying)))
+			})
+			took("what was staged", copying, func() { c.must(c.Synchronize()) })
+			p.free(c)
+		})
+		if len(r.said) > 0 {
+			t.Error(r)
+		}
+	})
 }
 
 func TestStats(t *testing.T) {
