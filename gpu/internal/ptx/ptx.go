@@ -21,7 +21,7 @@ package ptx
 
 import (
 	"context"
-	"embed"
+	_ "embed"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/internal/parallel"
@@ -30,19 +30,59 @@ import (
 
 //go:generate go run ./gen
 
-//go:embed *.ptx
-var texts embed.FS
+// The files, as strings: those of an embed.FS would be copied whenever a program that
+// links this package starts.
+var (
+	//go:embed cast.ptx
+	castText string
+	//go:embed conv.ptx
+	convText string
+	//go:embed crc32c.ptx
+	crc32cText string
+	//go:embed dequant_bf16.ptx
+	dequantBF16Text string
+	//go:embed dequant_f16.ptx
+	dequantF16Text string
+	//go:embed dequant_f32.ptx
+	dequantF32Text string
+	//go:embed gather.ptx
+	gatherText string
+	//go:embed ggml.ptx
+	ggmlText string
+	//go:embed picture.ptx
+	pictureText string
+	//go:embed reduce.ptx
+	reduceText string
+	//go:embed scatter.ptx
+	scatterText string
+	//go:embed transpose.ptx
+	transposeText string
+	//go:embed unshuffle.ptx
+	unshuffleText string
+)
+
+var texts = map[string]string{
+	"cast":         castText,
+	"conv":         convText,
+	"crc32c":       crc32cText,
+	"dequant_bf16": dequantBF16Text,
+	"dequant_f16":  dequantF16Text,
+	"dequant_f32":  dequantF32Text,
+	"gather":       gatherText,
+	"ggml":         ggmlText,
+	"picture":      pictureText,
+	"reduce":       reduceText,
+	"scatter":      scatterText,
+	"transpose":    transposeText,
+	"unshuffle":    unshuffleText,
+}
 
 // Modules are all of them, in the order of their files.
 var Modules []*driver.Source
 
 // module registers the file NAME.ptx.
 func module(name string, kernels ...driver.Kernel) *driver.Source {
-	text, err := texts.ReadFile(name + ".ptx")
-	if err != nil {
-		panic(err) // a name that is not in this directory
-	}
-	s := &driver.Source{Name: name, PTX: string(text), Kernels: kernels}
+	s := &driver.Source{Name: name, PTX: texts[name], Kernels: kernels}
 	Modules = append(Modules, s)
 	return s
 }
