@@ -120,7 +120,10 @@ func (l *gpuLoader) run(cmd *cobra.Command, args []string) (err error) {
 	if err != nil || len(list) == 0 {
 		return err
 	}
+	bar := t.newProgress()
+	l.o.Step = bar.show
 	m, err := measure.Time(ctx, d, &l.o, list...)
+	bar.end()
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 			m.Run()
 			os.Exit(2)
 		}
-		fmt.Printf("%s, %v\n", time.Now().UTC().Format(time.DateOnly), d.Info())
+		i := d.Info()
+		fmt.Printf("%s, %v\n%d copy engines, %d multiprocessors, NUMA node %d, memory that is there can be pinned: %v\n", time.Now().UTC().Format(time.DateOnly), i, i.CopyEngines, i.Multiprocessors, i.NUMANode, i.HostRegister)
 		if err := d.Close(); err != nil {
 			fmt.Println(err)
 			os.Exit(1)

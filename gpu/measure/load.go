@@ -26,6 +26,9 @@ type LoadOptions struct {
 	// Stream brings the tensors up block by block, as is done with what the device
 	// has no room for.
 	Stream bool
+	// Step is told what is measured next, and what share of the time is over, about.
+	// Default: nobody.
+	Step func(share float64, what string)
 }
 
 // A Load is how tensors of a file came to a device, and what limited that.
@@ -99,12 +102,19 @@ func Time(ctx context.Context, d *gpu.Device, o *LoadOptions, tensors ...*tensor
 		l.Bytes += x.ByteSize()
 		stored += x.Storage().Stored
 	}
+	step := func(share float64, what string) {
+		if own.Step != nil {
+			own.Step(share, what)
+		}
+	}
+	step(0, "load")
 	if l.Stats, err = own.repeat(ctx, l.Bytes, load); err != nil {
 		return nil, err
 	}
 	l.Name, l.Time, l.Runs = "load", l.Stats.Total, 1
 
 	// The limits, right behind.
+	step(0.4, Upload(d))
 	var limit Row
 	if d.Backend() == "host" {
 		limit, err = own.memcpy(ctx)
@@ -117,6 +127,7 @@ func Time(ctx context.Context, d *gpu.Device, o *LoadOptions, tensors ...*tensor
 		return nil, err
 	}
 	l.limit(limit, float64(l.Bytes)/limit.Speed())
+	step(0.5, Feed)
 	fed, err := own.repeat(ctx, l.Bytes, func() (gpu.Stats, error) { return u.Feed(ctx, sources...) })
 	if err != nil {
 		return nil, err
@@ -126,6 +137,7 @@ func Time(ctx context.Context, d *gpu.Device, o *LoadOptions, tensors ...*tensor
 		alone := fed.Decode / time.Duration(u.Options().Workers)
 		l.limit(Row{Name: Decode, Bytes: fed.Decoded, Runs: 1, Time: alone}, alone.Seconds())
 	}
+	step(0.9, Disk)
 	r, why, err := disk(ctx, tensors, stored, u.Options().Workers)
 	switch {
 	case err != nil:
