@@ -236,12 +236,7 @@ func (r *run) next(s *slot) bool {
 
 // fill makes the bytes of a window.
 func (r *run) fill(s *slot) (err error) {
-	begin := time.Now()
-	w, into := &s.w, &r.counts.decode
-	if len(w.segs) > 0 && w.segs[0].it.way <= wayMapped {
-		into = &r.counts.read
-	}
-	defer func() { since(begin, into) }()
+	w := &s.w
 	if r.u.sums != nil {
 		defer func() { s.sum = format.Checksum(s.data) }()
 	}
@@ -263,17 +258,20 @@ func (r *run) fill(s *slot) (err error) {
 		for i++; i < len(w.segs) && g.it.way == wayFile && w.segs[i].it.at-g.it.at == w.segs[i].it.begin-g.it.begin && w.segs[i].it.file == g.it.file && w.segs[i].at-end < gapBytes; i++ {
 			end = w.segs[i].at + w.segs[i].n
 		}
-		if err := g.it.fill(r.ctx, s.data[g.at:end], &g, &s.box); err != nil {
-			return err
-		}
+		begin, spent := time.Now(), &r.counts.read
+		err := g.it.fill(r.ctx, s.data[g.at:end], &g, &s.box)
 		switch g.it.way {
-		case wayFile:
+		case wayFile: // which has counted them
 		case wayMapped:
 			r.counts.cached.Add(g.n)
 		case wayMemory:
 			r.counts.memory.Add(g.n)
 		default:
 			r.counts.decoded.Add(g.n)
+			spent = &r.counts.decode
+		}
+		if since(begin, spent); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -282,6 +280,7 @@ func (r *run) fill(s *slot) (err error) {
 // fillRect makes the elements of a box of chunks: one behind the other in the
 // slot, or where they belong.
 func (r *run) fillRect(s *slot) (err error) {
+	defer func(begin time.Time) { since(begin, &r.counts.decode) }(time.Now())
 	w := &s.w
 	it := w.segs[0].it
 	it.rectangle(w.rect, &s.box)

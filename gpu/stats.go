@@ -26,7 +26,7 @@ type Stats struct {
 	Pinned    int64
 
 	// Read and Decode are the time that workers spent on it, all of them added up:
-	// what the engine does in one call counts as Decode. CopyWait is the time that
+	// what the engine reads and decodes in one call counts as Decode. CopyWait is the time that
 	// they waited for a free slot: the link was slower than they. Copy is the time
 	// that copies were in flight, Idle the time that none was: workers were slower,
 	// or, for UserWait of it, the body of a loop over blocks.
