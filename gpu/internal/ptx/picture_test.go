@@ -16,7 +16,10 @@ func TestPicture(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 3))
 	cases := 0
 	for _, channels := range []int{1, 2, 3, 4, 5, 9} {
-		for _, plane := range []int{0, 1, 4, 255, 256, 257} {
+		for _, plane := range []int{0, 1, 4, 256, 255, 257} {
+			if plane > 4 && plane < 257 && testing.Short() {
+				continue
+			}
 			for _, skew := range [][2]int{{0, 0}, {1, 0}, {4, 4}} {
 				images := 1 + cases%3
 				var d device
