@@ -317,7 +317,16 @@ func TestUploadGrids(t *testing.T) {
 		}
 		rects := 0
 		for i, s := range sources {
+			before := f.ReadStats().Decoded
 			up := must(u.Upload(ctx, s))(t)
+			chunks := int64(1)
+			for k, n := range s.t.Shape() {
+				chunks *= (n + s.t.ChunkShape()[k] - 1) / s.t.ChunkShape()[k]
+			}
+			whole := must(tensor.ByteSize(s.t.DType(), s.t.ChunkShape()))(t) <= up.Stats.SlotBytes
+			if n := f.ReadStats().Decoded - before; whole && !u.o.Verify && n > chunks {
+				t.Errorf("%d: %v %v, chunks %v: %d decoded, there are %d", i, s.t.DType(), s.t.Shape(), s.t.ChunkShape(), n, chunks)
+			}
 			same(t, fmt.Sprintf("%d: %v %v, chunks %v", i, s.t.DType(), s.t.Shape(), s.t.ChunkShape()), up.Tensors[0], views[i])
 			it := must(newItem(s, false))(t)
 			if it.fit(up.Stats.SlotBytes); it.rect != nil {
