@@ -23,7 +23,7 @@ func TestFeed(t *testing.T) {
 		raw, packed := FromTensor(must(f.Tensor("raw"))(t)), FromTensor(must(f.Tensor("packed"))(t))
 		before, _, err := d.Memory()
 		ok(t, err)
-		s := must(u.Feed(context.Background(), raw, packed, FromView(sample(t, 3, tensor.F64, 100))))(t)
+		s := must(u.Feed(context.Background(), raw, packed, FromView(sample(t, 3, tensor.U8, 800))))(t)
 		after, _, err := d.Memory()
 		ok(t, err)
 		if s.Bytes != 3*n+800 || s.Cached != n || s.Decoded != 2*n || s.Memory != 800 || s.Wire != 0 || s.Copies != 0 || after != before {
