@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"testing"
 	"testing/synctest"
@@ -224,6 +225,33 @@ func TestUploadFailsEach(t *testing.T) {
 		t.Logf("%d calls", n)
 		if n < 100 {
 			t.Errorf("%d calls", n)
+		}
+	}
+}
+
+// Whatever order a driver may choose, and however large the rings are, the same
+// elements arrive.
+func TestUploadAnyOrder(t *testing.T) {
+	file, views := mixed(t)
+	defer file.Close()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	n := 120
+	if testing.Short() {
+		n = 30
+	}
+	rng := rand.New(rand.NewPCG(12, 13))
+	for i := range n {
+		o := UploadOptions{SlotBytes: 4096 << rng.IntN(4), Slots: 2 + rng.IntN(5), Workers: 1 + rng.IntN(4), DeviceSlots: 2 + rng.IntN(3), Verify: rng.IntN(3) == 0, AsStored: rng.IntN(2) == 0}
+		f := fakecuda.New(fakecuda.Options{Order: fakecuda.Random, Seed: rng.Uint64(), Busy: rng.IntN(3), Sources: ptx.Modules})
+		if err := scenario(t, context.Background(), must(cuda.FromTable(f.Table()))(t), &o, file, views); err != nil {
+			t.Errorf("run %d, %+v: %v", i, o, err)
+		}
+		if s := f.Stats(); s.Pageable > 0 || s.PinnedPeak > 2*int64(o.Slots)*o.SlotBytes {
+			t.Errorf("run %d, %+v: %+v", i, o, s)
+		}
+		f.Check(t)
+		if t.Failed() {
+			t.Fatalf("run %d, %+v", i, o)
 		}
 	}
 }
