@@ -143,6 +143,26 @@ func TestGather(t *testing.T) {
 	}
 }
 
+// One axis with gaps, of about as many elements as a block has threads.
+func TestGatherBlocks(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(22, 23))
+	for _, size := range []int64{1, 2, 4, 8, 16} {
+		for _, n := range []int64{0, 1, 255, 256, 257, 1025} {
+			var d device
+			src, s := d.alloc(r, int(2*n*size), int(size))
+			dst, out := d.alloc(r, int(n*size), 0)
+			l, _ := ptx.Gather(dst, src, size, tensor.Shape{n}, tensor.Strides{2 * size})
+			check(t, &d, l)
+			for k := range n {
+				if !bytes.Equal(out[k*size:(k+1)*size], s[2*k*size:(2*k+1)*size]) {
+					t.Fatalf("%d of %d elements of %d bytes", k, n, size)
+				}
+			}
+		}
+	}
+}
+
 // Numbers from 2^32 on are divided as 64 bits: the last of so many threads, in
 // memory that is as large only by its addresses.
 func TestGatherWide(t *testing.T) {

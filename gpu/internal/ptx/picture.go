@@ -6,6 +6,10 @@ import (
 	"math"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
+	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/kernel"
+	"github.com/tensorfile/tensorfile/internal/parallel"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // Its entries picture_1, _3 and _4 (dst, src pointer, plane u64, images u32, scales
@@ -60,34 +64,70 @@ func pictureGo(m driver.Memory, a driver.Args, channels, first, count, at, facto
 	if err != nil {
 		return err
 	}
-	var values [4][256]uint32 // of a byte in each channel
+	var tables [4]*kernel.Table // of a byte in each channel
+	var values [256 * 4]byte
 	for c := range count {
 		scale, bias := a.F32(at+c), a.F32(at+factors+c)
-		for x := range values[c] {
+		for x := range 256 {
 			y := float32(float32(x)*scale) + bias
-			values[c][x] = math.Float32bits(y)
+			bits := math.Float32bits(y)
 			if y != y {
-				values[c][x] = 0x7fc00000
+				bits = canonicalNaN
 			}
+			binary.LittleEndian.PutUint32(values[4*x:], bits)
 		}
+		tables[c] = kernel.NewTable(values[:], 4)
 	}
-	const row = 1 << 14 // pixels that stay in the cache for all channels
+	const row = 1 << 14 // pixels, few enough to stay in the cache for all channels
 	rows := (plane + row - 1) / row
-	share(rows*images, max(1, pieceBytes/row/4), func(from, to int64) {
-		for ; from < to; from++ {
-			image, p := from/rows, from%rows*row
+	type lines struct {
+		bytes  []byte // of the channels
+		floats []uint32
+	}
+	per := max(1, int64(pieceBytes/row/4))
+	start := func() lines { return lines{make([]byte, 4*row), make([]uint32, row)} }
+	return parallel.Each(0, (rows*images+per-1)/per, start, func(room lines, i int64) error {
+		for at := i * per; at < min(rows*images, (i+1)*per); at++ {
+			image, p := at/rows, at%rows*row
 			pixels := min(row, plane-p)
+			s := src[(image*plane+p)*int64(channels):][:pixels*int64(channels)]
+			line, err := channelsOf(room.bytes, s, channels, first, count)
+			if err != nil {
+				return err
+			}
 			for c := range count {
-				s := src[(image*plane+p)*int64(channels)+int64(first+c):]
-				d := dst[4*((image*int64(channels)+int64(first+c))*plane+p):]
-				d = d[:4*pixels]
-				for j, k := 0, 0; j+4 <= len(d); j, k = j+4, k+channels {
-					binary.LittleEndian.PutUint32(d[j:], values[c][s[k]])
+				d := dst[4*((image*int64(channels)+int64(first+c))*plane+p):][:4*pixels]
+				f := d
+				if !cast.Aligned(d, 4) {
+					f = cast.Bytes(room.floats)[:4*pixels]
+				}
+				kernel.Lookup(f, line[int64(c)*pixels:][:pixels], tables[c], false)
+				if !cast.Same(f, d) {
+					copy(d, f)
 				}
 			}
 		}
+		return nil
 	})
-	return nil
+}
+
+// channelsOf is count channels of pixels from first on, one behind the other, in
+// room where they do not lie so.
+func channelsOf(room, pixels []byte, channels, first, count int) ([]byte, error) {
+	if channels == 1 {
+		return pixels, nil
+	}
+	n := int64(len(pixels) / channels)
+	room = room[:int64(count)*n]
+	dst, err := tensor.NewView(room, tensor.U8, tensor.Shape{int64(count), n}, nil, 0, tensor.LittleEndian)
+	if err != nil {
+		return nil, err
+	}
+	src, err := tensor.NewView(pixels, tensor.U8, dst.Shape(), tensor.Strides{1, int64(channels)}, int64(first), tensor.LittleEndian)
+	if err != nil {
+		return nil, err
+	}
+	return room, tensor.Copy(dst, src)
 }
 
 // Picture is the launches that convert images of plane pixels. Scale and bias have

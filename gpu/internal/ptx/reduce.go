@@ -3,10 +3,12 @@ package ptx
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/internal/cast"
 	"github.com/tensorfile/tensorfile/internal/kernel"
+	"github.com/tensorfile/tensorfile/internal/parallel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -73,93 +75,102 @@ func reduceGo(m driver.Memory, a driver.Args, op tensor.Reduction, d tensor.DTyp
 	if err != nil {
 		return err
 	}
-	var failed error
-	share(rows*segs, max(1, pieceBytes/segment/size), func(from, to int64) {
-		room := make([]uint64, segment)
-		for ; from < to; from++ {
-			row, s := from/segs, from%segs
-			count := min(segment, n-s*segment)
-			b := src[(row*n+s*segment)*size:][:count*size]
-			if acc == tensor.F32 {
-				x, err := numbersOf[float32](room, b, d, acc)
-				if err != nil {
-					failed = err // dtypes that do not fit: never
-					return
-				}
-				binary.LittleEndian.PutUint32(dst[4*from:], reduceFloats(op, x))
-				continue
+	per := max(1, pieceBytes/segment/size)
+	start := func() []uint64 { return make([]uint64, segment) }
+	return parallel.Each(0, (rows*segs+per-1)/per, start, func(room []uint64, i int64) error {
+		for at := i * per; at < min(rows*segs, (i+1)*per); at++ {
+			row, s := at/segs, at%segs
+			b := src[(row*n+s*segment)*size:][:min(segment, n-s*segment)*size]
+			r, err := reduceSegment(op, d, b, room)
+			switch {
+			case err != nil:
+				return err
+			case acc == tensor.F32:
+				binary.LittleEndian.PutUint32(dst[4*at:], uint32(r))
+			default:
+				binary.LittleEndian.PutUint64(dst[8*at:], r)
 			}
-			x, err := numbersOf[int64](room, b, d, acc)
-			if err != nil {
-				failed = err
-				return
-			}
-			binary.LittleEndian.PutUint64(dst[8*from:], uint64(reduceIntegers(op, x)))
 		}
+		return nil
 	})
-	return failed
 }
 
-// numbersOf is elements of d in b as Ts, where they are if they are that, else in
-// room.
-func numbersOf[T float32 | int64](room []uint64, b []byte, d, acc tensor.DType) ([]T, error) {
-	if d == acc && tensor.HostOrder == tensor.LittleEndian {
-		if x, ok := cast.Slice[T](b); ok {
-			return x, nil
+// reduceSegment is the bits of the result of elements of d in b. They are converted
+// to room unless their own type will do.
+func reduceSegment(op tensor.Reduction, d tensor.DType, b []byte, room []uint64) (uint64, error) {
+	if tensor.HostOrder == tensor.LittleEndian && cast.Aligned(b, int(d.UnitBytes)) {
+		switch d {
+		case tensor.U8:
+			return reduceIntegers(op, b), nil
+		case tensor.I16:
+			x, _ := cast.Slice[int16](b)
+			return reduceIntegers(op, x), nil
+		case tensor.I32:
+			x, _ := cast.Slice[int32](b)
+			return reduceIntegers(op, x), nil
+		case tensor.I64:
+			x, _ := cast.Slice[int64](b)
+			return reduceIntegers(op, x), nil
+		case tensor.F32:
+			x, _ := cast.Slice[float32](b)
+			return reduceFloats(op, x), nil
 		}
 	}
-	n := int64(len(b)) / int64(d.UnitBytes)
+	n, acc := int64(len(b))/int64(d.UnitBytes), Accumulator(d)
 	out := cast.Bytes(room)[:n*int64(acc.UnitBytes)]
 	src, err := tensor.NewView(b, d, tensor.Shape{n}, nil, 0, tensor.LittleEndian)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	dst, err := tensor.NewView(out, acc, tensor.Shape{n}, nil, 0, tensor.HostOrder)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	x, _ := cast.Slice[T](out)
-	return x, tensor.Cast(dst, src)
+	if err := tensor.Cast(dst, src); err != nil {
+		return 0, err
+	}
+	if acc == tensor.F32 {
+		x, _ := cast.Slice[float32](out)
+		return reduceFloats(op, x), nil
+	}
+	x, _ := cast.Slice[int64](out)
+	return reduceIntegers(op, x), nil
 }
 
-func reduceIntegers(op tensor.Reduction, x []int64) int64 {
-	switch op {
-	case tensor.Sum:
+func reduceIntegers[T uint8 | int16 | int32 | int64](op tensor.Reduction, x []T) uint64 {
+	switch {
+	case op == tensor.Sum:
 		sum := int64(0)
 		for _, v := range x {
-			sum += v
+			sum += int64(v)
 		}
-		return sum
-	case tensor.Min:
-		least := int64(math.MaxInt64)
-		for _, v := range x {
-			least = min(least, v)
-		}
-		return least
+		return uint64(sum)
+	case len(x) == 0 && op == tensor.Min:
+		return math.MaxInt64
+	case len(x) == 0:
+		return 1 << 63 // the least i64
+	case op == tensor.Min:
+		return uint64(slices.Min(x))
 	}
-	greatest := int64(math.MinInt64)
-	for _, v := range x {
-		greatest = max(greatest, v)
-	}
-	return greatest
+	return uint64(slices.Max(x))
 }
 
-func reduceFloats(op tensor.Reduction, x []float32) uint32 {
+func reduceFloats(op tensor.Reduction, x []float32) uint64 {
 	if op == tensor.Sum {
 		f := sumTree(x)
 		if f != f {
 			return canonicalNaN
 		}
-		return math.Float32bits(f)
+		return uint64(math.Float32bits(f))
 	}
 	lo, hi, nan := kernel.MinMaxF32(x)
 	switch {
 	case nan > 0:
 		return canonicalNaN
 	case op == tensor.Min:
-		return math.Float32bits(lo)
+		return uint64(math.Float32bits(lo))
 	}
-	return math.Float32bits(hi)
+	return uint64(math.Float32bits(hi))
 }
 
 // sumTree adds a segment in the order of the kernel.

@@ -3,6 +3,7 @@ package ptx
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 
 	"github.com/tensorfile/tensorfile/gpu/internal/driver"
 	"github.com/tensorfile/tensorfile/internal/kernel"
@@ -126,25 +127,29 @@ func joinGo(m driver.Memory, a driver.Args, size int) error {
 // the sign.
 func restore(b []byte, size, exp, turn int) {
 	n := 8 * size
-	all := ^uint64(0) >> (64 - n)
-	keep, lows, top := all, uint64(0), uint64(0)
+	keep, lows, top := ^uint64(0)>>(64-n), uint64(0), uint64(0)
 	if exp != 0 {
 		low := n - 1 - exp
 		keep, lows, top = 1<<low-1, (1<<exp-1)<<low, 1<<(n-1)
 	}
-	word := func(x uint64) uint64 {
-		r := x<<turn&all | x>>(n-turn)
-		return r&keep | r>>1&lows | r<<exp&top
-	}
 	le := binary.LittleEndian
-	for ; len(b) >= size; b = b[size:] {
-		switch size {
-		case 2:
-			le.PutUint16(b, uint16(word(uint64(le.Uint16(b)))))
-		case 4:
-			le.PutUint32(b, uint32(word(uint64(le.Uint32(b)))))
-		default:
-			le.PutUint64(b, word(le.Uint64(b)))
+	switch size {
+	case 2:
+		keep, lows, top := uint16(keep), uint16(lows), uint16(top)
+		for ; len(b) >= 2; b = b[2:] {
+			r := bits.RotateLeft16(le.Uint16(b), turn)
+			le.PutUint16(b, r&keep|r>>1&lows|r<<(exp&15)&top)
+		}
+	case 4:
+		keep, lows, top := uint32(keep), uint32(lows), uint32(top)
+		for ; len(b) >= 4; b = b[4:] {
+			r := bits.RotateLeft32(le.Uint32(b), turn)
+			le.PutUint32(b, r&keep|r>>1&lows|r<<(exp&31)&top)
+		}
+	default:
+		for ; len(b) >= 8; b = b[8:] {
+			r := bits.RotateLeft64(le.Uint64(b), turn)
+			le.PutUint64(b, r&keep|r>>1&lows|r<<(exp&63)&top)
 		}
 	}
 }

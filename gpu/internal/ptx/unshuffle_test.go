@@ -23,7 +23,7 @@ func TestUnshuffle(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, n := range sizes(64) {
+			for _, n := range append(sizes(64), 255, 256, 257) {
 				if n > 65 && testing.Short() {
 					break
 				}
@@ -61,7 +61,10 @@ func TestJoin(t *testing.T) {
 	r := rand.New(rand.NewPCG(10, 11))
 	cases := 0
 	for _, size := range []int{2, 4, 8} {
-		for _, n := range sizes(64) {
+		for _, n := range append(sizes(64), 255, 256, 257) {
+			if n > 65 && testing.Short() {
+				break
+			}
 			for _, skew := range []int{0, 1, 4} {
 				for _, mix := range [][2]uint32{{0, 0}, {0, 3}, {uint32(4 + size), 0}, {5, 7}} {
 					var d device
