@@ -135,8 +135,9 @@ func (r *run) deliver(yield func(*Block, error) bool) error {
 			r.wait()
 		}
 	}()
+	var skipped error // why blocks were not handed out
 	for b := range r.blocks.ready {
-		if r.ctx.Err() != nil {
+		if skipped = r.ctx.Err(); skipped != nil {
 			break
 		}
 		if err := r.blocks.take(b); err != nil {
@@ -151,7 +152,10 @@ func (r *run) deliver(yield func(*Block, error) bool) error {
 		}
 	}
 	ended = true
-	return r.wait()
+	if err := r.wait(); err != nil {
+		return err
+	}
+	return skipped
 }
 
 // Stats returns what the last loop over blocks did. Uploads return their own.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,6 +305,72 @@ func TestUploadWithoutMemory(t *testing.T) {
 			absorbed++
 		case !errors.Is(err, ErrOutOfMemory):
 			t.Errorf("allocation %d: %v", n, err)
+		}
+	}
+}
+
+// ends is a device that calls a function at the n-th call of an upload.
+type ends struct {
+	driver.Device
+	n    *atomic.Int64
+	then func()
+}
+
+func (e ends) count() {
+	if e.n.Add(-1) == 0 {
+		e.then()
+	}
+}
+
+func (e ends) CopyHtoD(dst driver.Ptr, src []byte, s driver.Stream) error {
+	e.count()
+	return e.Device.CopyHtoD(dst, src, s)
+}
+
+func (e ends) CopyHtoD2D(dst driver.Ptr, dstPitch int64, src []byte, srcPitch, width, rows int64, s driver.Stream) error {
+	e.count()
+	return e.Device.CopyHtoD2D(dst, dstPitch, src, srcPitch, width, rows, s)
+}
+
+func (e ends) Record(v driver.Event, s driver.Stream) error {
+	e.count()
+	return e.Device.Record(v, s)
+}
+
+func (e ends) EventSynchronize(v driver.Event) error {
+	e.count()
+	return e.Device.EventSynchronize(v)
+}
+
+func (e ends) StreamWait(s driver.Stream, v driver.Event) error {
+	e.count()
+	return e.Device.StreamWait(s, v)
+}
+
+// The context ends inside of a call of the driver, any of them.
+func TestUploadCancelledInDriver(t *testing.T) {
+	file, views := mixed(t)
+	defer file.Close()
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	for n := int64(1); ; n++ {
+		f := fakecuda.New(fakecuda.Options{Order: fakecuda.Order(n % 3), Seed: uint64(n)})
+		cx, cancel := context.WithCancel(context.Background())
+		var left atomic.Int64
+		left.Store(n)
+		drv := wrapped{must(cuda.FromTable(f.Table()))(t), func(d driver.Device) driver.Device { return ends{d, &left, cancel} }}
+		err := scenario(t, cx, drv, small, file, views)
+		cancel()
+		f.Check(t)
+		if left.Load() > 0 {
+			ok(t, err)
+			t.Logf("%d calls", n-1)
+			if n < 100 {
+				t.Errorf("%d calls", n-1)
+			}
+			return
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("call %d: %v", n, err)
 		}
 	}
 }
