@@ -22,7 +22,10 @@ func (u *Uploader) Feed(ctx context.Context, sources ...Source) (Stats, error) {
 	if err != nil {
 		return Stats{}, err
 	}
-	ordered, _ := layOut(items)
+	ordered, _, err := layOut(items)
+	if err != nil {
+		return Stats{}, err
+	}
 	r.cut(items)
 	r.plan = &imagePlan{items: ordered}
 	r.start()

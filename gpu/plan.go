@@ -3,6 +3,7 @@ package gpu
 import (
 	"cmp"
 	"iter"
+	"math"
 	"slices"
 	"sync"
 
@@ -69,7 +70,7 @@ type planner interface {
 // layOut gives items their places, those of one file in its order: what lies
 // close together in a file does so on the device. It returns the items in order
 // of their places, and the bytes that they take.
-func layOut(items []*item) ([]*item, int64) {
+func layOut(items []*item) ([]*item, int64, error) {
 	type place struct {
 		it    *item
 		group int
@@ -93,7 +94,9 @@ func layOut(items []*item) ([]*item, int64) {
 	var before *item
 	for i, p := range list {
 		it := p.it
-		ordered[i] = it
+		if ordered[i] = it; it.size > math.MaxInt64-2*pageBytes-end {
+			return nil, 0, it.src.located(bad(tensor.ErrOverflow, "tensors", itoa(end)+" and "+itoa(it.size)+" bytes", "a sum that fits 63 bits"))
+		}
 		it.at = (end + alignBytes - 1) &^ (alignBytes - 1)
 		if it.file != nil {
 			if near, ok := it.behind(before); ok {
@@ -106,7 +109,7 @@ func layOut(items []*item) ([]*item, int64) {
 			before = it
 		}
 	}
-	return ordered, end
+	return ordered, end, nil
 }
 
 // behind is where it lies if it keeps its distance in the file from the item
@@ -279,7 +282,7 @@ func (p *batchPlan) load() (bool, error) {
 		p.items[i].fit(p.slot)
 	}
 	p.image = imagePlan{}
-	p.image.items, p.need = layOut(p.items)
+	p.image.items, p.need, err = layOut(p.items)
 	p.block++
-	return true, nil
+	return err == nil, err
 }

@@ -274,8 +274,8 @@ func (u *Uploader) UploadBytes(sources ...Source) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, n := layOut(items)
-	return n, nil
+	_, n, err := layOut(items)
+	return n, err
 }
 
 // items looks at the sources, whose files it holds open.
@@ -333,7 +333,10 @@ func (u *Uploader) upload(ctx context.Context, dst *Buffer, after *Stream, sourc
 	if err != nil {
 		return nil, err
 	}
-	ordered, size := layOut(items)
+	ordered, size, err := layOut(items)
+	if err != nil {
+		return nil, err
+	}
 	up := &Uploaded{Buffer: dst}
 	if dst == nil {
 		if up.Buffer, err = u.alloc(size); err != nil {

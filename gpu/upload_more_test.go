@@ -109,6 +109,13 @@ func TestUploadRefuses(t *testing.T) {
 	if n := must(u.UploadBytes(bomb))(t); n != 8<<40 {
 		t.Error(n)
 	}
+	huge := make([]Source, 3)
+	for i := range huge {
+		v := must(tensor.NewView(make([]byte, 8), tensor.F64, tensor.Shape{1 << 59}, tensor.Strides{0}, 0, tensor.LittleEndian))(t)
+		huge[i] = FromView(v)
+	}
+	_, err = u.Upload(ctx, huge...)
+	wantKind(t, err, tensor.ErrOverflow, "4611686018427387904")
 	// It streams, in bounded memory, as long as somebody wants it.
 	on := must(d.NewStream())(t)
 	for x, err := range u.Stream(ctx, on, bomb) {

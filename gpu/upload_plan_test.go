@@ -30,7 +30,10 @@ func planned(d tensor.DType, shape, chunk tensor.Shape, w way, file *fileBytes, 
 // checkPlan runs the plan of an upload of items, and says what is wrong: every byte
 // of every image goes once, to its place, in windows that fit a slot.
 func checkPlan(items []*item, room int64) error {
-	ordered, size := layOut(items)
+	ordered, size, err := layOut(items)
+	if err != nil {
+		return err
+	}
 	seen := make([]byte, size)
 	for i, it := range ordered {
 		if it.at%alignBytes != 0 || i > 0 && it.at < ordered[i-1].at+ordered[i-1].size {
