@@ -41,6 +41,7 @@ type run struct {
 	plan     planner
 	planned  int64 // windows
 	over     bool  // no more come
+	why      error // for this
 	landed   atomic.Int64
 
 	workers sync.WaitGroup
@@ -151,7 +152,7 @@ func (r *run) wait() error {
 		r.settle()
 		return errors.Join(r.errs...)
 	case r.over && r.landed.Load() == r.planned:
-		return nil
+		return r.why
 	}
 	return ended
 }
@@ -224,14 +225,12 @@ func (r *run) next(s *slot) bool {
 	}
 	s.w.seq = r.planned
 	more, err := r.plan.next(&s.w, r.room)
-	if err != nil {
-		r.fail(r.planned, err)
+	if err != nil || !more { // what came before is still good
+		r.over, r.why = true, err
 		return false
 	}
-	if r.over = !more; more {
-		r.planned++
-	}
-	return more
+	r.planned++
+	return true
 }
 
 // fill makes the bytes of a window.

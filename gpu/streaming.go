@@ -81,7 +81,8 @@ func (u *Uploader) Stream(ctx context.Context, on *Stream, sources ...Source) it
 //
 // Views are in use until the next list is asked for, which happens in other
 // goroutines, one at a time. The device holds DeviceSlots blocks of the size of
-// the largest list so far. For the rest it is as Stream.
+// the largest list so far. An error of theirs ends the loop behind the lists that
+// came before. For the rest it is as Stream.
 func (u *Uploader) Batches(ctx context.Context, on *Stream, lists iter.Seq2[[]tensor.View, error]) iter.Seq2[*Block, error] {
 	return func(yield func(*Block, error) bool) {
 		u.loop(ctx, on, yield, func(r *run) error {

@@ -424,7 +424,7 @@ func TestBatches(t *testing.T) {
 				n++
 			}
 		}
-		if last != boom || n > 1 {
+		if last != boom || n != 1 {
 			t.Errorf("%d blocks, then %v", n, last)
 		}
 		ok(t, on.Free())
