@@ -206,8 +206,10 @@ func (l *gpuLoader) print(in *input, d *gpu.Device, list []*tensorfile.Tensor, m
 	for _, r := range m.Limits {
 		share, mark := fmt.Sprintf("x%.2f", r.Share), ""
 		switch {
-		case !m.Held(r):
+		case !m.Held(r) && r.Name == measure.Disk:
 			share, mark = "-", "not read: the page cache held it"
+		case !m.Held(r):
+			share, mark = "-", "not used: no ring on this way"
 		case r == low:
 			mark = "the lowest"
 		}
