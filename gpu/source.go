@@ -8,6 +8,7 @@ import (
 	"unsafe"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -85,6 +86,7 @@ type item struct {
 	file  *fileBytes // wayFile
 	begin int64      // of the image in the file
 	mem   []byte     // wayMemory
+	past  bool       // of which copies go past the caches
 
 	// Of boxes: along each axis the extent in units, the bytes of one index of the
 	// image, and what indices chunks begin at multiples of; and a box of chunks, if
@@ -355,7 +357,14 @@ func (it *item) fill(ctx context.Context, dst []byte, g *segment, b *box) error 
 	case wayFile:
 		err = it.file.read(dst, it.begin+off)
 	case wayMemory:
-		err = it.src.touch(func() error { copy(dst, it.mem[off:]); return nil })
+		err = it.src.touch(func() error {
+			if src := it.mem[off : off+int64(len(dst))]; it.past {
+				kernel.CopyStream(dst, src)
+			} else {
+				copy(dst, src)
+			}
+			return nil
+		})
 	case wayStream:
 		err = it.stream.read(ctx, dst, g.turn)
 	default:

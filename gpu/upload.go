@@ -357,6 +357,7 @@ func (u *Uploader) upload(ctx context.Context, dst *Buffer, after *Stream, sourc
 			if it.way == wayFile && it.dense(it.strides, false) && it.file.mapped(it.begin, it.size) {
 				it.way = wayMapped
 			}
+			it.past = it.size >= mappedFrom
 		}
 	}
 	r.cut(items)
