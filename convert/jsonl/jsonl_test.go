@@ -10,7 +10,6 @@ import (
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/jsonl"
-	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -83,25 +82,13 @@ func content(t testing.TB, x *tensorfile.Tensor) string {
 
 func stringsOf(t testing.TB, x *tensorfile.Tensor) []string {
 	t.Helper()
-	c, err := x.ReadComposite(t.Context())
+	s, err := x.Strings(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := c.Part(format.RoleOffsets).View.Cast(tensor.I64)
+	list, err := s.List(t.Context())
 	if err != nil {
 		t.Fatal(err)
-	}
-	at, err := tensor.Data[int64](v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := c.Part(format.RoleBytes).View.Bytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := []string{}
-	for i := range at[:len(at)-1] {
-		list = append(list, string(text[at[i]:at[i+1]]))
 	}
 	return list
 }

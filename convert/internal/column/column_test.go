@@ -255,24 +255,16 @@ func said(t testing.TB, f *tensorfile.File, name string) (list []string) {
 		t.Fatal(err)
 	}
 	if _, _, ok := x.Composite(); ok {
-		c, err := x.ReadComposite(t.Context())
+		s, err := x.Strings(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		v, err := c.Part(format.RoleOffsets).View.Cast(tensor.I64)
+		texts, err := s.List(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := tensor.Data[int64](v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := c.Part(format.RoleBytes).View.Bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range at[:len(at)-1] {
-			list = append(list, fmt.Sprintf("%q", text[at[i]:at[i+1]]))
+		for _, text := range texts {
+			list = append(list, fmt.Sprintf("%q", text))
 		}
 		return list
 	}
