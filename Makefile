@@ -1,6 +1,7 @@
 # make tour     convert NumPy's files, look at them, check them, bring them back
 # make test     everything that CI runs
 # make crash    the long form of the crash proof: hours, seeds that are printed
+# make fuzz     every fuzz target for FUZZTIME, parsers of whole files for FUZZLONG: hours
 # make quick    the Go tests alone, short
 # make static   the tool without CUDA, in one file that needs no other
 # make gpu-test tests, limits and benchmarks on a CUDA device
@@ -8,7 +9,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash quick lint interop interop-full goldens bench clean
+.PHONY: all build static gpu-test tour test crash fuzz quick lint interop interop-full goldens bench clean
 
 all: build
 
@@ -37,6 +38,19 @@ crash:
 		$(GO) test -count=1 -timeout 12h -run '^(TestCrashes|TestLyingDisk|TestRaces)$$' -v .
 	$(GO) test -count=1 -tags mutants -timeout 1h -run '^(TestMutants|TestCrashes|TestLyingDisk|TestRaces)$$' -v .
 	TENSORFILE_KILLS=100000 $(GO) test -count=1 -timeout 12h -run '^TestKill' -v .
+
+# What was cut off goes on: bin/fuzz.jsonl notes each run. FUZZINPUTS=100000000 counts
+# inputs instead; FUZZTARGETS is a regular expression. docs/fuzzing.md has the table.
+FUZZTIME    ?= 3m
+FUZZLONG    ?= 10m
+FUZZINPUTS  ?= 0
+FUZZTARGETS ?= .
+
+fuzz:
+	mkdir -p bin
+	$(GO) run ./internal/fuzzrun -time $(FUZZTIME) -long $(FUZZLONG) -inputs $(FUZZINPUTS) -targets '$(FUZZTARGETS)' -record bin/fuzz.jsonl
+	$(GO) run ./internal/fuzzrun -keep
+	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
 
 quick:
 	$(GO) test -short ./...
