@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,8 +138,7 @@ func Exchange(t *testing.T, format, ext string, count int, seen func(c Case) ([]
 	if s := os.Getenv("TENSORFILE_SEED"); s != "" {
 		seed = s
 	}
-	_, here, _, _ := runtime.Caller(0)
-	script := filepath.Join(filepath.Dir(here), "..", "..", "..", "testdata", "interop", "pictures.py")
+	script := filepath.Join("..", "..", "testdata", "interop", "pictures.py") // tests run in convert/FORMAT
 	run := func(args ...string) string {
 		t.Helper()
 		b, err := exec.Command(python, append([]string{"-B", "-W", "ignore", script}, args...)...).CombinedOutput()
