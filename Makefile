@@ -2,6 +2,7 @@
 # make test     everything that CI runs
 # make crash    the long form of the crash proof: hours, seeds that are printed
 # make fuzz     every fuzz target for FUZZTIME, parsers of whole files for FUZZLONG: hours
+# make mutate   changes of the code that a test must notice: all of them, hours
 # make quick    the Go tests alone, short
 # make static   the tool without CUDA, in one file that needs no other
 # make gpu-test tests, limits and benchmarks on a CUDA device
@@ -9,7 +10,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz quick lint interop interop-full goldens bench clean
+.PHONY: all build static gpu-test tour test crash fuzz mutate quick lint interop interop-full goldens bench clean
 
 all: build
 
@@ -51,6 +52,16 @@ fuzz:
 	$(GO) run ./internal/fuzzrun -time $(FUZZTIME) -long $(FUZZLONG) -inputs $(FUZZINPUTS) -targets '$(FUZZTARGETS)' -record bin/fuzz.jsonl
 	$(GO) run ./internal/fuzzrun -keep
 	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
+
+# MUTANTS is how many to draw by MUTATE_SEED (0: a new one), 0 for all. What was found out is
+# kept in bin/mutate, so that a run that was ended goes on: "rm -r bin/mutate"
+# begins anew.
+MUTANTS     ?= 0
+MUTATE_SEED ?= 0
+
+mutate:
+	mkdir -p bin/mutate
+	nice -n 19 $(GO) run ./internal/mutate -n $(MUTANTS) -seed $(MUTATE_SEED) -state bin/mutate/results -work bin/mutate
 
 quick:
 	$(GO) test -short ./...
