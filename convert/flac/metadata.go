@@ -102,7 +102,10 @@ func (r *reader) read() error {
 func (r *reader) begin() (int64, error) {
 	at := int64(0)
 	head, err := r.bytes(0, min(10, r.in.Size()), "id")
-	if err == nil && len(head) == 10 && string(head[:3]) == "ID3" {
+	if err != nil {
+		return 0, err
+	}
+	if len(head) == 10 && string(head[:3]) == "ID3" {
 		at = 10 + int64(head[6]&0x7f)<<21 | int64(head[7]&0x7f)<<14 | int64(head[8]&0x7f)<<7 | int64(head[9]&0x7f)
 		r.note("%d bytes of an ID3 tag before the sound", at)
 	}

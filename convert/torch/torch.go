@@ -109,7 +109,7 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 	}
 	f := &file{a: a, r: &rebuilder{members: map[string]*zipfile.Entry{}}, order: tensor.LittleEndian,
 		layout: &convert.Layout{Format: formatName}, names: map[string]bool{}, stored: map[*zipfile.Entry]int{}, skip: o.SkipBad}
-	pickle, err := f.directory()
+	pickle, err := f.directory(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +148,7 @@ type file struct {
 }
 
 // directory finds the members and returns the pickle.
-func (f *file) directory() (*zipfile.Entry, error) {
+func (f *file) directory(ctx context.Context) (*zipfile.Entry, error) {
 	var pickle *zipfile.Entry
 	entries := f.a.Entries()
 	for i := range entries {
@@ -173,8 +173,11 @@ func (f *file) directory() (*zipfile.Entry, error) {
 	if f.r.members[f.r.prefix+"constants.pkl"] != nil {
 		return nil, bad(tensor.ErrUnsupported, "format", "TorchScript", "a file of torch.save: torch.save(torch.jit.load(old).state_dict(), new) makes one")
 	}
-	f.layout.Version, _ = f.text("version")
-	switch order, err := f.text("byteorder"); {
+	var err error
+	if f.layout.Version, err = f.text(ctx, "version"); err != nil {
+		return nil, err
+	}
+	switch order, err := f.text(ctx, "byteorder"); {
 	case err != nil:
 		return nil, err
 	case order == "big":
@@ -186,12 +189,12 @@ func (f *file) directory() (*zipfile.Entry, error) {
 }
 
 // text reads a small member; "" if there is none.
-func (f *file) text(name string) (string, error) {
+func (f *file) text(ctx context.Context, name string) (string, error) {
 	e := f.r.members[f.r.prefix+name]
 	if e == nil || e.Size > 64 {
 		return "", nil
 	}
-	b, err := f.read(context.Background(), e)
+	b, err := f.read(ctx, e)
 	return strings.TrimSpace(string(b)), err
 }
 

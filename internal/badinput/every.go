@@ -206,10 +206,13 @@ func everyReadConverted(t testing.TB, path string, o *convert.OpenOptions) {
 	t.Helper()
 	dir := t.TempDir()
 	out := filepath.Join(dir, "old.tensor")
-	if err := os.WriteFile(out, []byte("what was there before"), 0o640); err != nil {
-		t.Fatal(err)
+	fresh := func() state {
+		if err := os.WriteFile(out, []byte("what was there before"), 0o640); err != nil {
+			t.Fatal(err)
+		}
+		return stateOf(t, out)
 	}
-	before := stateOf(t, out)
+	before := fresh()
 	run := func(out string, c *transfers) error {
 		defer fsys.Replace(nil, func(p string, r io.ReaderAt) io.ReaderAt {
 			if p != path {
@@ -234,6 +237,7 @@ func everyReadConverted(t testing.TB, path string, o *convert.OpenOptions) {
 		err := run(out, c)
 		isRead(t, fmt.Sprintf("conversion, read %d of %d fails", k, all.n), err, c, path, tensorfile.ErrIO, syscall.EIO)
 		if err == nil {
+			before = fresh()
 			return
 		}
 		if !stateOf(t, out).same(before) || len(list(t, dir)) != 1 {

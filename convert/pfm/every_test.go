@@ -1,0 +1,22 @@
+package pfm_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/tensorfile/tensorfile/internal/badinput"
+)
+
+func TestEvery(t *testing.T) {
+	for _, c := range []struct{ name, text string }{
+		{"a.pfm", "Pf\n2 1\n-1.0\nabcdefgh"},
+	} {
+		path := filepath.Join(t.TempDir(), c.name)
+		if err := os.WriteFile(path, []byte(c.text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		badinput.EveryRead(t, path, nil)
+		badinput.EveryWrite(t, path, "pfm", nil)
+	}
+}
