@@ -170,3 +170,28 @@ func FuzzDequantise(f *testing.F) {
 		}
 	})
 }
+
+// FuzzScheme reads any text. What is a scheme writes itself as one that is the
+// same, and quantises or says why not.
+func FuzzScheme(f *testing.F) {
+	for _, s := range []string{
+		"i8", "i8:axis=0", "i8:axis=0+2", "i4:group=32", "u4:group=128,scales=f16", "i8:zeros", "f8_e4m3fn:block=128x128", "mxfp4", "mxint8:axis=0",
+		"i8:", "i8:zeros,zeros", "i8:axis=-1,group=4", "mxfp8_e5m2:group=16", "i8:scales=f64,block=2x2,axis=0+1", "f32",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := ParseScheme(text)
+		if err != nil {
+			var e *tensor.Error
+			if !errors.As(err, &e) || e.Kind == nil {
+				t.Fatalf("%q: %v", text, err)
+			}
+			return
+		}
+		again, err := ParseScheme(s.String())
+		if err != nil || again.String() != s.String() {
+			t.Fatalf("%q is %q, then %q, %v", text, s, again, err)
+		}
+	})
+}

@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
+
+	"github.com/tensorfile/tensorfile/internal/argument"
 )
 
 // choice is the value of a flag that is auto, always or never.
@@ -37,29 +38,10 @@ func (s *size) String() string {
 func (s *size) Type() string { return "SIZE" }
 
 func (s *size) Set(text string) error {
-	n, err := parseSize(text)
+	n, err := argument.Size(text)
 	if err != nil {
 		return err
 	}
 	*s = size(n)
 	return nil
-}
-
-func parseSize(text string) (int64, error) {
-	digits := strings.TrimSpace(text)
-	unit := strings.TrimLeft(digits, "0123456789.")
-	digits = digits[:len(digits)-len(unit)]
-	shift := 0
-	switch u := strings.TrimSuffix(strings.TrimSuffix(strings.ToUpper(strings.TrimSpace(unit)), "B"), "I"); u {
-	case "":
-	case "K", "M", "G", "T":
-		shift = 10 * (1 + strings.Index("KMGT", u))
-	default:
-		return 0, fmt.Errorf("a size is a number with or without KiB, MiB, GiB, TiB")
-	}
-	x, err := strconv.ParseFloat(digits, 64)
-	if err != nil || x < 0 || x*float64(int64(1)<<shift) >= 1<<62 || x*float64(int64(1)<<shift) < 1 {
-		return 0, fmt.Errorf("a size is a number of at least one byte, such as 512MiB or 2G")
-	}
-	return int64(x * float64(int64(1)<<shift)), nil
 }

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/argument"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/tensor/stats"
 )
@@ -57,7 +56,7 @@ one for theirs, in bytes.`,
 		ValidArgsFunction: t.completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
-			if o.quantiles, err = parseQuantiles(quantiles); err != nil {
+			if o.quantiles, err = argument.Fractions(quantiles); err != nil {
 				return usage(cmd, "--quantiles: %v", err)
 			}
 			if o.hist < 0 || o.hist > maxBins {
@@ -77,22 +76,6 @@ one for theirs, in bytes.`,
 	f.IntVar(&o.hist, "hist", 0, "count in `N` bins of equal width, too")
 	f.BoolVar(&o.json, "json", false, "print one JSON document")
 	return cmd
-}
-
-func parseQuantiles(list string) ([]float64, error) {
-	var out []float64
-	for _, s := range strings.Split(list, ",") {
-		if s = strings.TrimSpace(s); s == "" && strings.TrimSpace(list) == "" {
-			continue
-		}
-		q, err := strconv.ParseFloat(s, 64)
-		if err != nil || !(q >= 0 && q <= 1) {
-			return nil, fmt.Errorf("%q is no number from 0 to 1", s)
-		}
-		out = append(out, q)
-	}
-	sort.Float64s(out)
-	return out, nil
 }
 
 // statsJSON is a tensor in the document of stats. Without statistics, because

@@ -138,17 +138,17 @@ func TestRecordAndTable(t *testing.T) {
 		t.Fatalf("%+v, %v", past, err)
 	}
 	for _, c := range []struct {
-		length  time.Duration
-		workers int
-		want    bool
+		length, want time.Duration
+		workers      int
 	}{
-		{180 * time.Second, 1, true},
-		{181 * time.Second, 1, false}, // on the clock
-		{166 * time.Second, 2, true},  // 250 of 332 seconds of processors
-		{168 * time.Second, 2, false},
+		{180 * time.Second, 0, 1},
+		{190 * time.Second, 10 * time.Second, 1}, // on the clock
+		{166 * time.Second, 0, 2},                // 250 of 332 seconds of processors
+		{180 * time.Second, 10 * time.Second, 2}, // 250 of 360
+		{time.Hour, 3420 * time.Second, 2},
 	} {
-		if got := done(past, x.name(), c.length, c.workers); got != c.want {
-			t.Errorf("done(%v, %d) = %v", c.length, c.workers, got)
+		if got := left(past, x.name(), c.length, c.workers); got != c.want {
+			t.Errorf("left(%v, %d) = %v, want %v", c.length, c.workers, got, c.want)
 		}
 	}
 	doc := filepath.Join(dir, "doc.md")

@@ -123,14 +123,15 @@ func run(o *options, pattern string, pick int, seed string, list, keep bool, rep
 		if t.deep() {
 			length = o.long
 		}
+		length = left(past, t.name(), length, o.parallel)
 		until := length.String()
 		if o.inputs > 0 {
-			left := o.inputs - inputsOf(past, t.name())
-			if left <= 0 {
+			n := o.inputs - inputsOf(past, t.name())
+			if n <= 0 {
 				continue
 			}
-			until = fmt.Sprintf("%dx", left)
-		} else if o.record != "" && done(past, t.name(), length, o.parallel) {
+			until = fmt.Sprintf("%dx", n)
+		} else if length == 0 {
 			continue
 		}
 		r := z.run(ctx, t, until)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"time"
@@ -50,10 +51,10 @@ func appendRecord(path string, r *result) error {
 	return f.Close()
 }
 
-// done says whether a target's runs that found nothing add up to a time on that
-// many workers. On a machine that is shared what counts is the time its workers
-// had: three quarters of it, since they also wait.
-func done(past []result, name string, length time.Duration, workers int) bool {
+// left says how much of a time on that many workers a target's runs that found
+// nothing leave to be done. On a machine that is shared what counts is also the time
+// that its workers had: three quarters of the whole, since they wait, too.
+func left(past []result, name string, length time.Duration, workers int) time.Duration {
 	var seconds, cpu float64
 	for _, r := range past {
 		if r.Target == name && r.Result == passed {
@@ -61,7 +62,9 @@ func done(past []result, name string, length time.Duration, workers int) bool {
 			cpu += r.CPU
 		}
 	}
-	return seconds >= length.Seconds() && cpu >= 0.75*length.Seconds()*float64(workers)
+	clock := length.Seconds() - seconds
+	share := 0.75*length.Seconds() - cpu/float64(workers)
+	return max(0, time.Duration(math.Ceil(max(clock, share)))*time.Second)
 }
 
 func inputsOf(past []result, name string) (n int64) {

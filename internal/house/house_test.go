@@ -56,6 +56,7 @@ var layers = []struct {
 	prefix string
 	rank   int
 }{
+	{"internal/argument", 0},
 	{"internal/cast", 0},
 	{"internal/decimal", 0},
 	{"internal/strictjson", 0},
