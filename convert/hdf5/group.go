@@ -182,6 +182,9 @@ func (f *file) oldLinks(list []link, r *block) ([]link, error) {
 			var err error
 			at, header := r.address(), r.address()
 			cached := r.u32()
+			if r.err == nil && cached > maxCached {
+				r.wrong(tensor.ErrCorrupt, "kind of an entry", count(cached), "0 to 2")
+			}
 			r.skip(4)
 			scratch := r.part(16, what)
 			if r.err != nil {

@@ -15,6 +15,11 @@ const signature = "\x89HDF\r\n\x1a\n"
 // what is in front of it is there by hand and small.
 const maxUserBlock = 1 << 30
 
+const (
+	maxCached = 2 // of what an entry of a symbol table repeats: nothing, a group's places, a link's
+	maxFlags  = 7 // of a superblock: open for writing, closed well, for one writer and readers
+)
+
 // openFile finds the superblock, which may follow a user block of 512, 1024,
 // 2048, ... bytes, and reads it.
 func openFile(in convert.Input) (*file, error) {
@@ -60,17 +65,24 @@ func (f *file) readSuperblock() error {
 			r.skip(4) // fan-out of chunk indexes
 		}
 		base = r.address()
-		r.address() // free space
+		if free := r.address(); r.err == nil && free != none {
+			r.wrong(tensor.ErrUnsupported, "free space", "an index of it", "none: no version of the library wrote one")
+		}
 		end = r.address()
 		if driver := r.address(); r.err == nil && driver != none {
 			r.wrong(tensor.ErrUnsupported, "driver", "a file in several pieces (driver information)", "a single file")
 		}
 		r.address() // name of the root
 		f.root = r.address()
+		if cached := r.u32(); r.err == nil && cached > maxCached {
+			r.wrong(tensor.ErrCorrupt, "kind of the root's entry", count(cached), "0 to 2")
+		}
 		extension = none
 	case 2, 3:
 		f.setSizes(r, r.u8(), r.u8())
-		r.skip(1) // flags
+		if flags := r.u8(); r.err == nil && flags&^maxFlags != 0 {
+			r.wrong(tensor.ErrCorrupt, "flags", count(flags), "of 1, 2 and 4")
+		}
 		base = r.address()
 		extension = r.address()
 		end = r.address()
