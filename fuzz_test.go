@@ -56,6 +56,13 @@ func FuzzOpen(f *testing.F) {
 // edit is an offset in the part of the file that matters, and a byte. Of a file
 // of 16 KiB nearly all is zero, so changes at random places say little.
 func FuzzEdits(f *testing.F) {
+	edited := editable(f)
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte, seal bool) { sameVerdict(t, edited(which, edits, seal)) })
+}
+
+// editable adds seeds, and returns what makes a file of them: one of the corpus
+// with edits, three bytes each.
+func editable(f *testing.F) func(which uint8, edits []byte, seal bool) []byte {
 	files, err := filepath.Glob("testdata/accept/*.tensor")
 	if err != nil || len(files) == 0 {
 		f.Fatal("no corpus", err)
@@ -79,7 +86,7 @@ func FuzzEdits(f *testing.F) {
 		f.Add(uint8(i), []byte{0, 30, 1, 0, 200, 255}, true)
 		f.Add(uint8(i), []byte{1, 10, 0x80}, false)
 	}
-	f.Fuzz(func(t *testing.T, which uint8, edits []byte, seal bool) {
+	return func(which uint8, edits []byte, seal bool) []byte {
 		i := int(which) % len(images)
 		b := bytes.Clone(images[i])
 		for ; len(edits) >= 3; edits = edits[3:] {
@@ -89,7 +96,51 @@ func FuzzEdits(f *testing.F) {
 		if seal {
 			forge.Reseal(b)
 		}
-		sameVerdict(t, b)
+		return b
+	}
+}
+
+// FuzzRecover recovers such files. What comes of it is a sound file, of which all
+// can be read but chunks that the report says were damaged before; a dry run says
+// the same and writes nothing.
+func FuzzRecover(f *testing.F) {
+	edited := editable(f)
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte, seal bool) {
+		path := fuzzFile()
+		if err := os.WriteFile(path, edited(which, edits, seal), 0o600); err != nil {
+			t.Skip(err)
+		}
+		dst := path + ".recovered"
+		said := func(r *tensorfile.RecoverReport, err error) string {
+			var e *tensorfile.Error
+			if err != nil && (!errors.As(err, &e) || e.Kind == nil) {
+				t.Fatalf("%T %v", err, err)
+			}
+			if err != nil {
+				return err.Error()
+			}
+			return fmt.Sprintf("%d %v %d %d %d %v %v", r.Generation, r.Whole, r.Tensors, r.Storages, r.DamagedChunks, r.Damage, r.Lost)
+		}
+		o := &tensorfile.RecoverOptions{Overwrite: true, NoSync: true, DryRun: true}
+		dry := said(tensorfile.Recover(ctx, path, dst, o))
+		o.DryRun = false
+		report, err := tensorfile.Recover(ctx, path, dst, o)
+		if wet := said(report, err); err == nil && wet != dry {
+			t.Fatalf("recovers\n%s\nand dry\n%s", wet, dry)
+		}
+		if err != nil {
+			return
+		}
+		defer os.Remove(dst)
+		file, err := tensorfile.Open(dst, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		v, err := file.Verify(ctx, nil)
+		if err != nil || len(v.Findings) > 0 && report.DamagedChunks == 0 {
+			t.Fatalf("%v %v", err, v.Findings)
+		}
 	})
 }
 

@@ -3,6 +3,8 @@ package codec
 import (
 	"bytes"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tensorfile/tensorfile/tensor"
@@ -66,6 +68,15 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%q: %v", line, err)
 		}
 	})
+}
+
+// The seeds have every codec that pipelines can name.
+func TestSeedsHaveEveryCodec(t *testing.T) {
+	for _, c := range Names() {
+		if !slices.ContainsFunc(allPipelines, func(line string) bool { return line == c.Name || strings.HasPrefix(line, c.Name+":") }) {
+			t.Errorf("%s is in no pipeline of the fuzz targets", c.Name)
+		}
+	}
 }
 
 // FuzzRoundTrip codes arbitrary bytes and decodes them again.

@@ -16,14 +16,15 @@ import (
 const module = "github.com/tensorfile/tensorfile"
 
 type pkg struct {
-	ImportPath, Name, Doc string
-	Imports               []string
-	GoFiles               []string
+	ImportPath, Name, Doc, Dir string
+	Imports                    []string
+	GoFiles                    []string
+	TestGoFiles, XTestGoFiles  []string
 }
 
 func packages(t *testing.T) []pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Imports,GoFiles", module+"/...")
+	cmd := exec.Command("go", "list", "-json=ImportPath,Name,Doc,Dir,Imports,GoFiles,TestGoFiles,XTestGoFiles", module+"/...")
 	out, err := cmd.Output()
 	if err != nil {
 		var e *exec.ExitError
@@ -56,6 +57,7 @@ var layers = []struct {
 	prefix string
 	rank   int
 }{
+	{"internal/agree", 0},
 	{"internal/argument", 0},
 	{"internal/cast", 0},
 	{"internal/decimal", 0},
