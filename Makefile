@@ -11,7 +11,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint interop interop-full goldens bench clean
+.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens bench clean
 
 all: build
 
@@ -80,6 +80,17 @@ cover:
 
 lint:
 	./.ci/steps lint
+
+# The terms of what is linked: the table of docs/licences.md, and the texts.
+licences:
+	$(GO) run ./internal/licences -w
+	mkdir -p dist
+	$(GO) run ./internal/licences -texts >dist/licences.txt
+
+# Known holes in what is linked. It needs the database at vuln.go.dev, and fails
+# where that cannot be reached: nothing was checked then.
+vulncheck:
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./... || { echo "vulncheck: holes above, or nothing was checked"; exit 1; }
 
 # A Python environment with the real libraries, for live exchange of files.
 $(VENV)/ok: testdata/requirements.txt

@@ -27,6 +27,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"tensorfile": main,
 		"mkfile":     mkfile,
+		"planted":    planted,
+		"library":    library,
 	})
 }
 
