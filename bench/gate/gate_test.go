@@ -1,0 +1,110 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A trace with calls of two threads, one of them cut in two, with files of
+// others, and a mapping.
+func TestReadTrace(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "trace")
+	text := `10 openat(AT_FDCWD</x>, "/gate/before", O_RDONLY) = 3</gate/before>
+10 faccessat(AT_FDCWD</x>, "/tensorfile-gate-mark/begin/one", F_OK) = -1 ENOENT (No such file or directory)
+10 openat(AT_FDCWD</x>, "/gate/a", O_RDONLY|O_CLOEXEC) = 4</gate/a>
+10 openat(AT_FDCWD</x>, "/proc/cpuinfo", O_RDONLY|O_CLOEXEC) = 5</proc/cpuinfo>
+10 read(5</proc/cpuinfo>, ""..., 100) = 100
+10 pread64(4</gate/a>,  <unfinished ...>
+11 pread64(4</gate/a>, ""..., 50, 100) = 50
+10 <... pread64 resumed>""..., 40, 0) = 40
+10 mmap(NULL, 4096, PROT_READ, MAP_SHARED, 4</gate/a>, 0) = 0x1000
+10 mmap(NULL, 4096, PROT_READ, MAP_ANON, -1, 0) = 0x9000
+10 madvise(0x1800, 10, MADV_WILLNEED) = 0
+10 madvise(0x9000, 10, MADV_WILLNEED) = 0
+10 munmap(0x1000, 4096) = 0
+10 munmap(0x9000, 4096) = 0
+10 pwrite64(4</gate/a>, ""..., 7, 0) = 7
+10 write(1</dev/pts/0>, ""..., 9) = 9
+10 close(4</gate/a>) = 0
+10 faccessat(AT_FDCWD</x>, "/tensorfile-gate-mark/end/one", F_OK) = -1 ENOENT (No such file or directory)
+10 close(3</gate/before>) = 0
+`
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	all, err := readTrace(path, "/gate/", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int64{"openat": 1, "openat of others": 1, "pread64": 2, "mmap": 1, "madvise": 1, "munmap": 1, "pwrite64": 1, "close": 1}
+	if c := all["one"]; len(all) != 1 || !maps.Equal(c.calls, want) || c.read != 90 || c.written != 7 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// Every figure that can differ is told, and only those.
+func TestCompare(t *testing.T) {
+	figures := func(n int64, ratio float64) *counts {
+		return &counts{Allocs: n, Calls: map[string]int64{"read": n}, Read: n, Written: n, Mapped: n, Decoded: n, Requests: n, Received: n, Ratio: ratio}
+	}
+	with := func(c *counts) *record {
+		return &record{Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH, Operations: map[string]*counts{"op": c}}
+	}
+	want := with(figures(5, 1))
+	for _, c := range []struct {
+		got           *counts
+		worse, better int
+	}{
+		{figures(5, 1), 0, 0},
+		{figures(5, 0.5), 0, 0},
+		{figures(5, 0.49), 1, 0},
+		{figures(6, 1), 8, 0},
+		{figures(4, 1), 0, 8},
+		{&counts{Allocs: 5, Calls: map[string]int64{"read": 5, "fsync": 1}, Read: 5, Written: 5, Mapped: 5, Decoded: 5, Requests: 5, Received: 5}, 1, 0},
+	} {
+		worse, better := want.compare(with(c.got), regexp.MustCompile("."))
+		if len(worse) != c.worse || len(better) != c.better {
+			t.Errorf("%+v: worse %q, better %q", c.got, worse, better)
+		}
+	}
+	other := with(figures(5, 1))
+	other.Operations = map[string]*counts{"new": figures(1, 1)}
+	if worse, _ := want.compare(other, regexp.MustCompile(".")); len(worse) != 2 {
+		t.Errorf("%q", worse)
+	}
+}
+
+// The record has the operations, and no others.
+func TestRecord(t *testing.T) {
+	r, err := load("gate.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, o := range operations {
+		names = append(names, o.name)
+		c := r.Operations[o.name]
+		if c == nil {
+			continue
+		}
+		if o.bytes > 0 != (c.Ratio > 0) {
+			t.Errorf("%s: ratio %v", o.name, c.Ratio)
+		}
+		if strings.ContainsAny(o.name, `/"`) {
+			t.Errorf("%q cannot be a name", o.name)
+		}
+	}
+	for _, p := range processes {
+		names = append(names, p.name)
+	}
+	slices.Sort(names)
+	if got := slices.Sorted(maps.Keys(r.Operations)); !slices.Equal(got, names) {
+		t.Errorf("recorded %q, there are %q", got, names)
+	}
+}
