@@ -287,6 +287,79 @@ func TestPageDamageIsLocal(t *testing.T) {
 	})
 }
 
+// That other pages were checked says nothing of one: it is checked when it is
+// read first, whatever was read before.
+func TestEachPageIsChecked(t *testing.T) {
+	bothWays(t, func(t *testing.T, mapped bool) {
+		for _, bad := range []int64{0, 1, 31, 32, 33, 34, 63, 64, 65, 66} {
+			im := forge.File(manyTensors(4500))
+			p := im.Last()
+			im.B[p.Body+bad<<12+17] ^= 0x10
+			c := mustCatalog(t, im, mapped)
+			var rec format.TensorRecord
+			look := func(in bool) {
+				for i := range 4500 {
+					if page := (p.Tensors[i] - p.Body) >> 12; (page == bad) != in || in && (p.Tensors[i]+63-p.Body)>>12 != page {
+						continue
+					}
+					if _, err := c.Tensor(fmt.Sprintf("tensor.%06d", i), &rec); in || err != nil && (p.Tensors[i]+63-p.Body)>>12 != bad {
+						if in {
+							wantError(t, err, tensor.ErrCorrupt, format.RulePageCRC, p.Body+bad<<12)
+						} else {
+							t.Fatalf("page %d is bad, tensor %d: %v", bad, i, err)
+						}
+					}
+				}
+			}
+			look(false)
+			look(true)
+		}
+	})
+}
+
+// A walk takes names and parts as long as the rules allow, and refuses longer
+// ones, first or behind others.
+func TestScannerLongNames(t *testing.T) {
+	long := func(c string, n int) string {
+		return strings.Repeat(c, n) + "\x00" + strings.Repeat("r", 32) + "\x00" + strings.Repeat("s", 32)
+	}
+	dense := func(name string) forge.Tensor {
+		return forge.Tensor{Name: name, DType: forge.U8, Shape: []uint64{0}, Strides: []int64{1}}
+	}
+	bothWays(t, func(t *testing.T, mapped bool) {
+		want := []string{long("a", 1024), long("b", 1024), "c", long("d", 1024)}
+		s, err := mustCatalog(t, forge.File([]forge.Tensor{dense(want[0]), dense(want[1]), dense(want[2]), dense(want[3])}), mapped).Scanner()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range want {
+			if rec, _, err := s.Next(); err != nil || rec == nil || rec.Name != name {
+				t.Fatalf("%v, %v", rec, err)
+			}
+		}
+		for first, names := range [][]string{{long("a", 1025)}, {"a", long("b", 1025)}, {"a", "b", long("c", 1025)}} {
+			var ts []forge.Tensor
+			for _, name := range names {
+				ts = append(ts, dense(name))
+			}
+			im := forge.File(ts)
+			s, err := mustCatalog(t, im, mapped).Scanner()
+			n := 0
+			for err == nil {
+				var more bool
+				if _, more, err = s.Next(); !more {
+					break
+				}
+				n++
+			}
+			wantError(t, err, tensor.ErrFormat, format.RuleNameLength, im.Last().Names+int64(first))
+			if n != first {
+				t.Errorf("%d names before the long one, want %d", n, first)
+			}
+		}
+	})
+}
+
 // Opening reads the head; a lookup reads a logarithm of the pages.
 func TestLookupReadsLittle(t *testing.T) {
 	im := forge.File(manyTensors(20_000))

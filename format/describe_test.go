@@ -91,6 +91,26 @@ func TestMeanings(t *testing.T) {
 	}
 }
 
+// What is said of each kind of field, at the edges.
+func TestSayings(t *testing.T) {
+	for _, c := range []struct {
+		say  sayFunc
+		b    string
+		want string
+	}{
+		{sayZero, "", ""}, {sayZero, "\x00\x00", ""}, {sayZero, "\x01\x00", "not zero"}, {sayZero, "\x00\x01", "not zero"},
+		{sayBits, "\x00\x00", "none"}, {sayBits, "\x01\x00", "0x1"}, {sayBits, "\x00\x80", "0x8000"},
+		{sayExponent, "\x00", "0"}, {sayExponent, "\x01", "1: 2 bytes"}, {sayExponent, "\x3e", "62: 4611686018427387904 bytes"}, {sayExponent, "\x3f", "63"},
+		{sayFlags("first"), "\x00", "none"}, {sayFlags("first"), "\x01", "first"}, {sayFlags("first"), "\x02", "0x2"}, {sayFlags("first"), "\x03", "0x3"},
+		{sayInt, "\xff\x01", "511"}, {sayInt, "\xff\xff\xff\xff\xff\xff\xff\xff", "18446744073709551615"},
+		{sayHex, "\x0f\x00\x00\x00", "0000000f"}, {sayText, "a\x00\x00", `"a"`}, {sayText, "\x00a", `"\x00a"`},
+	} {
+		if got := c.say([]byte(c.b), nil); got != c.want {
+			t.Errorf("%q: %q, want %q", c.b, got, c.want)
+		}
+	}
+}
+
 // Whatever bytes stand there, they are told without a panic.
 func TestValuesOfNoise(t *testing.T) {
 	for _, s := range Structs() {

@@ -1,6 +1,7 @@
 package format_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -54,6 +55,22 @@ func TestCheckNameModel(t *testing.T) {
 			t.Errorf("%q: %v, want %v", s, got, want)
 		}
 	})
+}
+
+// Every byte at every place of names of 1 to 17 bytes, around the eight that are
+// looked at together.
+func TestEveryByteOfNames(t *testing.T) {
+	for n := 1; n <= 17; n++ {
+		for at := range n {
+			for c := range 256 {
+				b := bytes.Repeat([]byte("~"), n)
+				b[at] = byte(c)
+				if got, want := format.CheckName(string(b)) == nil, c >= ' ' && c < 0x7f; got != want {
+					t.Errorf("byte %#02x at %d of %d: %v, want %v", c, at, n, got, want)
+				}
+			}
+		}
+	}
 }
 
 func TestCheckKey(t *testing.T) {
