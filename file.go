@@ -450,6 +450,8 @@ func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T,
 				switch {
 				case err != nil && !more:
 					return err
+				case err != nil && (rec.Name == "" || format.IsPart(rec.Name)):
+					continue // who opens what it belongs to hears of it
 				case err != nil:
 					errs[n] = err
 				case rec == nil:
