@@ -14,3 +14,8 @@ func TestEveryRead(t *testing.T) {
 func TestEveryWrite(t *testing.T) {
 	badinput.EveryWrite(t, "testdata/g0.gguf", "gguf", nil)
 }
+
+func everyReadAndWrite(t *testing.T, path string) {
+	badinput.EveryRead(t, path, nil)
+	badinput.EveryWrite(t, path, "gguf", nil)
+}

@@ -80,7 +80,7 @@ func init() {
 	})
 }
 
-func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (_ *convert.Layout, err error) {
+func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*convert.Layout, error) {
 	h, err := parse(ctx, in)
 	if err != nil {
 		return nil, err
@@ -90,13 +90,6 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (_ *con
 	if err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err != nil {
-			for _, m := range l.Sources {
-				m.Close()
-			}
-		}
-	}()
 	parts[0].metadata(l)
 	for _, p := range parts {
 		p.addTensors(l)
