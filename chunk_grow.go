@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -523,7 +524,7 @@ func (w *Writer) zeroOrphans() error {
 			p := zeros[:min(int64(len(zeros)), x.end-at)]
 			n, err := w.base.file.WriteAt(p, at)
 			if err != nil {
-				return w.failed(err, "chunks")
+				return w.failed(atomicfile.FailWrite(err, w.path, at, n, len(p)), "chunks")
 			}
 			at += int64(n)
 		}

@@ -273,7 +273,7 @@ func (w *Writer) place(ctx context.Context, list []placement) error {
 			err = w.placeView(ctx, &x.rec, x.part.View, x.o)
 		}
 		if err != nil {
-			return fmt.Errorf("part %s: %w", roleOf(x.rec.Name), err)
+			return inPart(roleOf(x.rec.Name), err)
 		}
 	}
 	recs := make([]format.TensorRecord, len(list))

@@ -59,7 +59,7 @@ func (w *Writer) appendComposite(ctx context.Context, name string, rows *Composi
 	for i, p := range a.parts {
 		one, err := w.growDense(ctx, p.g, p.rows, p.total, p.o)
 		if err != nil {
-			err = fmt.Errorf("part %s: %w", roleOf(p.g.rec.Name), err)
+			err = inPart(roleOf(p.g.rec.Name), err)
 			if i > 0 && w.err == nil && !errors.Is(err, ErrNoSpace) {
 				err = w.failed(err, "rows") // some parts have grown
 			}
@@ -201,7 +201,7 @@ func (a *appending) grow(role string, rows tensor.View) error {
 	}
 	total, err := grownShape(rec, rows)
 	if err != nil {
-		return fmt.Errorf("part %s: %w", role, err)
+		return inPart(role, err)
 	}
 	var o *GrowOptions
 	if a.o != nil {

@@ -76,7 +76,7 @@ func (c *Composite) Quantised(ctx context.Context) (*quant.Array, error) {
 				v, err = inner.Dequantise(ctx, inner.DType())
 			}
 			if err != nil {
-				return nil, fmt.Errorf("part %s: %w", p.Role, err)
+				return nil, inPart(p.Role, err)
 			}
 		} else if p.Reader != nil || p.Composite != nil {
 			return nil, &Error{Kind: ErrUnsupported, Offset: -1, Field: "part " + p.Role, Got: "a stream, or a composite of another layout", Want: "elements in memory"}
@@ -188,7 +188,7 @@ func (t *Tensor) dequantise(ctx context.Context, dst tensor.View, sel []tensor.S
 			err = r.zeros.load(r, p.Tensor)
 		}
 		if err != nil {
-			return fmt.Errorf("part %s: %w", p.Role, err)
+			return inPart(p.Role, err)
 		}
 	}
 	size, n := r.cut()

@@ -72,3 +72,15 @@ func locate(err error, path, name string) {
 		e.Tensor = name
 	}
 }
+
+// partError says in which part of a composite something went wrong. Its text is
+// made when it is asked for: path and tensor are added further up.
+type partError struct {
+	role string
+	err  error
+}
+
+func inPart(role string, err error) error { return &partError{role, err} }
+
+func (e *partError) Error() string { return "part " + e.role + ": " + e.err.Error() }
+func (e *partError) Unwrap() error { return e.err }

@@ -170,7 +170,7 @@ func (f *File) indexTensor(t *LayoutTensor, depth int, axes *[]int64) error {
 				return e(ErrFormat, "part "+p.Name, "a composite in a part of a part", "a dense tensor")
 			}
 			if err := f.indexTensor(p, depth+1, axes); err != nil {
-				return fmt.Errorf("part %s: %w", p.Name, err)
+				return inPart(p.Name, err)
 			}
 			d.Parts = append(d.Parts, format.Part{Role: p.Name, DType: p.DType, Shape: p.Shape})
 		}

@@ -499,7 +499,7 @@ func (r *rescuer) intact(all records) (*content, error) {
 		name, role, part := strings.Cut(key, "\x00")
 		if lost[name] == nil {
 			if part {
-				err = fmt.Errorf("part %s: %w", strings.ReplaceAll(role, "\x00", "/"), err)
+				err = inPart(strings.ReplaceAll(role, "\x00", "/"), err)
 			}
 			lost[name] = err
 		}
