@@ -277,6 +277,9 @@ func TestPageDamageIsLocal(t *testing.T) {
 			if err == nil && rec.Name != "" {
 				good++
 			}
+			if more && (rec == nil || rec.Name == "") {
+				t.Fatalf("an error without a name: %v", err)
+			}
 			if !more {
 				t.Fatalf("the walk ended: %v", err)
 			}
@@ -358,6 +361,61 @@ func TestScannerLongNames(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Damage under a part is an error of all that asks for the parts, not a part
+// that is not there.
+func TestPartsOfDamage(t *testing.T) {
+	bothWays(t, func(t *testing.T, mapped bool) {
+		ts := manyTensors(200)
+		ts = append(ts, forge.Tensor{Name: "z", Kind: 2, Layout: 1, DType: forge.F32, Shape: []uint64{2}, Strides: []int64{0}})
+		for i := range 100 {
+			ts = append(ts, forge.Tensor{Name: fmt.Sprintf("z\x00r%02d", i), DType: forge.F32, Shape: []uint64{0}, Strides: []int64{4}})
+		}
+		im := forge.File(ts)
+		if recs, err := mustCatalog(t, im, mapped).Parts("z"); err != nil || len(recs) != 100 || recs[0].Name != "z\x00r00" || recs[99].Name != "z\x00r99" {
+			t.Fatalf("%d parts, %v", len(recs), err)
+		}
+		p := im.Last()
+		im.B[p.Tensors[250]+9] ^= 1
+		_, err := mustCatalog(t, im, mapped).Parts("z")
+		wantError(t, err, tensor.ErrCorrupt, format.RulePageCRC, p.Body+(p.Tensors[250]-p.Body)>>12<<12)
+	})
+}
+
+// A salvage loses the records that lie in a damaged page, with their ends, and
+// not one more.
+func TestSalvageLosesOnePage(t *testing.T) {
+	const n = 2000
+	im := forge.File(manyTensors(n))
+	p := im.Last()
+	for page := range (p.Heap - p.Body) >> 12 {
+		b := bytes.Clone(im.B)
+		b[p.Body+page<<12+5] ^= 1
+		at, end := p.Body+page<<12, p.Body+(page+1)<<12
+		meets := func(from, size int64) bool { return from < end && from+size > at }
+		name := p.Names
+		want := 0
+		for i := range int64(n) {
+			hit := meets(p.Tensors[i], 64) || meets(p.Ends+4*i, 4) || i > 0 && meets(p.Ends+4*i-4, 4) || meets(name, 13)
+			if name += 13; hit || meets(p.THeaps[i], 1) {
+				want++
+			}
+		}
+		c, err := catalogOf(b, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs, err := c.Runs()
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, told := 0, 0
+		lost := runs[0].Salvage(func(*format.TensorRecord) { kept++ }, func(*format.StorageRecord) { t.Error("a storage") }, func(error) { told++ })
+		if kept != n-want || lost != int64(want) || told != want {
+			t.Errorf("page %d: %d kept, %d lost, %d told, want %d lost", page, kept, lost, told, want)
+		}
+	}
 }
 
 // Opening reads the head; a lookup reads a logarithm of the pages.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -207,6 +208,23 @@ func TestAppendAttrs(t *testing.T) {
 	} {
 		_, err := format.AppendAttrs(nil, c.m, 2)
 		wantError(t, err, c.kind, c.rule, -1)
+	}
+}
+
+// Which reserved keys count depends on where they stand.
+func TestReservedWhere(t *testing.T) {
+	for _, c := range []struct {
+		rank int
+		keys string
+	}{{-1, "source"}, {0, "axes sample_rate source unit"}, {2, "axes sample_rate source unit"}} {
+		var keys []string
+		format.CheckReserved(map[string]any{"axes": "x", "unit": 1, "sample_rate": "y", "source": 1}, 640, c.rank, func(err error) {
+			keys = append(keys, strings.TrimPrefix(err.(*tensor.Error).Field, "attribute "))
+		})
+		slices.Sort(keys)
+		if got := strings.Join(keys, " "); got != c.keys {
+			t.Errorf("rank %d: %s, want %s", c.rank, got, c.keys)
+		}
 	}
 }
 

@@ -353,6 +353,17 @@ func TestHeaderFields(t *testing.T) {
 	}
 }
 
+// Every reserved byte of the header counts.
+func TestHeaderReserved(t *testing.T) {
+	for off := 32; off < 64; off++ {
+		b := bytes.Clone(forge.File(nil).B[:64])
+		b[off] = 1
+		binary.LittleEndian.PutUint32(b[8:], forge.CRC(b[12:64]))
+		_, err := format.ParseHeader(b)
+		wantError(t, err, tensor.ErrCorrupt, format.RuleHeaderZero, int64(off))
+	}
+}
+
 // A file of another format is told by name.
 func TestLooksLike(t *testing.T) {
 	for _, c := range []struct{ b, says string }{

@@ -254,6 +254,69 @@ func oneGrid(brk func(s *forge.Storage)) *forge.Image {
 	return forge.File([]forge.Tensor{{Name: "t", Storage: 1, DType: s.DType, Shape: s.Shape, Strides: []int64{12, 4}}}, s)
 }
 
+// The longest text of pipelines is read, and one that ends where the heap does.
+func TestLongPipelines(t *testing.T) {
+	long := strings.Repeat("a", 1024)
+	bothWays(t, func(t *testing.T, mapped bool) {
+		for _, text := range []string{long, long[:1023], "zstd", "lz4hc:12"} {
+			var rec format.StorageRecord
+			if found, err := mustCatalog(t, oneGrid(func(s *forge.Storage) { s.Pipelines = text }), mapped).Storage(1, &rec); !found || err != nil || rec.Pipelines != text {
+				t.Errorf("%d bytes: %v, %v, %d", len(text), found, err, len(rec.Pipelines))
+			}
+		}
+		var rec format.StorageRecord
+		_, err := mustCatalog(t, oneGrid(func(s *forge.Storage) { s.Pipelines = long + "a" }), mapped).Storage(1, &rec)
+		wantError(t, err, tensor.ErrCorrupt, format.RuleGridHeap, -2)
+	})
+}
+
+// Tools are told where each section and each record stands, and nothing of a
+// heap that does not hold what a record points to.
+func TestSectionsAndItems(t *testing.T) {
+	g, _, _ := sample()
+	im := forge.Build(false, g)
+	p := im.Last()
+	runs, err := mustCatalog(t, im, true).Runs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[string]int64{"tensor records": p.Tensors[0], "storage records": p.Storages[0], "name ends": p.Ends, "names": p.Names, "heap": p.Heap}
+	for _, s := range runs[0].Sections() {
+		if s.Begin != at[s.Name] {
+			t.Errorf("%s at %d, want %d", s.Name, s.Begin, at[s.Name])
+		}
+		delete(at, s.Name)
+	}
+	if len(at) > 0 {
+		t.Errorf("nothing of %v", at)
+	}
+	n := 0
+	runs[0].Items(func(it format.RunItem) bool {
+		if n < len(p.Tensors) {
+			if it.At != p.Tensors[n] || it.Tensor == nil || it.Key != g.Tensors[n].Name || it.HeapBytes != int64(len(g.Tensors[n].Attrs)+16*len(g.Tensors[n].Shape)) || it.HeapBytes > 0 && it.HeapAt != p.THeaps[n] {
+				t.Errorf("tensor %d: %+v", n, it)
+			}
+		} else if it.Storage == nil || it.At != p.Storages[n-len(p.Tensors)] {
+			t.Errorf("storage %d: %+v", n, it)
+		}
+		n++
+		return true
+	})
+	if want := len(p.Tensors) + len(p.Storages); n != want {
+		t.Errorf("%d items, want %d", n, want)
+	}
+	im.P64(p.Tensors[0]+forge.THeap, 1<<20).Seal()
+	if runs, err = mustCatalog(t, im, true).Runs(); err != nil {
+		t.Fatal(err)
+	}
+	runs[0].Items(func(it format.RunItem) bool {
+		if it.HeapAt != 0 || it.HeapBytes != 0 || it.Err == nil {
+			t.Errorf("a heap beyond its end: %+v", it)
+		}
+		return false
+	})
+}
+
 func TestGridRecords(t *testing.T) {
 	var rec format.StorageRecord
 	for _, good := range []func(s *forge.Storage){
