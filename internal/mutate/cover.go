@@ -27,6 +27,7 @@ type suite struct {
 type test struct {
 	suite  *suite
 	name   string
+	full   bool // not short
 	cpu    time.Duration
 	blocks map[string][]block // by path from the module's root
 	kills  int                // so far: what finds much is asked first
@@ -81,6 +82,9 @@ func collect(root, work string, pkgs []*pkg, jobs int) ([]*test, error) {
 		for _, name := range strings.Fields(string(out)) {
 			if strings.HasPrefix(name, "Test") || strings.HasPrefix(name, "Fuzz") || strings.HasPrefix(name, "Example") {
 				list = append(list, &test{suite: s, name: name})
+				if sweeps.MatchString(name) {
+					list = append(list, &test{suite: s, name: name, full: true})
+				}
 			}
 		}
 	}
@@ -88,14 +92,17 @@ func collect(root, work string, pkgs []*pkg, jobs int) ([]*test, error) {
 	each(jobs, len(list), func(i int) {
 		t := list[i]
 		profile := filepath.Join(filepath.Dir(t.suite.bin), t.name+".cov")
+		if t.full {
+			profile = strings.TrimSuffix(profile, ".cov") + ".full.cov"
+		}
 		cpu := strings.TrimSuffix(profile, ".cov") + ".cpu"
 		if b, err := os.ReadFile(cpu); err == nil {
 			n, _ := strconv.Atoi(string(b))
 			t.cpu = time.Duration(n) * time.Millisecond
 		} else {
-			r := run(root, t.suite, []string{"^" + t.name + "$"}, limits{}, 0, "-test.coverprofile="+profile)
+			r := run(root, t.suite, []*test{t}, limits{}, 0, "-test.coverprofile="+profile)
 			if r.failed { // once more: a limit of time, on a busy machine
-				r = run(root, t.suite, []string{"^" + t.name + "$"}, limits{}, 0, "-test.coverprofile="+profile)
+				r = run(root, t.suite, []*test{t}, limits{}, 0, "-test.coverprofile="+profile)
 			}
 			if r.failed {
 				fmt.Printf("left out, fails without a mutant: %s %s\n", t.suite.dir, t.name)
@@ -203,9 +210,16 @@ type outcome struct {
 
 var failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: ([A-Za-z0-9_]+)`)
 
-// run runs the tests of s that the patterns name with the mutant called number,
-// 0 for none. Memory and the size of files are bounded, too.
-func run(root string, s *suite, patterns []string, l limits, number int, flags ...string) outcome {
+// run runs tests of s, all full or none, with the mutant called number, 0 for
+// none. Memory is bounded, too.
+func run(root string, s *suite, tests []*test, l limits, number int, flags ...string) outcome {
+	var names []string
+	for _, t := range tests {
+		names = append(names, t.name)
+	}
+	if !tests[0].full {
+		flags = append(flags, "-test.short")
+	}
 	tmp, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return outcome{failed: true, output: err.Error()}
@@ -219,7 +233,7 @@ func run(root string, s *suite, patterns []string, l limits, number int, flags .
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), wall)
 	defer cancel()
-	args := append([]string{"-c", limit + `exec "$0" "$@"`, s.bin, "-test.short", "-test.failfast", "-test.run", strings.Join(patterns, "|")}, flags...)
+	args := append([]string{"-c", limit + `exec "$0" "$@"`, s.bin, "-test.failfast", "-test.run", "^(" + strings.Join(names, "|") + ")$"}, flags...)
 	cmd := exec.CommandContext(ctx, "bash", args...)
 	cmd.Dir = filepath.Join(root, s.dir)
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)

@@ -37,7 +37,7 @@ var (
 	jobs    = flag.Int("j", max(1, runtime.NumCPU()), "how many test programs at once")
 	batch   = flag.Int("batch", 400, "mutants in one program")
 	budget  = flag.Duration("budget", 0, "processor time a mutant, by the cost of the tests; 0 is no limit")
-	only    = flag.String("only", "", "of all, take those whose id contains this")
+	only    = flag.String("only", "", "try only those whose id contains this")
 	list    = flag.Bool("list", false, "print the mutants and end")
 )
 
@@ -71,7 +71,6 @@ func mutate() error {
 			}
 		}
 	}
-	all = slices.DeleteFunc(all, func(m *mutant) bool { return !strings.Contains(m.id, *only) })
 	if *seed == 0 {
 		*seed = rand.Uint64N(1<<32) + 1
 	}
@@ -145,9 +144,9 @@ func tryAll(root, work string, pkgs []*pkg, list []*mutant, tests []*test, st *s
 		r, ok := st.seen[m.id]
 		alive := r.What == survived || r.What == unreached
 		switch {
-		case !ok || r.Sum != m.sum || *again && alive:
+		case (!ok || r.Sum != m.sum || *again && alive) && strings.Contains(m.id, *only):
 			open = append(open, m)
-		case r.What != "":
+		case ok && r.What != "":
 			compiled = append(compiled, m)
 		}
 	}
@@ -166,10 +165,7 @@ func tryAll(root, work string, pkgs []*pkg, list []*mutant, tests []*test, st *s
 		}
 	}
 	tests = slices.DeleteFunc(slices.Clone(tests), func(t *test) bool { return *budget > 0 && t.cpu > *budget })
-	tr := &trial{root: root, suites: suites, tests: tests, budget: *budget}
-	if len(builds) > 0 {
-		tr.baseline(*jobs)
-	}
+	tr := &trial{root: root, suites: suites, tests: tests, budget: *budget, asked: map[*test]bool{}}
 	var failed error
 	each(*jobs, len(open), func(i int) {
 		m := open[i]

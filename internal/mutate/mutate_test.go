@@ -89,8 +89,7 @@ func TestFateOfSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &trial{root: root, suites: suites, tests: tests}
-	tr.baseline(2)
+	tr := &trial{root: root, suites: suites, tests: tests, asked: map[*test]bool{}}
 	if len(tr.tests) != 3 {
 		t.Fatalf("%d tests of 3 pass without a mutant", len(tr.tests))
 	}

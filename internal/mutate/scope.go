@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // scope is what is mutated: the format, and all that a commit of a file goes
 // through. A package without files is mutated whole. This is the one place that
@@ -26,6 +29,10 @@ var scope = []struct {
 		"verify.go", "verify_catalog.go", "chunk_verify.go", "composite_verify.go",
 	}},
 }
+
+// sweeps are tests of which a short run does but a part, every fault in turn or
+// so: what survives the short tests meets the whole of these, too.
+var sweeps = regexp.MustCompile(`^Test(Faults|Every.*OfEvery)`)
 
 // flat makes a file's name of a directory's.
 func flat(dir string) string {

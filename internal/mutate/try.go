@@ -25,7 +25,8 @@ type trial struct {
 	tests  []*test
 	budget time.Duration // of processor time a mutant; 0 is none
 
-	mu sync.Mutex // for test.kills
+	mu    sync.Mutex     // for what follows, and test.kills
+	asked map[*test]bool // whether it passes without a mutant
 }
 
 // buildPlanted makes the test programs with the mutants of list in them. A
@@ -63,47 +64,21 @@ func buildPlanted(root, work string, pkgs []*pkg, list []*mutant) (suites map[st
 	return suites, compiled, nil
 }
 
-// baseline leaves out the tests that fail in the planted programs without a
-// mutant: they would kill all.
-func (tr *trial) baseline(jobs int) {
-	bad := make([]bool, len(tr.tests))
-	var groups [][]int
-	for _, sc := range scope {
-		var g []int
-		for i, t := range tr.tests {
-			if t.suite.dir == sc.dir {
-				g = append(g, i)
-			}
-		}
-		groups = append(groups, slices.Collect(slices.Chunk(g, max(1, len(g)/4)))...)
-	}
-	each(jobs, len(groups), func(k int) {
-		var names []string
-		for _, i := range groups[k] {
-			names = append(names, tr.tests[i].name)
-		}
-		s := tr.suites[tr.tests[groups[k][0]].suite.dir]
-		if !run(tr.root, s, patterns(names), limits{}, 0).failed {
-			return
-		}
-		for _, i := range groups[k] {
-			one := func() bool { return run(tr.root, s, patterns([]string{tr.tests[i].name}), limits{}, 0).failed }
-			bad[i] = one() && one()
-		}
-	})
-	var good []*test
-	for i, t := range tr.tests {
-		if bad[i] {
+// sound reports whether a test passes in the planted program without a mutant:
+// one that does not would kill all. It is asked of what has killed, once.
+func (tr *trial) sound(t *test) bool {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	ok, asked := tr.asked[t]
+	if !asked {
+		s, l := tr.suites[t.suite.dir], limits{}
+		ok = !run(tr.root, s, []*test{t}, l, 0).failed || !run(tr.root, s, []*test{t}, l, 0).failed
+		if !ok {
 			fmt.Printf("left out, fails with mutants beside it: %s %s\n", t.suite.dir, t.name)
-			continue
 		}
-		good = append(good, t)
+		tr.asked[t] = ok
 	}
-	tr.tests = good
-}
-
-func patterns(names []string) []string {
-	return []string{"^(" + strings.Join(names, "|") + ")$"}
+	return ok
 }
 
 // try finds out what becomes of mutant number n, and by which test.
@@ -124,33 +99,26 @@ func (tr *trial) try(n int, m *mutant) (what, by string) {
 		}
 		spent += g.cost
 		s := tr.suites[g.tests[0].suite.dir]
-		var names []string
-		for _, t := range g.tests {
-			names = append(names, t.name)
-		}
 		l := limits{cpu: 5*g.cost + 4*time.Second, wall: 20*g.cost + time.Minute}
-		r := run(tr.root, s, patterns(names), l, n)
-		if !r.failed {
-			continue
-		}
-		if r.timeout {
-			return timedOut, names[0]
-		}
-		if r.test != "" {
-			names = []string{r.test}
-		}
-		// Once more, so that no mutant falls to a test that fails now and then.
-		if again := run(tr.root, s, patterns(names), l, n); !again.failed {
-			continue
-		}
-		tr.mu.Lock()
-		for _, t := range g.tests {
-			if t.name == r.test {
-				t.kills++
+		for tests := g.tests; len(tests) > 0; {
+			r := run(tr.root, s, tests, l, n)
+			if !r.failed {
+				break
 			}
+			if r.timeout {
+				return timedOut, tests[0].name
+			}
+			i := max(slices.IndexFunc(tests, func(t *test) bool { return t.name == r.test }), 0)
+			t := tests[i]
+			// Once more, so that no mutant falls to a test that fails now and then.
+			if tr.sound(t) && run(tr.root, s, []*test{t}, l, n).failed {
+				tr.mu.Lock()
+				t.kills++
+				tr.mu.Unlock()
+				return killed, t.name
+			}
+			tests = slices.Delete(slices.Clone(tests), i, i+1)
 		}
-		tr.mu.Unlock()
-		return killed, cmp.Or(r.test, names[0])
 	}
 	return survived, ""
 }
@@ -172,24 +140,30 @@ func (tr *trial) groups(list []*test, m *mutant) (groups []group) {
 		}
 		return 1
 	}
+	last := func(t *test) int {
+		if t.full {
+			return 1
+		}
+		return 0
+	}
 	price := func(t *test) time.Duration { return (t.cpu + 20*time.Millisecond) / time.Duration(1+t.kills) }
 	slices.SortStableFunc(list, func(a, b *test) int {
-		return cmp.Or(far(a)-far(b), strings.Compare(a.suite.dir, b.suite.dir), cmp.Compare(price(a), price(b)))
+		return cmp.Or(last(a)-last(b), far(a)-far(b), strings.Compare(a.suite.dir, b.suite.dir), cmp.Compare(price(a), price(b)))
 	})
 	most := 300 * time.Millisecond
 	for _, t := range list {
-		last := len(groups) - 1
-		if last < 0 || groups[last].tests[0].suite != t.suite || groups[last].cost+t.cpu > most {
-			if last >= 0 && groups[last].tests[0].suite == t.suite {
-				most = min(4*most, 5*time.Second)
-			} else {
-				most = 300 * time.Millisecond
-			}
+		k := len(groups) - 1
+		switch {
+		case k < 0 || groups[k].tests[0].suite != t.suite || groups[k].tests[0].full != t.full:
+			most = 300 * time.Millisecond
 			groups = append(groups, group{})
-			last++
+		case groups[k].cost+t.cpu > most:
+			most = min(4*most, 5*time.Second)
+			groups = append(groups, group{})
 		}
-		groups[last].tests = append(groups[last].tests, t)
-		groups[last].cost += t.cpu
+		g := &groups[len(groups)-1]
+		g.tests = append(g.tests, t)
+		g.cost += t.cpu
 	}
 	return groups
 }
