@@ -98,6 +98,9 @@ type File struct {
 	}
 }
 
+// defaultMaxBytes is OpenOptions.MaxBytes of a file that is not large.
+const defaultMaxBytes = 4 << 30
+
 func newFile(m *mmap.Map, o *OpenOptions) *File {
 	f := &File{m: m}
 	if o != nil {
@@ -105,7 +108,7 @@ func newFile(m *mmap.Map, o *OpenOptions) *File {
 	}
 	f.limit = f.opts.MaxBytes
 	if f.limit == 0 {
-		f.limit = 4 << 30
+		f.limit = defaultMaxBytes
 		if s := m.Size(); s > f.limit/8 {
 			f.limit = min(s, 1<<59) * 8
 		}

@@ -279,11 +279,14 @@ func (s *spans) reach(ctx context.Context) (lo, hi int64, err error) {
 	return min(lo, hi), hi, err
 }
 
+// defaultMaxBytes is Options.MaxBytes if that is 0.
+const defaultMaxBytes = 4 << 30
+
 // checkedRoom is memory of so many bytes, refused if it is too much. Number and
 // size are at least 0.
 func checkedRoom(what string, number, size, most int64) error {
 	if most == 0 {
-		most = 4 << 30
+		most = defaultMaxBytes
 	}
 	if size > 0 && number > math.MaxInt64/size {
 		return fail(tensor.ErrOverflow, what, itoa(number)+" elements of "+itoa(size)+" bytes", "at most 2^63-1 bytes", "")

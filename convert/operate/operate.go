@@ -129,6 +129,9 @@ func (a *array) located(err error) error {
 	return err
 }
 
+// defaultMaxBytes is Pipeline.MaxBytes if that is 0.
+const defaultMaxBytes = 4 << 30
+
 // Derive plans the steps for tensors of open files. It reads no elements, but for
 // what is or becomes sparse: the size of that follows from what it holds, and it is
 // made here, in memory. Errors name the tensor and what does not fit: ErrShape,
@@ -140,7 +143,7 @@ func (a *array) located(err error) error {
 func (p *Pipeline) Derive(ctx context.Context, src []convert.Source) (*convert.Derived, error) {
 	w := &work{ctx: ctx, p: p, most: p.MaxBytes, workers: p.Workers}
 	if w.most == 0 {
-		w.most = 4 << 30
+		w.most = defaultMaxBytes
 	}
 	if w.workers < 1 {
 		w.workers = runtime.GOMAXPROCS(0)

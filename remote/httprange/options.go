@@ -41,6 +41,10 @@ type Options struct {
 
 const (
 	tailSize = format.TailSize
+
+	defaultCache    = 64 << 20
+	defaultParallel = 8
+	defaultRetries  = 4
 	// maxRun bounds the bytes of one request.
 	maxRun = 4 << 20
 	// maxRedirects is how many hops one request may take.
@@ -60,11 +64,11 @@ func (o *Options) filled() Options {
 		}
 	}
 	set(&f.BlockSize, 64<<10)
-	set(&f.Parallel, 8)
-	set(&f.Retries, 4)
+	set(&f.Parallel, defaultParallel)
+	set(&f.Retries, defaultRetries)
 	f.BlockSize, f.Parallel, f.Retries = max(f.BlockSize, 512), max(f.Parallel, 1), max(f.Retries, 0)
 	if f.CacheBytes == 0 {
-		f.CacheBytes = 64 << 20
+		f.CacheBytes = defaultCache
 	}
 	if f.Backoff <= 0 {
 		f.Backoff = 100 * time.Millisecond
