@@ -11,7 +11,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens bench clean
+.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens badinputs bench clean
 
 all: build
 
@@ -113,6 +113,10 @@ $(VENV)-full/ok: testdata/requirements-full.txt
 interop-full: $(VENV)-full/ok
 	TENSORFILE_TORCH=$(abspath $(VENV)-full/bin/python) TENSORFILE_KERAS=$(abspath $(VENV)-full/bin/python) \
 		$(GO) test -count=1 -run FullInterop -v ./convert/torch ./convert/hdf5
+
+# The table of all bad inputs, from the tests that make them.
+badinputs:
+	$(GO) test -count=1 -timeout 1h -run '^TestTable$$' ./internal/badinput -update
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok

@@ -14,7 +14,7 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// TestBadInput goes through rows M11 to M15 of the catalogue, and I01 to I16 of
+// TestBadInput goes through rows M11 to M15 of the catalogue, and ID01 to ID16 of
 // this package. A count of dimensions above 32 breaks the grammar as 255 does.
 func TestBadInput(t *testing.T) {
 	var rows []badinput.Row
@@ -78,26 +78,30 @@ func TestBadInput(t *testing.T) {
 	add("M15", "length", "a.idx.gz", flip(whole, len(whole)-4), tensor.ErrCorrupt, use, "offset 0: gzip member 1: got gzip: invalid checksum")
 	add("M15", "junk behind", "a.idx.gz", append(slices.Clone(whole), "some junk behind it"...), tensor.ErrCorrupt, use, fmt.Sprintf("offset %d: gzip member 2: got gzip: invalid header, want the end of the file", len(whole)))
 
-	add("I01", "gzip, cut in the trailer", "a.idx.gz", whole[:len(whole)-1], tensor.ErrTruncated, use, "gzip member 1: got unexpected EOF")
-	add("I02", "gzip, cut in the header", "a.idx.gz", whole[:9], tensor.ErrTruncated, open, "offset 0: gzip member 1: got unexpected EOF")
-	add("I03", "gzip of nothing", "a.idx.gz", zip(nil), tensor.ErrFormat, open, "offset 0: magic: got the end of the file")
-	add("I04", "gzip of a short header", "a.idx.gz", zip(good[:9]), tensor.ErrFormat, open, "offset 9: dimension 1: got the end of the file")
-	add("I05", "gzip of fewer elements", "a.idx.gz", zip(good[:20]), tensor.ErrTruncated, use, "offset 20: data: got 8 bytes, want 12 for i16 (2, 3)")
-	add("I06", "zeros behind gzip", "a.idx.gz", append(slices.Clone(whole), make([]byte, 512)...), tensor.ErrCorrupt, use, "gzip member 2")
-	add("I07", "gzip, method 7", "a.idx.gz", set(whole, 2, 7), tensor.ErrCorrupt, open, "gzip member 1: got gzip: invalid header")
-	add("I08", "gzip, a block of type 3", "a.idx.gz", set(whole, 10, 7), tensor.ErrCorrupt, open, "gzip member 1: got")
-	add("I09", "gzip in gzip", "a.idx.gz", zip(whole), tensor.ErrFormat, open, "offset 0: magic: got 1f, want 00")
-	add("I10", "nothing with junk in gzip", "a.idx.gz", append(zip(file(0x08, []uint32{0})), "junk and more of it"...), tensor.ErrCorrupt, open, "gzip member 2")
-	add("I11", "nothing with elements in gzip", "a.idx.gz", zip(file(0x08, []uint32{0}, 1)), tensor.ErrLimit, open, "more than 0 bytes")
-	add("I12", "little-endian extents", "a.idx", []byte("\x00\x00\x08\x01\x03\x00\x00\x00abc"), tensor.ErrTruncated, open, "offset 11: data: got 3 bytes, want 50331648")
-	add("I13", "a PNG", "a.idx", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"), tensor.ErrFormat, open, "offset 0: magic: got 89, want 00")
-	add("I14", "labels called images", "a-idx3-ubyte", file(0x08, []uint32{2}, 1, 2), nil, open).Check = shape(2)
-	add("I15", "NaN with a payload", "a.idx", file(0x0D, []uint32{1}, 0x7f, 0x80, 0x12, 0x34), nil, open).Check = shape(1)
-	add("I16", "gzip with a name, a comment and a CRC", "a.idx.gz", named(whole), nil, open).Check = shape(2, 3)
+	add("ID01", "gzip, cut in the trailer", "a.idx.gz", whole[:len(whole)-1], tensor.ErrTruncated, use, "gzip member 1: got unexpected EOF")
+	add("ID02", "gzip, cut in the header", "a.idx.gz", whole[:9], tensor.ErrTruncated, open, "offset 0: gzip member 1: got unexpected EOF")
+	add("ID03", "gzip of nothing", "a.idx.gz", zip(nil), tensor.ErrFormat, open, "offset 0: magic: got the end of the file")
+	add("ID04", "gzip of a short header", "a.idx.gz", zip(good[:9]), tensor.ErrFormat, open, "offset 9: dimension 1: got the end of the file")
+	add("ID05", "gzip of fewer elements", "a.idx.gz", zip(good[:20]), tensor.ErrTruncated, use, "offset 20: data: got 8 bytes, want 12 for i16 (2, 3)")
+	add("ID06", "zeros behind gzip", "a.idx.gz", append(slices.Clone(whole), make([]byte, 512)...), tensor.ErrCorrupt, use, "gzip member 2")
+	add("ID07", "gzip, method 7", "a.idx.gz", set(whole, 2, 7), tensor.ErrCorrupt, open, "gzip member 1: got gzip: invalid header")
+	add("ID08", "gzip, a block of type 3", "a.idx.gz", set(whole, 10, 7), tensor.ErrCorrupt, open, "gzip member 1: got")
+	add("ID09", "gzip in gzip", "a.idx.gz", zip(whole), tensor.ErrFormat, open, "offset 0: magic: got 1f, want 00")
+	add("ID10", "nothing with junk in gzip", "a.idx.gz", append(zip(file(0x08, []uint32{0})), "junk and more of it"...), tensor.ErrCorrupt, open, "gzip member 2")
+	add("ID11", "nothing with elements in gzip", "a.idx.gz", zip(file(0x08, []uint32{0}, 1)), tensor.ErrLimit, open, "more than 0 bytes")
+	add("ID12", "little-endian extents", "a.idx", []byte("\x00\x00\x08\x01\x03\x00\x00\x00abc"), tensor.ErrTruncated, open, "offset 11: data: got 3 bytes, want 50331648")
+	add("ID13", "a PNG", "a.idx", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x0dIHDR"), tensor.ErrFormat, open, "offset 0: magic: got 89, want 00")
+	add("ID14", "labels called images", "a-idx3-ubyte", file(0x08, []uint32{2}, 1, 2), nil, open).Check = shape(2)
+	add("ID15", "NaN with a payload", "a.idx", file(0x0D, []uint32{1}, 0x7f, 0x80, 0x12, 0x34), nil, open).Check = shape(1)
+	add("ID16", "gzip with a name, a comment and a CRC", "a.idx.gz", named(whole), nil, open).Check = shape(2, 3)
 	badinput.Run(t, rows)
 	t.Logf("%d rows", len(rows))
+}
 
-	// Rows of gzip are errors at one stage or the other: each prefix is one.
+// TestPrefixes reads every proper prefix of a file in gzip: an error at one stage
+// or the other.
+func TestPrefixes(t *testing.T) {
+	whole := zip(file(0x0B, []uint32{2, 3}, []byte("abcdefghijkl")...))
 	for n := 2; n < len(whole); n++ {
 		f, err := openBytes(whole[:n], "a.idx.gz", nil)
 		if err == nil {

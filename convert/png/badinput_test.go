@@ -115,46 +115,46 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	add("I09", "interlaced 1 x 1", file(ihdr(1, 1, 8, 0, 0, 0, 1), idat("\x00\x09")), nil, open).Check = holds("[[9]]")
-	add("I30", "a JPEG called .png", []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00"), tensor.ErrFormat, open, "offset 0: signature: got ff d8 ff e0")
+	add("I30", "a JPEG called .png", []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00"), tensor.ErrFormat, open, "offset 0: signature: got ff d8 ff e0").From = "png" // the tool looks and reads it as what it is
 	add("I30", "text called .png", []byte("hello, world"), tensor.ErrFormat, open, "offset 0: signature: got 68 65 6c 6c 6f")
 	add("I30", "an empty file", nil, tensor.ErrTruncated, open, "offset 0: signature: got 0 bytes, want 8")
 
-	add("P01", "text mode", append([]byte("\x89PNG\n\x1a\n"), good[8:]...), tensor.ErrFormat, open, "signature: got 89 50 4e 47 0a 1a 0a 00")
-	add("P02", "IHDR of 12", file(chunk("IHDR", "abcdefghijkl"), idat(row2)), tensor.ErrCorrupt, open, `chunk "IHDR" size: got 12, want 13`)
-	add("P03", "compression 1", file(ihdr(2, 1, 8, 0, 1), idat(row2)), tensor.ErrUnsupported, open, "offset 26: compression: got 1, want at most 0")
-	add("P04", "filter method 64", file(ihdr(2, 1, 8, 0, 0, 64), idat(row2)), tensor.ErrUnsupported, open, "offset 27: filter: got 64")
-	add("P05", "interlace 2", file(ihdr(2, 1, 8, 0, 0, 0, 2), idat(row2)), tensor.ErrUnsupported, open, "offset 28: interlace: got 2, want at most 1")
-	add("P06", "filter 5", file(tiny, idat("\x05\x07\x08")), tensor.ErrCorrupt, use, "filter of row 0: got 5, want at most 4")
-	add("P07", "filter 255 in row 1", file(ihdr(2, 2, 8, 0), idat(row2+"\xff\x07\x08")), tensor.ErrCorrupt, use, "filter of row 1: got 255")
-	add("P08", "a critical chunk of nobody", file(tiny, chunk("ABCD", ""), idat(row2)), tensor.ErrUnsupported, open, `chunk: got "ABCD", want IHDR, PLTE, IDAT, IEND`)
-	add("P09", "Apple's CgBI", file(chunk("CgBI", "\x50\x00\x20\x02"), tiny, idat(row2)), tensor.ErrCorrupt, open, `chunk: got "CgBI", want IHDR first`)
-	add("P10", "a chunk without letters", file(tiny, chunk("ab\x00d", ""), idat(row2)), tensor.ErrCorrupt, open, `chunk: got "ab\x00d", want four letters`)
-	add("P11", "IEND of 1", []byte("\x89PNG\r\n\x1a\n"+tiny+idat(row2)+chunk("IEND", "x")), tensor.ErrCorrupt, open, `chunk "IEND" size: got 1, want at most 0`)
-	add("P12", "CRC of PLTE", flip(file(pal, plte, idat("\x00\x00\x00")), 33+8+6), tensor.ErrCorrupt, open, `chunk "PLTE" CRC`)
-	add("P13", "CRC of tRNS", flip(file(tiny, chunk("tRNS", "ab"), idat(row2)), 33+8+2), tensor.ErrCorrupt, open, `chunk "tRNS" CRC`)
-	add("P14", "CRC of a text, which is not read", flip(file(tiny, chunk("tEXt", "a\x00b"), idat(row2)), 33+8+3), nil, open).Check = holds(want)
-	add("P15", "gAMA of 8", file(tiny, chunk("gAMA", "abcdefgh"), idat(row2)), tensor.ErrCorrupt, open, `chunk "gAMA" size: got 8, want at most 4`)
-	add("P16", "gAMA of 0", file(tiny, chunk("gAMA", "\x00\x00\x00\x00"), idat(row2)), nil, open).Check = holds(want)
-	exif := add("P17", "EXIF that is none", file(tiny, chunk("eXIf", "hello"), idat(row2)), nil, open)
+	add("PN01", "text mode", append([]byte("\x89PNG\n\x1a\n"), good[8:]...), tensor.ErrFormat, open, "signature: got 89 50 4e 47 0a 1a 0a 00")
+	add("PN02", "IHDR of 12", file(chunk("IHDR", "abcdefghijkl"), idat(row2)), tensor.ErrCorrupt, open, `chunk "IHDR" size: got 12, want 13`)
+	add("PN03", "compression 1", file(ihdr(2, 1, 8, 0, 1), idat(row2)), tensor.ErrUnsupported, open, "offset 26: compression: got 1, want at most 0")
+	add("PN04", "filter method 64", file(ihdr(2, 1, 8, 0, 0, 64), idat(row2)), tensor.ErrUnsupported, open, "offset 27: filter: got 64")
+	add("PN05", "interlace 2", file(ihdr(2, 1, 8, 0, 0, 0, 2), idat(row2)), tensor.ErrUnsupported, open, "offset 28: interlace: got 2, want at most 1")
+	add("PN06", "filter 5", file(tiny, idat("\x05\x07\x08")), tensor.ErrCorrupt, use, "filter of row 0: got 5, want at most 4")
+	add("PN07", "filter 255 in row 1", file(ihdr(2, 2, 8, 0), idat(row2+"\xff\x07\x08")), tensor.ErrCorrupt, use, "filter of row 1: got 255")
+	add("PN08", "a critical chunk of nobody", file(tiny, chunk("ABCD", ""), idat(row2)), tensor.ErrUnsupported, open, `chunk: got "ABCD", want IHDR, PLTE, IDAT, IEND`)
+	add("PN09", "Apple's CgBI", file(chunk("CgBI", "\x50\x00\x20\x02"), tiny, idat(row2)), tensor.ErrCorrupt, open, `chunk: got "CgBI", want IHDR first`)
+	add("PN10", "a chunk without letters", file(tiny, chunk("ab\x00d", ""), idat(row2)), tensor.ErrCorrupt, open, `chunk: got "ab\x00d", want four letters`)
+	add("PN11", "IEND of 1", []byte("\x89PNG\r\n\x1a\n"+tiny+idat(row2)+chunk("IEND", "x")), tensor.ErrCorrupt, open, `chunk "IEND" size: got 1, want at most 0`)
+	add("PN12", "CRC of PLTE", flip(file(pal, plte, idat("\x00\x00\x00")), 33+8+6), tensor.ErrCorrupt, open, `chunk "PLTE" CRC`)
+	add("PN13", "CRC of tRNS", flip(file(tiny, chunk("tRNS", "ab"), idat(row2)), 33+8+2), tensor.ErrCorrupt, open, `chunk "tRNS" CRC`)
+	add("PN14", "CRC of a text, which is not read", flip(file(tiny, chunk("tEXt", "a\x00b"), idat(row2)), 33+8+3), nil, open).Check = holds(want)
+	add("PN15", "gAMA of 8", file(tiny, chunk("gAMA", "abcdefgh"), idat(row2)), tensor.ErrCorrupt, open, `chunk "gAMA" size: got 8, want at most 4`)
+	add("PN16", "gAMA of 0", file(tiny, chunk("gAMA", "\x00\x00\x00\x00"), idat(row2)), nil, open).Check = holds(want)
+	exif := add("PN17", "EXIF that is none", file(tiny, chunk("eXIf", "hello"), idat(row2)), nil, open)
 	exif.Check = func(t testing.TB, f *tensorfile.File) {
 		holds(want)(t, f)
 		if notes := strings.Join(f.Layout().Notes, ""); !strings.Contains(notes, "EXIF is damaged: EXIF: offset 0: header: got 5 bytes") {
 			t.Error(notes)
 		}
 	}
-	add("P18", "EXIF of 2 MiB", file(tiny, chunk("eXIf", strings.Repeat("a", 2<<20)), idat(row2)), nil, open).Check = holds(want)
-	add("P19", "bytes behind the end", append(bytes.Clone(good), "more"...), nil, open).Check = holds(want)
-	add("P20", "100,000 empty chunks", file(tiny, strings.Repeat(chunk("aaAa", ""), 100_000), idat(row2)), nil, open).Check = holds(want)
-	add("P21", "100,000 empty IDAT", file(tiny, strings.Repeat(chunk("IDAT", ""), 100_000), idat(row2)), nil, open).Check = holds(want)
-	add("P22", "a colour that no pixel of 4 bits has", file(ihdr(2, 1, 4, 0), chunk("tRNS", "\x01\x07"), idat("\x00\x07")), nil, open).Check = holds("[[[  0 255]\n  [119   0]]]")
-	add("P23", "interlaced, cut in the last part", file(ihdr(2, 2, 8, 0, 0, 0, 1), idat("\x00\x01\x00\x02\x00\x03")), tensor.ErrCorrupt, use, "the end of the zlib stream in row 1")
-	add("P24", "interlaced, too long", file(ihdr(1, 1, 8, 0, 0, 0, 1), idat("\x00\x01\x00\x02")), tensor.ErrCorrupt, use, "more than 2 bytes").NoOffset = true
-	add("P25", "a bomb behind a pixel", file(ihdr(1, 1, 8, 0), chunk("IDAT", deflated(strings.Repeat("\x00", 64<<20)))), tensor.ErrCorrupt, use, "pixels: got more than 2 bytes").NoOffset = true
+	add("PN18", "EXIF of 2 MiB", file(tiny, chunk("eXIf", strings.Repeat("a", 2<<20)), idat(row2)), nil, open).Check = holds(want)
+	add("PN19", "bytes behind the end", append(bytes.Clone(good), "more"...), nil, open).Check = holds(want)
+	add("PN20", "100,000 empty chunks", file(tiny, strings.Repeat(chunk("aaAa", ""), 100_000), idat(row2)), nil, open).Check = holds(want)
+	add("PN21", "100,000 empty IDAT", file(tiny, strings.Repeat(chunk("IDAT", ""), 100_000), idat(row2)), nil, open).Check = holds(want)
+	add("PN22", "a colour that no pixel of 4 bits has", file(ihdr(2, 1, 4, 0), chunk("tRNS", "\x01\x07"), idat("\x00\x07")), nil, open).Check = holds("[[[  0 255]\n  [119   0]]]")
+	add("PN23", "interlaced, cut in the last part", file(ihdr(2, 2, 8, 0, 0, 0, 1), idat("\x00\x01\x00\x02\x00\x03")), tensor.ErrCorrupt, use, "the end of the zlib stream in row 1")
+	add("PN24", "interlaced, too long", file(ihdr(1, 1, 8, 0, 0, 0, 1), idat("\x00\x01\x00\x02")), tensor.ErrCorrupt, use, "more than 2 bytes").NoOffset = true
+	add("PN25", "a bomb behind a pixel", file(ihdr(1, 1, 8, 0), chunk("IDAT", deflated(strings.Repeat("\x00", 64<<20)))), tensor.ErrCorrupt, use, "pixels: got more than 2 bytes").NoOffset = true
 	for n := range good {
 		if n < 8 {
-			add("P26", fmt.Sprintf("%d bytes", n), good[:n], tensor.ErrTruncated, open, fmt.Sprintf("offset 0: signature: got %d bytes, want 8", n))
+			add("PN26", fmt.Sprintf("%d bytes", n), good[:n], tensor.ErrTruncated, open, fmt.Sprintf("offset 0: signature: got %d bytes, want 8", n))
 		} else {
-			add("P26", fmt.Sprintf("%d bytes", n), good[:n], tensor.ErrTruncated, open, "chunk")
+			add("PN26", fmt.Sprintf("%d bytes", n), good[:n], tensor.ErrTruncated, open, "chunk")
 		}
 	}
 	badinput.Run(t, rows)

@@ -162,7 +162,7 @@ func TestBadInput(t *testing.T) {
 	add("I23", "a palette of 255 colours", file(strings.Repeat("a", 2000), palette.with(tags{320: {3, 765, 8}})), tensor.ErrFormat, open, "palette")
 	add("I23", "a palette past the end", file(data, palette.with(tags{320: {3, 768, 9}})), tensor.ErrTruncated, open, "tag 320: got 768 numbers of 2 bytes at 9")
 	add("I23", "a palette of 16 bits", file(strings.Repeat("a", 2000), palette.with(tags{258: short(16), 320: {3, 768, 8}})), tensor.ErrUnsupported, open, "bits of a palette: got 16")
-	add("I30", "a JPEG called .tif", []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00"), tensor.ErrFormat, open, `offset 0: byte order: got "\xff\xd8", want II or MM`)
+	add("I30", "a JPEG called .tif", []byte("\xff\xd8\xff\xe0\x00\x10JFIF\x00"), tensor.ErrFormat, open, `offset 0: byte order: got "\xff\xd8", want II or MM`).From = "tiff" // the tool looks and reads it as what it is
 	add("I30", "an empty file", nil, tensor.ErrTruncated, open, "offset 0: header: got 0 bytes, want 8")
 
 	add("T01", "version 44", []byte("II\x2c\x00\x08\x00\x00\x00"), tensor.ErrFormat, open, "offset 2: version: got 44, want 42 or 43")

@@ -54,7 +54,7 @@ func vp8(w, h uint16, rest string) string {
 	return chunk("VP8 ", string(le.AppendUint16(b, h))+rest)
 }
 
-// TestBadInput goes through rows I24 to I26 of the catalogue, and those of this
+// TestBadInput goes through rows I24 to I26, I30 and I31 of the catalogue, and those of this
 // package, W.
 func TestBadInput(t *testing.T) {
 	var rows []badinput.Row
@@ -98,8 +98,9 @@ func TestBadInput(t *testing.T) {
 	add("I24", "cut, of 16 x 16", file(vp8l(16, 16, true, "")), tensor.ErrTruncated, use, "offset 12: pixels: got the end of the data")
 	add("I25", "VP8 and canvas differ", file(vp8x(16, 2, 1), chunk("ALPH", "\x00\x07\x08"), pixel), tensor.ErrCorrupt, open, "sides: got 1x1, want the 2x1 of the canvas")
 	add("I25", "VP8L and canvas differ", file(vp8x(0, 17, 1), vp8l(16, 1, false, "\x88\x88\x08")), tensor.ErrCorrupt, open, "offset 38: sides: got 16x1, want the 17x1 of the canvas")
+	add("I31", "two headers of two sizes", file(vp8x(0, 16, 2), vp8l(16, 1, false, "\x88\x88\x08")), tensor.ErrCorrupt, open, "sides: got 16x1, want the 16x2 of the canvas").Note = "our decoders read one header, which gives the shape; WebP has two"
 	add("I25", "a canvas of 2^24", file(vp8x(0, 1<<24, 1<<24), pixel), tensor.ErrCorrupt, open, "want the 16777216x16777216 of the canvas")
-	add("I26", "RIFF too large", claim("RIFF", 1000, small[8:]), tensor.ErrTruncated, open, "offset 4: RIFF size: got 1000 and 8 bytes, want the")
+	add("I26", "RIFF too large", claim("RIFF", 1000, small[8:]), tensor.ErrTruncated, open, "offset 4: RIFF size: got 1000 and 8 bytes, want the").Note = "each has the kind of what it breaks: the end of the file, the grammar, or what is not read"
 	add("I26", "RIFF of 2^32-1", claim("RIFF", 1<<32-1, small[8:]), tensor.ErrTruncated, open, "RIFF size: got 4294967295")
 	add("I26", "RIFF too small", claim("RIFF", 14, small[8:]), tensor.ErrTruncated, open, `size of chunk "VP8 "`)
 	add("I26", "RIFF of the head", claim("RIFF", 4, small[8:]), tensor.ErrFormat, open, "offset 12: picture: got none, want a VP8 or VP8L chunk")
@@ -110,7 +111,7 @@ func TestBadInput(t *testing.T) {
 	add("I26", "an animation", file(vp8x(2, 1, 1), chunk("ANIM", "abcdef")), tensor.ErrUnsupported, open, "offset 20: picture: got an animation, want one picture: animated WebP is not read")
 	add("I26", "ANIM without the flag", file(vp8x(0, 1, 1), chunk("ANIM", "abcdef")), tensor.ErrUnsupported, open, "offset 30: picture: got an animation")
 	add("I26", "ANMF", file(chunk("ANMF", strings.Repeat("a", 16))), tensor.ErrUnsupported, open, "picture: got an animation")
-	add("I30", "a WAV called .webp", claim("RIFF", 4, "WAVE"), tensor.ErrFormat, open, `offset 0: signature: got "RIFFWAVE", want RIFF and WEBP`)
+	add("I30", "a WAV called .webp", claim("RIFF", 4, "WAVE"), tensor.ErrFormat, open, `offset 0: signature: got "RIFFWAVE", want RIFF and WEBP`).From = "webp" // the tool looks and reads it as what it is
 	add("I30", "text called .webp", "hello, world", tensor.ErrFormat, open, `signature: got "hellorld"`)
 	add("I30", "an empty file", "", tensor.ErrTruncated, open, "offset 0: header: got 0 bytes, want 12")
 

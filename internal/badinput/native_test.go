@@ -19,17 +19,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(status int) {
-		cleanup()
-		os.Exit(status)
-	}))
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var ctx = context.Background()
-
-// cleanup removes what tests made for all of them.
-var cleanup = func() {}
 
 // made writes the bytes that fn makes.
 func made(fn func() []byte) func(t testing.TB, dir string) string {

@@ -111,6 +111,8 @@ func matrixRows() []Row {
 	short, corrupt := kind(tensorfile.ErrTruncated, Use), kind(tensorfile.ErrCorrupt, Use)
 	good := kind(nil, Open)
 	long := strings.Repeat("9", 3<<20)
+	twice := good("M07", "a coordinate twice", head+"1 1 2\n1 1 1\n1 1 2\n")
+	twice.Note = "the rule: it is there twice and means the sum, as for SciPy"
 	return []Row{
 		malformed("M01", "no banner", "1 1 1\n1 1 1\n", "line 1"),
 		malformed("M01", "another object", "%%MatrixMarket vector coordinate real general\n1 1 0\n", "line 1", `"vector"`),
@@ -136,7 +138,7 @@ func matrixRows() []Row {
 		entry("M06", "above the diagonal", "%%MatrixMarket matrix coordinate real symmetric\n2 2 1\n1 2 1\n", "line 3", "(1, 2)"),
 		malformed("M06", "not square", "%%MatrixMarket matrix coordinate real symmetric\n2 3 0\n", "2 x 3"),
 		entry("M06", "on the diagonal of skew-symmetric", "%%MatrixMarket matrix coordinate real skew-symmetric\n2 2 1\n2 2 1\n", "line 3", "(2, 2)"),
-		good("M07", "a coordinate twice", head+"1 1 2\n1 1 1\n1 1 2\n"),
+		twice,
 		kind(tensorfile.ErrLimit, Use)("M08", "3 MiB without a newline", head+"2 2 1\n1 1 "+long, "line 3", "65536"),
 		kind(tensorfile.ErrLimit, Open)("M08", "a comment of 3 MiB", head+"%"+long+"\n1 1 0\n", "line 2"),
 		entry("M08", "NUL", head+"2 2 1\n1\x001 1\n", "line 3"),
@@ -224,33 +226,33 @@ func scipyRows() []Row {
 	}
 	bad, corrupt, overflow := tensorfile.ErrFormat, tensorfile.ErrCorrupt, tensorfile.ErrOverflow
 	return []Row{
-		row("S01", "no indptr", bad, Open, without("indptr"), "member indptr"),
-		row("S01", "no indices", bad, Open, without("indices"), "member indices"),
-		row("S01", "coo without rows", bad, Open, list{word("coo"), shape(2, 3), f8("(3,)", 3)}, "member row"),
-		row("S01", "dia without offsets", bad, Open, list{word("dia"), shape(2, 3), f8("(3, 3)", 9)}, "member offsets"),
-		row("S02", "shape of floats", bad, Open, csr(array("shape", "<f8", "(2,)", []float64{2, 3})), "member shape", "f64"),
-		row("S02", "shape below 0", bad, Open, csr(shape(2, -3)), "(2, -3)"),
-		row("S02", "shape past 2^63", overflow, Open, csr(shape(math.MaxInt64, 4))),
-		row("S02", "csr of rank 3", bad, Open, csr(shape(2, 3, 1)), "rank"),
-		row("S03", "a pointer too few", bad, Open, csr(i4("indptr", 0, 3)), "indptr"),
-		row("S03", "pointers of floats", bad, Open, csr(array("indptr", "<f4", "(3,)", []float32{0, 2, 3})), "indptr"),
-		row("S03", "more indices than data", bad, Open, csr(i4("indices", 0, 2, 1, 0)), "values"),
-		row("S03", "data of rank 2", bad, Open, csr(f8("(3, 1)", 3)), "values"),
-		row("S04", "blocks of 0", bad, Open, csr(word("bsr"), f8("(3, 0, 1)", 0)), "0 by 1"),
-		row("S04", "blocks that do not divide", bad, Open, csr(word("bsr"), f8("(3, 1, 2)", 6)), "1 by 2"),
-		row("S05", "rows and columns of two lengths", bad, Open, coo(i4("row", 0, 0, 0), i4("col", 0, 0)), "members row and col"),
-		row("S05", "rows and columns of two dtypes", bad, Open, coo(i4("row", 0, 0, 0), array("col", "<i8", "(3,)", []int64{0, 0, 0})), "members row and col"),
-		row("S06", "a diagonal twice", tensorfile.ErrDuplicate, Open, dia(i4("offsets", 1, 1), f8("(2, 3)", 6)), "1 twice"),
-		row("S06", "diagonals of two lengths", bad, Open, dia(i4("offsets", 0, 1), f8("(3, 3)", 9)), "members data and offsets"),
-		row("S07", "a pointer that falls", corrupt, Use, csr(i4("indptr", 0, 4, 3)), "indptr", "got 4"),
-		row("S07", "a pointer below 0", corrupt, Use, csr(i4("indptr", 0, -1, 3)), "indptr", "got -1"),
-		row("S07", "a column past the last", corrupt, Use, csr(i4("indices", 0, 3, 1)), "indices", "got 3"),
-		row("S07", "a column -1", corrupt, Use, csr(i4("indices", 0, -1, 1)), "indices", "got -1"),
-		row("S07", "a row past the last", corrupt, Use, coo(i4("row", 0, 2, 0), i4("col", 0, 0, 0)), "indices", "got 2"),
-		row("S08", "columns unsorted and twice", nil, Open, csr(i4("indices", 2, 2, 1))),
-		row("S08", "no columns at all", nil, Open, list{i4("indices"), i4("indptr", 0, 0, 0), word("csr"), shape(2, 0), f8("(0,)", 0)}),
-		row("S08", "a word that SciPy does not save", nil, Open, csr(word("lil"))),
-		row("S08", "dia beside the matrix", nil, Open, dia(i4("offsets", 7, -9), f8("(2, 3)", 6))),
+		row("SC01", "no indptr", bad, Open, without("indptr"), "member indptr"),
+		row("SC01", "no indices", bad, Open, without("indices"), "member indices"),
+		row("SC01", "coo without rows", bad, Open, list{word("coo"), shape(2, 3), f8("(3,)", 3)}, "member row"),
+		row("SC01", "dia without offsets", bad, Open, list{word("dia"), shape(2, 3), f8("(3, 3)", 9)}, "member offsets"),
+		row("SC02", "shape of floats", bad, Open, csr(array("shape", "<f8", "(2,)", []float64{2, 3})), "member shape", "f64"),
+		row("SC02", "shape below 0", bad, Open, csr(shape(2, -3)), "(2, -3)"),
+		row("SC02", "shape past 2^63", overflow, Open, csr(shape(math.MaxInt64, 4))),
+		row("SC02", "csr of rank 3", bad, Open, csr(shape(2, 3, 1)), "rank"),
+		row("SC03", "a pointer too few", bad, Open, csr(i4("indptr", 0, 3)), "indptr"),
+		row("SC03", "pointers of floats", bad, Open, csr(array("indptr", "<f4", "(3,)", []float32{0, 2, 3})), "indptr"),
+		row("SC03", "more indices than data", bad, Open, csr(i4("indices", 0, 2, 1, 0)), "values"),
+		row("SC03", "data of rank 2", bad, Open, csr(f8("(3, 1)", 3)), "values"),
+		row("SC04", "blocks of 0", bad, Open, csr(word("bsr"), f8("(3, 0, 1)", 0)), "0 by 1"),
+		row("SC04", "blocks that do not divide", bad, Open, csr(word("bsr"), f8("(3, 1, 2)", 6)), "1 by 2"),
+		row("SC05", "rows and columns of two lengths", bad, Open, coo(i4("row", 0, 0, 0), i4("col", 0, 0)), "members row and col"),
+		row("SC05", "rows and columns of two dtypes", bad, Open, coo(i4("row", 0, 0, 0), array("col", "<i8", "(3,)", []int64{0, 0, 0})), "members row and col"),
+		row("SC06", "a diagonal twice", tensorfile.ErrDuplicate, Open, dia(i4("offsets", 1, 1), f8("(2, 3)", 6)), "1 twice"),
+		row("SC06", "diagonals of two lengths", bad, Open, dia(i4("offsets", 0, 1), f8("(3, 3)", 9)), "members data and offsets"),
+		row("SC07", "a pointer that falls", corrupt, Use, csr(i4("indptr", 0, 4, 3)), "indptr", "got 4"),
+		row("SC07", "a pointer below 0", corrupt, Use, csr(i4("indptr", 0, -1, 3)), "indptr", "got -1"),
+		row("SC07", "a column past the last", corrupt, Use, csr(i4("indices", 0, 3, 1)), "indices", "got 3"),
+		row("SC07", "a column -1", corrupt, Use, csr(i4("indices", 0, -1, 1)), "indices", "got -1"),
+		row("SC07", "a row past the last", corrupt, Use, coo(i4("row", 0, 2, 0), i4("col", 0, 0, 0)), "indices", "got 2"),
+		row("SC08", "columns unsorted and twice", nil, Open, csr(i4("indices", 2, 2, 1))),
+		row("SC08", "no columns at all", nil, Open, list{i4("indices"), i4("indptr", 0, 0, 0), word("csr"), shape(2, 0), f8("(0,)", 0)}),
+		row("SC08", "a word that SciPy does not save", nil, Open, csr(word("lil"))),
+		row("SC08", "dia beside the matrix", nil, Open, dia(i4("offsets", 7, -9), f8("(2, 3)", 6))),
 	}
 }
 

@@ -40,11 +40,16 @@ func deflate(b []byte) []byte {
 // deflatedZeros is a stream of n MiB of zeros: the code of one of them again
 // and again, as deflating them all takes its time.
 func deflatedZeros(n int) []byte {
+	return append(bytes.Repeat(flushed(make([]byte, 1<<20)), n), 3, 0) // an empty last block
+}
+
+// flushed is b deflated, and no end: more may follow.
+func flushed(b []byte) []byte {
 	var buf bytes.Buffer
 	w, _ := flate.NewWriter(&buf, 9)
-	_, _ = w.Write(make([]byte, 1<<20))
+	_, _ = w.Write(b)
 	_ = w.Flush()
-	return append(bytes.Repeat(buf.Bytes(), n), 3, 0) // an empty last block
+	return buf.Bytes()
 }
 
 func pick(p *uint32, v uint32) uint32 {
