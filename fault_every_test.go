@@ -224,6 +224,16 @@ func TestEveryReadOfEveryWalk(t *testing.T) {
 		"copy into chunks": func(f *tensorfile.File) (string, error) {
 			return copyAll(f, &tensorfile.TensorOptions{Codec: "lz4"})
 		},
+		"copy into what suits": func(f *tensorfile.File) (string, error) {
+			return copyAll(f, &tensorfile.TensorOptions{Codec: "fast"})
+		},
+		"verify": func(f *tensorfile.File) (string, error) {
+			r, err := f.Verify(ctx, nil)
+			if err != nil {
+				return "", err
+			}
+			return "", errors.Join(r.Findings...)
+		},
 	}
 	total := 0
 	for what, walk := range walks {
