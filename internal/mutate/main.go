@@ -32,7 +32,7 @@ var (
 	seed    = flag.Uint64("seed", 0, "of the draw; 0 is a new one")
 	floor   = flag.Float64("floor", 85, "least percentage of killed mutants")
 	stateAt = flag.String("state", "", "file of results, to go on where a run ended")
-	again   = flag.Bool("again", false, "try what has survived again")
+	again   = flag.Bool("again", false, "try what has survived without a reason again")
 	workAt  = flag.String("work", "", "folder to keep what tests cover in; default: none is kept")
 	jobs    = flag.Int("j", max(1, runtime.NumCPU()), "how many test programs at once")
 	batch   = flag.Int("batch", 400, "mutants in one program")
@@ -112,7 +112,7 @@ func mutate() error {
 	for len(all) > 0 && len(drawn) < want {
 		part := all[:min(len(all), *batch, want-len(drawn))]
 		all = all[len(part):]
-		compiled, err := tryAll(root, work, pkgs, part, tests, st)
+		compiled, err := tryAll(root, work, pkgs, part, tests, st, why)
 		if err != nil {
 			return err
 		}
@@ -137,12 +137,12 @@ func shuffle(list []*mutant, seed uint64) {
 }
 
 // tryAll tries what of list has no result yet, and returns what of it compiles.
-func tryAll(root, work string, pkgs []*pkg, list []*mutant, tests []*test, st *state) ([]*mutant, error) {
+func tryAll(root, work string, pkgs []*pkg, list []*mutant, tests []*test, st *state, why map[string]string) ([]*mutant, error) {
 	var open []*mutant
 	var compiled []*mutant
 	for _, m := range list {
 		r, ok := st.seen[m.id]
-		alive := r.What == survived || r.What == unreached
+		alive := (r.What == survived || r.What == unreached) && why[m.id] == ""
 		switch {
 		case (!ok || r.Sum != m.sum || *again && alive) && strings.Contains(m.id, *only):
 			open = append(open, m)
