@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math"
 
@@ -58,9 +59,18 @@ func (f *file) readSuperblock() error {
 	var base, end, extension uint64
 	switch version {
 	case 0, 1:
-		r.skip(4) // versions of free space, of the root's entry, reserved, of shared messages
+		// Versions of free space, of the root's entry, reserved, of shared messages.
+		if v := r.bytes(4); r.err == nil && (v[0] != 0 || v[1] != 0 || v[3] != 0) {
+			r.wrong(tensor.ErrUnsupported, "versions of what it describes", fmt.Sprint(v), "0")
+		}
 		f.setSizes(r, r.u8(), r.u8())
-		r.skip(1 + 2 + 2 + 4) // reserved, the fan-outs of groups, flags
+		r.skip(1)
+		if leaf, node := r.u16(), r.u16(); r.err == nil && (leaf == 0 || node == 0) {
+			r.wrong(tensor.ErrCorrupt, "fan-outs of groups", count(leaf)+" and "+count(node), "numbers above 0")
+		}
+		if flags := r.u32(); r.err == nil && flags&^maxFlags != 0 {
+			r.wrong(tensor.ErrCorrupt, "flags", count(flags), "of 1, 2 and 4")
+		}
 		if version == 1 {
 			r.skip(4) // fan-out of chunk indexes
 		}

@@ -12,8 +12,8 @@ import (
 // What is kept of a target in its package: few and small, so that replaying them
 // is no burden on anybody's tests.
 const (
-	mostFiles   = 40
-	mostBytes   = 64 << 10
+	mostFiles   = 24
+	mostBytes   = 48 << 10
 	largestFile = 8 << 10
 )
 

@@ -109,6 +109,8 @@ def safetensors(path, ts):
     for t in ts:
         dtype, shape, data = got[t["name"]]
         want((dtype, shape) == (t["dtype"], t["shape"]), t["name"], dtype, shape)
+        if dtype in ("f4_e2m1", "f6_e2m3", "f6_e3m2"):
+            continue  # each row begins with a byte in C order, and not in the file
         want(t["other"] or data == t["data"], "elements", t["name"])
 
 
@@ -196,8 +198,13 @@ def shown(path, ts):
     from PIL import Image
 
     with open(path, "rb") as f:
-        if f.read(2) == b"P7":
-            raise Apart("PAM")
+        b = f.read()
+    if b[:2] == b"P7":
+        raise Apart("PAM")
+    if b[:2] in (b"P2", b"P3", b"P5", b"P6"):
+        words = [w for line in b.split(b"\n") for w in line.split(b"#")[0].split()]
+        if words[3:4] != [b"255"]:
+            raise Apart("another maximum than 255, to which Pillow scales")
     im = picture(path)
     x = array(ts[0])
     if x.dtype != np.uint8:
@@ -254,6 +261,8 @@ def tiff(path, ts):
         a = page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             a = np.moveaxis(a, 0, -1)
+    if a.ndim == 3 and x.ndim == 3 and page.samplesperpixel > x.shape[-1] >= 3 and not page.extrasamples:
+        a = a[..., : x.shape[-1]]  # samples that nothing is said of are left out
     want(a.size == x.size, "shape", a.shape, x.shape)
     a = a.reshape(x.shape)
     want(a.dtype.newbyteorder("=") == x.dtype.newbyteorder("="), "dtype", a.dtype, x.dtype)
@@ -296,8 +305,10 @@ def jsonl(path, ts):
     rows = [json.loads(line) for line in text.split("\n") if line.strip(" \t\r")]
     for t in ts:
         want(not t["shape"] or t["name"].endswith(".valid") or t["shape"][0] == len(rows), "rows", len(rows), t["shape"])
+    if rows and len(ts) == 1 and ts[0]["dtype"] in DTYPES and all(isinstance(r, (int, float, list)) for r in rows):
+        return alike(np.array(rows, array(ts[0]).dtype), ts[0])
     if not rows or not all(isinstance(r, dict) for r in rows):
-        raise Apart("rows that are no records")
+        raise Apart("rows that are no records and no numbers")
     for t in ts:
         if t["other"] or t["dtype"] not in DTYPES or "." in t["name"] or t["dtype"] == "bool":
             continue
