@@ -48,21 +48,15 @@ FUZZLONG    ?= 10m
 FUZZINPUTS  ?= 0
 FUZZTARGETS ?= .
 
-fuzz:
+# At the end the exchange with the libraries that own the formats, so many files of each.
+FUZZAGREE   ?= 10000
+
+fuzz: $(VENV)/ok
 	mkdir -p bin
 	$(GO) run ./internal/fuzzrun -time $(FUZZTIME) -long $(FUZZLONG) -inputs $(FUZZINPUTS) -targets '$(FUZZTARGETS)' -record bin/fuzz.jsonl
 	$(GO) run ./internal/fuzzrun -keep
 	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
-
-# MUTANTS is how many to draw by MUTATE_SEED (0: a new one), 0 for all. What was found out is
-# kept in bin/mutate, so that a run that was ended goes on: "rm -r bin/mutate"
-# begins anew.
-MUTANTS     ?= 0
-MUTATE_SEED ?= 0
-
-mutate:
-	mkdir -p bin/mutate
-	nice -n 19 $(GO) run ./internal/mutate -n $(MUTANTS) -seed $(MUTATE_SEED) -state bin/mutate/results -work bin/mutate
+	TENSORFILE_AGREE=$(FUZZAGREE) TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -timeout 6h -run Interop -v ./internal/agree
 
 quick:
 	$(GO) test -short ./...

@@ -11,6 +11,10 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
+// maxVersion is the newest version of the format that says what a member needs
+// (APPNOTE 6.3.10, 4.4.3).
+const maxVersion = 63
+
 // General purpose flags that matter here. All others must be zero, except
 // bits 1 and 2, which only tell how hard the compressor tried.
 const (
@@ -187,6 +191,9 @@ func (a *Archive) parseEntry(b []byte, off, index int64) (Entry, error) {
 	e.Size = int64(size)
 	if err := a.checkFlags(&e, off); err != nil {
 		return bad(err)
+	}
+	if v := int64(b[6]); v > maxVersion {
+		return bad(a.failEntry(tensor.ErrUnsupported, &e, off+6, "version needed to extract", count(v/10)+"."+count(v%10), "at most 6.3"))
 	}
 	if e.Method != Stored && e.Method != Deflated {
 		return bad(a.failEntry(tensor.ErrUnsupported, &e, off+10, "method", methodName(e.Method), "0 (stored) or 8 (deflate)"))

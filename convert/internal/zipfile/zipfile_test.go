@@ -566,6 +566,20 @@ func TestStreamEnd(t *testing.T) {
 	}
 }
 
+// A member that needs a version that is not there yet is refused: libraries that
+// own the formats refuse it, too.
+func TestVersionNeeded(t *testing.T) {
+	b := buildZip(nil, "", m("a", "b"))
+	at := bytes.Index(b, []byte("PK\x01\x02")) + 6
+	for version, want := range map[byte]error{10: nil, 45: nil, 63: nil, 64: tensor.ErrUnsupported, 169: tensor.ErrUnsupported} {
+		b[at] = version
+		_, err := Open(bytes.NewReader(b), int64(len(b)), nil)
+		if !errors.Is(err, want) || want != nil && !strings.Contains(err.Error(), "version needed to extract") {
+			t.Errorf("version %d: %v, want %v", version, err, want)
+		}
+	}
+}
+
 func FuzzZip(f *testing.F) {
 	paths, err := filepath.Glob("../../../testdata/npy/*.npz")
 	if err != nil || len(paths) < 5 {
