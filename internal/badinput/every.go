@@ -250,6 +250,8 @@ func everyReadConverted(t testing.TB, path string, o *convert.OpenOptions) {
 type EveryOptions struct {
 	Open  *convert.OpenOptions
 	Write *convert.WriteOptions
+	// Only is the tensor to write. Default: all.
+	Only string
 }
 
 // EveryWrite writes the tensors of the good file at path as the format with the
@@ -269,7 +271,7 @@ func EveryWrite(t testing.TB, path, name string, o *EveryOptions) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	filled := 0
+	filled, opened := 0, 0
 	run := func(ctx context.Context, at bool, r, w *transfers) error {
 		return noPanic(func() error {
 			f, err := convert.OpenMap(ctx, mmap.NewReaderAt(spoiltReader{bytes.NewReader(b), r}, int64(len(b)), path), o.Open)
@@ -282,8 +284,11 @@ func EveryWrite(t testing.TB, path, name string, o *EveryOptions) {
 				if err != nil {
 					return err
 				}
-				src = append(src, convert.Source{Tensor: x, As: x.Name()})
+				if o.Only == "" || x.Name() == o.Only {
+					src = append(src, convert.Source{Tensor: x, As: x.Name()})
+				}
 			}
+			opened = r.n
 			var to io.Writer = spoiltWriter{w}
 			if at {
 				to = spoiltWriterAt{spoiltWriter{w}, &filled}
@@ -323,7 +328,9 @@ func EveryWrite(t testing.TB, path, name string, o *EveryOptions) {
 		if at {
 			break
 		}
-		each(reads.n, func(k int) {
+		first := opened // those before are EveryRead's, and a native file survives some of them
+		each(reads.n-first, func(k int) {
+			k += first
 			r := &transfers{at: k, spoil: func(p []byte, off int64) (int, error) { return 0, syscall.EIO }}
 			isRead(t, fmt.Sprintf("read %d of %d fails in writing", k, reads.n), run(ctx, at, r, none()), r, path, tensorfile.ErrIO, syscall.EIO)
 			cctx, cancel := context.WithCancel(ctx)
