@@ -11,7 +11,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens badinputs bench clean
+.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens badinputs growth bench clean
 
 all: build
 
@@ -111,6 +111,10 @@ interop-full: $(VENV)-full/ok
 # The table of all bad inputs, from the tests that make them.
 badinputs:
 	$(GO) test -count=1 -timeout 1h -run '^TestTable$$' ./internal/badinput -update
+
+# Four times the input, four times the statements run: no loop goes over all for each.
+growth:
+	$(GO) test -count=1 -v -covermode=atomic -coverpkg=./... ./internal/badinput/growth
 
 # The golden files, made again by the libraries themselves.
 goldens: $(VENV)/ok

@@ -134,7 +134,8 @@ func (c *canvas) draw(r *frame, n int) error {
 	if err := picture.ReadAt(c.in, "gif", width[:], r.data, "size of codes"); err != nil {
 		return err
 	}
-	c.blocks.reset(picture.NewReader(c.ctx, c.in, r.data+1))
+	// What is behind the picture belongs to others, of which there may be many.
+	c.blocks.reset(io.LimitReader(picture.NewReader(c.ctx, c.in, r.data+1), r.end-r.data-1))
 	if c.lzw == nil {
 		c.lzw = lzw.NewReader(&c.blocks, lzw.LSB, int(width[0]))
 	} else {

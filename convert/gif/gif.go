@@ -88,7 +88,7 @@ func bad(kind error, offset int64, field, got, want string) error {
 // frame is a picture of a file.
 type frame struct {
 	at          int64 // of its descriptor
-	data        int64 // of the size of its codes
+	data, end   int64 // of the size of its codes, and of what is behind them
 	x, y, w, h  int32
 	table       []byte // colours, three bytes each
 	interlaced  bool
@@ -338,7 +338,9 @@ func (s *scanner) frame(at int64) error {
 	if size := n * f.width * f.height; f.limit >= 0 && size > f.limit {
 		return bad(tensor.ErrLimit, at, "bytes to decode", fmt.Sprintf("more than %d of %d pictures of %dx%d pixels", size, n, f.width, f.height), fmt.Sprintf("at most %d (ReadOptions.MaxDecoded)", f.limit))
 	}
-	return s.skip(field)
+	err = s.skip(field)
+	f.frames[n-1].end = s.at()
+	return err
 }
 
 // grey reports whether a table has its indices as colours.
