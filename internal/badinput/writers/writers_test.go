@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +85,7 @@ func sorts(t *testing.T) (path string, names []string) {
 	view("empty", must(tensor.Make(tensor.F32, tensor.Shape{0, 3})))
 	view("five", must(tensor.FromSlice(floats(4), 1, 1, 2, 1, 2)))
 	view("fixed", must(tensor.NewView([]byte("abcxyz"), tensor.Text(3), tensor.Shape{2}, nil, 0, tensor.LittleEndian)))
+	view("odd floats", must(tensor.FromSlice([]float64{math.NaN(), math.Inf(1), math.Inf(-1), -0.5})))
 	for i, v := range []tensor.View{must(tensor.FromSlice([]int16{1, -2, 3, -4, 5, -6}, 3, 2)), must(tensor.FromSlice(floats(5), 5, 1))} {
 		o := &tensorfile.TensorOptions{Attrs: tensorfile.Attrs{"sample_rate": []any{uint32(8000), float32(44100)}[i], "info": map[string]any{"INAM": "a name"}}}
 		if err := w.Add(ctx, name([]string{"recording", "float recording"}[i]), v, o); err != nil {
@@ -92,16 +94,37 @@ func sorts(t *testing.T) (path string, names []string) {
 	}
 	rows := must(tensor.FromSlice([]float32{0, 1.5, 0, -2, 0, 3}, 2, 3))
 	zero := must(tensor.FromSlice([]float32{0}))
-	for _, layout := range []sparse.Layout{sparse.CSR, sparse.COO, sparse.CSC} {
-		a := must(sparse.FromDense(ctx, rows, must(zero.Reshape(tensor.Shape{})), layout, nil))
-		if err := w.AddSparse(ctx, name("sparse "+layout.String()), a, nil); err != nil {
+	entries := func(n string, a *sparse.Array) {
+		t.Helper()
+		if err := w.AddSparse(ctx, name("sparse "+n), a, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+	none := must(zero.Reshape(tensor.Shape{}))
+	for _, layout := range []sparse.Layout{sparse.COO, sparse.CSR, sparse.CSC, sparse.BSR, sparse.CSF, sparse.Bitmap} {
+		entries(layout.String(), must(sparse.FromDense(ctx, rows, none, layout, nil)))
+	}
+	entries("coo of three axes", must(sparse.FromDense(ctx, must(rows.Reshape(tensor.Shape{1, 2, 3})), none, sparse.COO, nil)))
+	entries("filled", must(sparse.FromDense(ctx, rows, must(must(tensor.FromSlice([]float32{1.5})).Reshape(tensor.Shape{})), sparse.COO, nil)))
+	places := must(tensor.FromSlice([]uint16{1, 0, 2, 1, 2, 2}, 3, 2))
+	square := func(n string, values tensor.View, s sparse.Structure, coordinates tensor.View) {
+		t.Helper()
+		entries(n, must(sparse.New(sparse.Spec{Layout: sparse.COO, Shape: tensor.Shape{3, 3}, Properties: sparse.Properties{Sorted: true, Unique: true, Structure: s}, Parts: []sparse.Part{{Role: sparse.RoleIndices, View: coordinates}, {Role: sparse.RoleValues, View: values}}})))
+	}
+	below := must(tensor.FromSlice([]uint64{1, 0, 2, 0, 2, 1}, 3, 2))
+	square("symmetric", must(tensor.FromSlice([]float64{math.Inf(1), math.Inf(-1), math.NaN()})), sparse.Symmetric, places)
+	square("skew", must(tensor.FromSlice([]int64{1, -2, 3})), sparse.SkewSymmetric, below)
+	square("skew of complex", must(tensor.FromSlice([]complex128{1i, -2, 3 - 4i})), sparse.SkewSymmetric, below)
+	square("hermitian", must(tensor.FromSlice([]complex64{1i, -2, 3 - 4i})), sparse.Hermitian, below)
+	square("unsigned", must(tensor.FromSlice([]uint64{1, 2, 1 << 63})), sparse.Symmetric, places)
+	square("truth", must(tensor.NewView([]byte{1, 0, 1}, tensor.Bool, tensor.Shape{3}, nil, 0, tensor.LittleEndian)), sparse.General, places)
 	if err := w.AddRagged(ctx, name("ragged"), must(ragged.FromSlices([][]float32{{1, 2}, {}, {3}})), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.AddStrings(ctx, name("strings"), must(ragged.FromStrings([]string{"one", "", "a \"b\"\n\t\\ü"})), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.AddStrings(ctx, name("odd strings"), must(ragged.FromStrings([]string{"\r", "\x01\x7f", "=1+2", "a,b"})), nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.AddStrings(ctx, name("string table"), must(ragged.FromStrings([]string{"a", "b", "c", "d"}, 2, 2)), nil); err != nil {
