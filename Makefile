@@ -151,8 +151,9 @@ $(VENV)/peers: bench/requirements.txt $(VENV)/ok
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r bench/requirements.txt
 	touch $@
 
+# QUICK=1: small, in five minutes. BENCHFLAGS go to the report: bench/run.sh.
 bench: $(VENV)/peers
-	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) ./bench/run.sh
+	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) QUICK=$(QUICK) ./bench/run.sh $(BENCHFLAGS)
 
 clean:
 	rm -rf bin dist $(VENV)

@@ -111,7 +111,7 @@ func codecCases(e *Env) []Case {
 			for _, op := range []string{"encode", "decode"} {
 				list = append(list, stream("codec", fmt.Sprintf("data=%s/op=%s/impl=%s", s.Name, op, p.name), size, func(b *testing.B) {
 					if p.op == "zip_nn" && s.DType.Class != tensor.ClassFloat {
-						b.Skip("ZipNN is for floats")
+						e.skip(b, "ZipNN is for floats")
 					}
 					d := e.codecSet(b, s)
 					e.inPython(b, size, "codec", append([]any{op, p.op, d.path, numpyName(s.DType), d.shape}, p.args...)...)

@@ -180,7 +180,7 @@ func durableCases(e *Env) []Case {
 				err := writeDirect(path, x)
 				if errors.Is(err, errors.ErrUnsupported) {
 					os.Remove(path)
-					b.Skip(err)
+					e.skip(b, err)
 				}
 				return err
 			})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/operate"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 func convertCases(e *Env) []Case {
@@ -34,10 +35,19 @@ func convertCases(e *Env) []Case {
 		files("op=rearrange/impl=tensorfile", "turned.tensor", e.bigFile, "rearrange (a b) c -> a c b; b=1024"),
 		files("op=select-flip/impl=tensorfile", "parts.tensor", e.bigFile, "select ::2", "flip 1"),
 		stream("convert", big+"op=dtype-f16/impl=numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "load_half", e.npyFile(b), e.path("half.npy"))
+			e.inPythonAs(b, e.Big, func(b *testing.B) outcome {
+				v, err := tensor.FromSlice(e.floats(b), e.Big/4096, 1024)
+				check(b, err)
+				return e.outcome(v.Cast(tensor.F16))
+			}, "load_half", e.npyFile(b), e.path("half.npy"))
 		}),
 		stream("convert", big+"op=rearrange/impl=numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "load_turned", e.npyFile(b), e.path("turned.npy"))
+			e.inPythonAs(b, e.Big, func(b *testing.B) outcome {
+				v, err := tensor.FromSlice(e.floats(b), e.Big/4096, 1024)
+				check(b, err)
+				v, _, err = tensor.Rearrange(v, "(a b) c -> a c b", tensor.Sizes{"b": 1024})
+				return e.outcome(v, err)
+			}, "load_turned", e.npyFile(b), e.path("turned.npy"))
 		}),
 		stream("convert", big+"op=copy/impl=io.Copy", e.Big, func(b *testing.B) {
 			source, path := e.npyFile(b), e.path("copied.npy")
@@ -46,12 +56,12 @@ func convertCases(e *Env) []Case {
 		stream("convert", big+"op=copy/impl=cp", e.Big, func(b *testing.B) {
 			source, path := e.npyFile(b), e.path("cp.npy")
 			if _, err := exec.LookPath("cp"); err != nil {
-				b.Skip(err)
+				e.skip(b, err)
 			}
 			fresh(b, path, func() error { return exec.Command("cp", source, path).Run() })
 		}),
 		stream("convert", big+"op=load+save/impl=numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "load_save", e.npyFile(b), e.path("resaved.npy"))
+			e.inPythonAs(b, e.Big, e.weightsOutcome, "load_save", e.npyFile(b), e.path("resaved.npy"))
 		}),
 	}
 }

@@ -21,6 +21,15 @@ type Env struct {
 	Small   int   // tensors of the files that are written and read whole
 	Sparse  int64 // bytes of the sparse tensor
 
+	// Why is the reason of the last case that was skipped or failed, Equal whether
+	// the last case was compared with ours; Compared counts the comparisons, and
+	// Failed says that one found a difference.
+	Why      string
+	Equal    bool
+	Compared int
+	Failed   bool
+	Asked    int // operations that peers were asked for
+
 	python string
 	peer   *peer
 	torch  string // a Python with PyTorch
@@ -108,6 +117,19 @@ func (e *Env) bytes(b *testing.B) []byte {
 		rand.NewChaCha8(c).Read(x)
 		return x, nil
 	})
+}
+
+// bytesFile holds bytes, for the peers.
+func (e *Env) bytesFile(b *testing.B, name string, bytes []byte) string {
+	return get(b, e, "bytes file "+name, func() (string, error) {
+		path := e.path(name + ".bin")
+		return path, os.WriteFile(path, bytes, 0o666)
+	})
+}
+
+// weightsOutcome is the large tensor itself.
+func (e *Env) weightsOutcome(b *testing.B) outcome {
+	return e.outcome(tensor.FromSlice(e.floats(b), e.Big/4096, 1024))
 }
 
 // halves are the weights as f16.

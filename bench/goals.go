@@ -91,6 +91,8 @@ func (e *Env) Goals() []Goal {
 		Goal{"repack beside a copy, both synced", "repack/" + big + "/sync=yes/impl=tensorfile", "repack/" + big + "/sync=yes/impl=io.Copy", 0.95, 0, false},
 		Goal{"npy to tensor beside a plain copy", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.8, 0, true},
 		Goal{"tensor to npy beside a plain copy", convert + "op=tensor-to-npy/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.8, 0, true},
+		Goal{"the same", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.95, 0, false},
+		Goal{"tensor to npy beside a plain copy", convert + "op=tensor-to-npy/impl=tensorfile", convert + "op=copy/impl=io.Copy", 0.95, 0, false},
 		Goal{"npy to tensor beside cp", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=copy/impl=cp", 0.8, 0, true},
 		Goal{"tensor to npy beside cp", convert + "op=tensor-to-npy/impl=tensorfile", convert + "op=copy/impl=cp", 0.8, 0, true},
 		Goal{"npy to tensor beside np.load and np.save", convert + "op=npy-to-tensor/impl=tensorfile", convert + "op=load+save/impl=numpy", 1.6, 0, false},

@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"testing"
@@ -22,7 +21,7 @@ func (e *Env) h5File(b *testing.B, form string, n int64) string {
 		}
 		_, ok, err := e.Python("h5_make", 1, path, form, n)
 		if !ok {
-			b.Skip("TENSORFILE_PYTHON is not set")
+			e.skip(b, "TENSORFILE_PYTHON is not set")
 		}
 		return path, err
 	})
@@ -30,7 +29,6 @@ func (e *Env) h5File(b *testing.B, form string, n int64) string {
 
 // hdf5Cases list and read files of h5py beside h5py.
 func hdf5Cases(e *Env) []Case {
-	ctx := context.Background()
 	open := func(b *testing.B, path string) *tensorfile.File {
 		f, err := convert.Open(ctx, path, nil)
 		check(b, err)
@@ -52,7 +50,13 @@ func hdf5Cases(e *Env) []Case {
 				check(b, f.Close())
 			}
 		}),
-		once("hdf5", list+"h5py", func(b *testing.B) { e.inPython(b, 0, "h5_list", e.h5File(b, "small", int64(e.Tensors[0]))) }),
+		once("hdf5", list+"h5py", func(b *testing.B) {
+			e.inPythonAs(b, 0, func(b *testing.B) outcome {
+				f := open(b, e.h5File(b, "small", int64(e.Tensors[0])))
+				defer f.Close()
+				return listed(b, f)
+			}, "h5_list", e.h5File(b, "small", int64(e.Tensors[0])))
+		}),
 	)
 	for _, form := range []string{"contiguous", "deflate", "lzf"} {
 		n := e.Big
@@ -74,7 +78,9 @@ func hdf5Cases(e *Env) []Case {
 					check(b, f.Close())
 				}
 			}),
-			stream("hdf5", name+"h5py", n, func(b *testing.B) { e.inPython(b, n, "h5_read", e.h5File(b, form, n), n/4096) }),
+			stream("hdf5", name+"h5py", n, func(b *testing.B) {
+				e.inPythonAs(b, n, func(b *testing.B) outcome { return e.readAll(convert.Open(ctx, e.h5File(b, form, n), nil)) }, "h5_read", e.h5File(b, form, n), n/4096)
+			}),
 		)
 	}
 	n := e.Big / 4
@@ -93,7 +99,17 @@ func hdf5Cases(e *Env) []Case {
 				sink = float32(v.NumElements())
 			}
 		}),
-		once("hdf5", slice+"h5py", func(b *testing.B) { e.inPython(b, 0, "h5_column", e.h5File(b, "deflate", n)) }),
+		once("hdf5", slice+"h5py", func(b *testing.B) {
+			e.inPythonAs(b, 0, func(b *testing.B) outcome {
+				f := open(b, e.h5File(b, "deflate", n))
+				defer f.Close()
+				x, err := f.Tensor("x")
+				check(b, err)
+				sel, err := tensor.ParseSelection("[100:200, 7]")
+				check(b, err)
+				return e.outcome(x.Read(ctx, sel))
+			}, "h5_column", e.h5File(b, "deflate", n))
+		}),
 	)
 }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/tensorfile/tensorfile/internal/cast"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/transform/audio"
 	"github.com/tensorfile/tensorfile/transform/image"
@@ -43,7 +44,12 @@ func mediaCases(e *Env) []Case {
 			}})
 		}
 		list = append(list, Case{Group: "transform", Name: name + "impl=pillow", Bytes: bytes, Run: func(b *testing.B) {
-			e.inPython(b, bytes, "pillow_resize", height, width, c.to[0], c.to[1], c.filter.String())
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				v, err := tensor.FromSlice(e.bytesOf(b, 3*height*width), height, width, 3)
+				check(b, err)
+				dst := made(b, e, "out", tensor.U8, c.to[0], c.to[1], 3)
+				return e.outcome(dst, image.ResizeInto(dst, v, image.HWC, &image.ResizeOptions{Filter: c.filter}))
+			}, "pillow_resize", e.bytesFile(b, "picture", e.bytesOf(b, 3*height*width)), height, width, c.to[0], c.to[1], c.filter.String())
 		}})
 	}
 	samples := seconds * 44100
@@ -53,15 +59,7 @@ func mediaCases(e *Env) []Case {
 		for _, workers := range []int{1, 2} {
 			list = append(list, Case{Group: "transform", Name: fmt.Sprintf("%squality=%v/workers=%d/impl=tensorfile", name, q, workers), Bytes: bytes, Run: func(b *testing.B) {
 				b.SetBytes(bytes)
-				x := get(b, e, fmt.Sprint("samples", samples), func() ([]float32, error) {
-					r := rand.New(rand.NewPCG(5, 6))
-					x := make([]float32, samples)
-					for i := range x {
-						x[i] = float32(0.1 * r.NormFloat64())
-					}
-					return x, nil
-				})
-				v, err := tensor.FromSlice(x)
+				v, err := tensor.FromSlice(e.samples(b, samples))
 				check(b, err)
 				o := &audio.ResampleOptions{Quality: q, Options: audio.Options{Workers: workers}}
 				for b.Loop() {
@@ -72,12 +70,28 @@ func mediaCases(e *Env) []Case {
 		}
 		// SciPy with the same filter.
 		list = append(list, Case{Group: "transform", Name: fmt.Sprintf("%squality=%v/impl=scipy", name, q), Bytes: bytes, Run: func(b *testing.B) {
-			e.inPython(b, bytes, "resample_poly", samples, 160, 147, q.String())
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				v, err := tensor.FromSlice(e.samples(b, samples))
+				check(b, err)
+				return e.outcome(audio.Resample(v, 44100, 48000, &audio.ResampleOptions{Quality: q})).about(1e-2)
+			}, "resample_poly", e.bytesFile(b, "samples", cast.Bytes(e.samples(b, samples))), 160, 147, q.String())
 		}})
 	}
 	return append(list, Case{Group: "transform", Name: fmt.Sprintf("op=resample/dtype=f32/seconds=%d/from=44100/to=48000/impl=scipy-default", seconds), Bytes: bytes, Run: func(b *testing.B) {
-		e.inPython(b, bytes, "resample_poly", samples, 160, 147, "default")
+		e.inPython(b, bytes, "resample_poly", e.bytesFile(b, "samples", cast.Bytes(e.samples(b, samples))), 160, 147, "default")
 	}})
+}
+
+// samples is noise.
+func (e *Env) samples(b *testing.B, n int64) []float32 {
+	return get(b, e, fmt.Sprint("samples", n), func() ([]float32, error) {
+		r := rand.New(rand.NewPCG(5, 6))
+		x := make([]float32, n)
+		for i := range x {
+			x[i] = float32(0.1 * r.NormFloat64())
+		}
+		return x, nil
+	})
 }
 
 // bytesOf is n random bytes.

@@ -113,7 +113,7 @@ func (e *Env) torchFile(b *testing.B, n int) string {
 		path := e.path(fmt.Sprintf("many-%d.pt", n))
 		_, ok, err := e.Torch("torch_make", 1, path, n)
 		if err == nil && !ok {
-			b.Skip("TENSORFILE_TORCH is not set")
+			e.skip(b, "TENSORFILE_TORCH is not set")
 		}
 		return path, err
 	})
@@ -160,12 +160,31 @@ func modelCases(e *Env) []Case {
 	}
 	gguf := fmt.Sprintf("format=gguf/tokens=%d/op=open+list/impl=", e.vocabulary())
 	torch := fmt.Sprintf("format=torch/tensors=%d/op=open+list/impl=", e.Small)
+	named := func(b *testing.B) outcome {
+		f, err := convert.Open(ctx, source(b), nil)
+		check(b, err)
+		defer f.Close()
+		return listed(b, f)
+	}
 	cases := []Case{
 		once("open", at+"open+list/impl=tensorfile", func(b *testing.B) { list(b, source(b), many) }),
-		once("open", at+"open+names/impl=python", func(b *testing.B) { e.inPython(b, 0, "safetensors_names", source(b)) }),
-		once("open", at+"open+list/impl=python", func(b *testing.B) { e.inPython(b, 0, "safetensors_list", source(b)) }),
+		once("open", at+"open+names/impl=python", func(b *testing.B) { e.inPythonAs(b, 0, named, "safetensors_names", source(b)) }),
+		once("open", at+"open+list/impl=python", func(b *testing.B) { e.inPythonAs(b, 0, named, "safetensors_list", source(b)) }),
 		run("open", gguf+"tensorfile", func(b *testing.B) { list(b, e.ggufFile(b), 4) }),
-		once("open", gguf+"python", func(b *testing.B) { e.inPython(b, 0, "gguf_open", e.ggufFile(b)) }),
+		once("open", gguf+"python", func(b *testing.B) {
+			e.inPythonAs(b, 0, func(b *testing.B) outcome {
+				f, err := convert.Open(ctx, e.ggufFile(b), nil)
+				check(b, err)
+				defer f.Close()
+				o := listed(b, f)
+				for name := range o.list { // theirs has the vocabulary apart
+					if strings.HasPrefix(name, "tokenizer.") {
+						delete(o.list, name)
+					}
+				}
+				return o
+			}, "gguf_open", e.ggufFile(b))
+		}),
 		run("open", torch+"tensorfile", func(b *testing.B) { list(b, e.torchFile(b, e.Small), e.Small) }),
 		once("open", torch+"torch", func(b *testing.B) {
 			path := e.torchFile(b, e.Small)
@@ -197,7 +216,12 @@ func modelCases(e *Env) []Case {
 			}))
 		}
 		cases = append(cases, stream("quant", name+"impl=gguf", 4*rows*4096, func(b *testing.B) {
-			e.inPython(b, 4*rows*4096, "gguf_dequantise", strings.ToUpper(kind), rows, stored/rows)
+			e.inPythonAs(b, 4*rows*4096, func(b *testing.B) outcome {
+				src, err := tensor.NewView(e.bytes(b)[:stored], d, tensor.Shape{rows, 4096}, nil, 0, tensor.LittleEndian)
+				check(b, err)
+				dst := made(b, e, "out", tensor.F32, rows, 4096)
+				return e.outcome(dst, quant.DequantiseBlocks(b.Context(), dst, src, 0)).about(1e-6)
+			}, "gguf_dequantise", e.bytesFile(b, "bytes", e.bytes(b)), strings.ToUpper(kind), rows, stored/rows)
 		}))
 	}
 	return cases

@@ -66,6 +66,7 @@ func marketCases(e *Env) []Case {
 		return path
 	}
 	bytes := int64(16 * n) // of coordinates and values
+	same := func(b *testing.B) outcome { return partsOf(e.matrix(b, side, n)) }
 	return []Case{
 		stream("market", name("read", "tensorfile"), bytes, func(b *testing.B) {
 			path := text(b)
@@ -83,14 +84,14 @@ func marketCases(e *Env) []Case {
 				check(b, f.Close())
 			}
 		}),
-		stream("market", name("read", "scipy"), bytes, func(b *testing.B) { e.inPython(b, bytes, "market_read", text(b)) }),
+		stream("market", name("read", "scipy"), bytes, func(b *testing.B) { e.inPythonAs(b, bytes, same, "market_read", text(b)) }),
 		stream("market", name("write", "tensorfile"), bytes, func(b *testing.B) {
 			t := native(b)
 			for b.Loop() {
 				check(b, write(io.Discard, t))
 			}
 		}),
-		stream("market", name("write", "scipy"), bytes, func(b *testing.B) { e.inPython(b, bytes, "market_write", text(b)) }),
+		stream("market", name("write", "scipy"), bytes, func(b *testing.B) { e.inPythonAs(b, bytes, same, "market_write", text(b)) }),
 	}
 }
 

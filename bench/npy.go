@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 	"testing"
 
 	"github.com/kshedden/gonpy"
@@ -44,6 +45,16 @@ func npyCases(e *Env) []Case {
 	load := func(name string, fn func(path string) (any, error)) Case {
 		return stream("npy", name, e.Big, func(b *testing.B) {
 			path := e.npyFile(b)
+			get(b, e, "compared "+name, func() (bool, error) {
+				x, err := fn(path)
+				if y, ok := x.([]float32); ok && !slices.Equal(y, e.floats(b)) {
+					e.Failed = true
+					e.skip(b, "**differs from ours**")
+				}
+				e.Compared++
+				return true, err
+			})
+			e.Equal = true
 			for b.Loop() {
 				x, err := fn(path)
 				b.StopTimer()
@@ -104,7 +115,7 @@ func npyCases(e *Env) []Case {
 			return r.GetFloat32()
 		}),
 		stream("npy", "op=read/memory=fresh"+big+"numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "load", e.npyFile(b))
+			e.inPythonAs(b, e.Big, e.weightsOutcome, "load", e.npyFile(b))
 		}),
 	}
 }

@@ -66,7 +66,7 @@ type jsonTensor struct {
 func (e *Env) npzFile(b *testing.B, n int) string {
 	return get(b, e, fmt.Sprint("npz", n), func() (string, error) {
 		path := e.path(fmt.Sprintf("many-%d.npz", n))
-		_, ok, err := e.Python("npz_make", 1, path, n)
+		_, ok, err := e.Python("npz_make", 1, path, e.smallFile(b, n))
 		if !ok && err == nil {
 			path = ""
 		}
@@ -213,7 +213,13 @@ func openCases(e *Env) []Case {
 		})
 		if n <= 10_000 {
 			add("open+names", "numpy-npz", func(b *testing.B) {
-				e.inPython(b, 0, "npz_names", e.npzFile(b, n))
+				e.inPythonAs(b, 0, func(b *testing.B) outcome {
+					m := map[string]tensor.Shape{}
+					for _, name := range names(n) {
+						m[name] = nil
+					}
+					return outcome{list: m}
+				}, "npz_names", e.npzFile(b, n))
 			})
 		}
 	}
@@ -230,8 +236,16 @@ func openCases(e *Env) []Case {
 			check(b, f.Close())
 		}
 	}))
+	list = append(list, run("open", big+"/op=open+view+close/impl=syscalls", func(b *testing.B) {
+		path := e.bigFile(b)
+		for b.Loop() {
+			if err := openRaw(path); err != nil {
+				e.skip(b, err)
+			}
+		}
+	}))
 	list = append(list, run("open", big+"/op=open+view+close/impl=numpy-mmap", func(b *testing.B) {
-		e.inPython(b, 0, "mmap_open", e.npyFile(b))
+		e.inPythonAs(b, 0, e.weightsOutcome, "mmap_open", e.npyFile(b))
 	}))
 	return list
 }

@@ -17,6 +17,9 @@ import (
 //go:embed peer.py
 var peerSource string
 
+//go:embed stores.py
+var storesSource string
+
 // peer is a Python process that runs what NumPy does and says how long it
 // took, by its own clock.
 type peer struct {
@@ -27,8 +30,17 @@ type peer struct {
 	ratio float64 // of the last operation, if it was one of a codec
 }
 
+// answer is what the process says of an operation.
+type answer struct {
+	NS       int64
+	Ratio    float64
+	Error    string
+	Differs  string            // what it made is not what was wanted
+	Versions map[string]string // of the libraries, or why there is none
+}
+
 func startPeer(python string) (*peer, error) {
-	p := &peer{cmd: exec.Command(python, "-c", peerSource)}
+	p := &peer{cmd: exec.Command(python, "-c", storesSource+peerSource)}
 	p.cmd.Stderr = os.Stderr
 	var err error
 	if p.in, err = p.cmd.StdinPipe(); err != nil {
@@ -48,29 +60,65 @@ func (p *peer) close() error {
 
 // call runs operation op n times. Preparation is not in the time.
 func (p *peer) call(op string, n int, args ...any) (time.Duration, error) {
-	line, err := json.Marshal(map[string]any{"op": op, "n": n, "args": args})
+	r, err := p.ask(map[string]any{"op": op, "n": n, "args": args})
+	p.ratio = r.Ratio
+	return time.Duration(r.NS), err
+}
+
+func (p *peer) ask(question map[string]any) (r answer, err error) {
+	line, err := json.Marshal(question)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	if _, err := p.in.Write(append(line, '\n')); err != nil {
-		return 0, err
+		return r, err
 	}
 	if !p.out.Scan() {
-		return 0, fmt.Errorf("the peer ended during %s: %w", op, errors.Join(p.out.Err(), io.EOF))
-	}
-	var r struct {
-		NS    int64
-		Ratio float64
-		Error string
+		return r, fmt.Errorf("the peer ended during %s: %w", question["op"], errors.Join(p.out.Err(), io.EOF))
 	}
 	if err := json.Unmarshal(p.out.Bytes(), &r); err != nil {
-		return 0, err
+		return r, err
 	}
 	if r.Error != "" {
-		return 0, fmt.Errorf("peer: %s: %s", op, r.Error)
+		return r, fmt.Errorf("peer: %s: %s", question["op"], r.Error)
 	}
-	p.ratio = r.Ratio
-	return time.Duration(r.NS), nil
+	return r, nil
+}
+
+// same has the peer run an operation once and says how its outcome differs.
+func (e *Env) same(w wanted, op string, args ...any) (string, error) {
+	if err := e.start(); err != nil {
+		return "", err
+	}
+	r, err := e.peer.ask(map[string]any{"op": op, "n": 1, "args": args, "want": w})
+	if missing(err) {
+		return "", nil // the case says so itself
+	}
+	return r.Differs, err
+}
+
+// Versions are the libraries of the peers in Python, or why there is none.
+func (e *Env) Versions() (map[string]string, error) {
+	if e.python == "" {
+		return nil, nil
+	}
+	if err := e.start(); err != nil {
+		return nil, err
+	}
+	r, err := e.peer.ask(map[string]any{"op": "versions", "n": 1, "args": []any{}})
+	return r.Versions, err
+}
+
+func (e *Env) start() (err error) {
+	if e.peer == nil {
+		e.peer, err = startPeer(e.python)
+	}
+	return err
+}
+
+// missing reports whether a library is not there.
+func missing(err error) bool {
+	return err != nil && (strings.Contains(err.Error(), "ModuleNotFoundError") || strings.Contains(err.Error(), "ImportError"))
 }
 
 // Python runs an operation of the peer; ok is false if there is no Python.
@@ -110,6 +158,7 @@ func (e *Env) PeerPIDs() (list []int) {
 // peer's own clock.
 func (e *Env) inPython(b *testing.B, bytes int64, op string, args ...any) {
 	e.inPeer(b, bytes, e.Python, op, args...)
+	e.Equal = op == "codec" // which compares by itself
 	if e.peer.ratio > 0 {
 		b.ReportMetric(e.peer.ratio, Compression)
 	}
@@ -120,13 +169,17 @@ func (e *Env) inPeer(b *testing.B, bytes int64, call func(op string, n int, args
 	var total time.Duration
 	n := 0
 	for b.Loop() {
+		e.Asked++
 		d, ok, err := call(op, 1, args...)
-		if err != nil && strings.Contains(err.Error(), "ModuleNotFoundError") {
-			b.Skip(err)
+		if missing(err) {
+			e.skip(b, err)
+		}
+		if err != nil {
+			e.Why = err.Error()
 		}
 		check(b, err)
 		if !ok {
-			b.Skip("no such Python: TENSORFILE_PYTHON or TENSORFILE_TORCH is not set")
+			e.skip(b, "no such Python: TENSORFILE_PYTHON or TENSORFILE_TORCH is not set")
 		}
 		total += d
 		n++

@@ -1,7 +1,12 @@
 """The peers in Python: one operation a line of JSON, its time by the clock of
-this process as the answer. What an operation needs is made before, and kept."""
+this process as the answer. What an operation needs is made before, and kept.
+
+An operation is a function that returns what is timed, and maybe what is done
+before and at the end, and what shows the outcome, if that is not what the timed
+function returns."""
 
 import ctypes
+import importlib
 import itertools
 import json
 import math
@@ -44,14 +49,13 @@ def npz_names(path):
 def npz_all(path):
     def run():
         with np.load(path) as z:
-            for name in z.files:
-                z[name]
+            return [z[name] for name in z.files]
 
     return run
 
 
-def npz_make(path, n):
-    arrays = keep(("arrays", n), lambda: {f"layer.{i}.weight": np.full(16, i, np.float32) for i in range(n)})
+def npz_make(path, source):
+    arrays = keep(("arrays", source), lambda: small(source))
 
     def run():
         np.savez(path, **arrays)
@@ -59,8 +63,8 @@ def npz_make(path, n):
     return run
 
 
-def npz_write(path, n):
-    return npz_make(path, n), lambda: remove(path)
+def npz_write(path, source):
+    return npz_make(path, source), lambda: remove(path), npz_all(path)
 
 
 def remove(path):
@@ -74,7 +78,7 @@ def floats(path):
 
 def save(path, source):
     a = floats(source)
-    return lambda: np.save(path, a), lambda: remove(path)
+    return lambda: np.save(path, a), lambda: remove(path), lambda: np.load(path)
 
 
 def load(path):
@@ -93,6 +97,7 @@ def h5_into(path, source):
     def run():
         with h5py.File(path, "r") as f:
             f["weights"].read_direct(out)
+        return out
 
     return run
 
@@ -119,7 +124,7 @@ def h5_list(path):
 
     def run():
         with h5py.File(path, "r") as f:
-            return [(n, d.dtype, d.shape) for n, d in f.items()]
+            return [(n, (d.dtype, d.shape)[1]) for n, d in f.items()]
 
     return run
 
@@ -132,6 +137,7 @@ def h5_read(path, rows):
     def run():
         with h5py.File(path, "r") as f:
             f["x"].read_direct(out)
+        return out
 
     return run
 
@@ -173,7 +179,7 @@ def sqlite_write(source, path):
         db.commit()
         db.close()
 
-    return run, lambda: remove(path)
+    return run, lambda: remove(path), sqlite_read(path)
 
 
 def text_lines(path):
@@ -181,15 +187,15 @@ def text_lines(path):
         with open(path, encoding="utf-8", newline="\n") as f:
             return f.read().split("\n")
 
-    return run
+    return run, None, lambda: np.frombuffer("\n".join(run()).encode(), np.uint8)
 
 
 def load_save(source, path):
-    return lambda: np.save(path, np.load(source)), lambda: remove(path)
+    return lambda: np.save(path, np.load(source)), lambda: remove(path), lambda: np.load(path)
 
 
 def load_half(source, path):
-    return lambda: np.save(path, np.load(source, mmap_mode="r").astype(np.float16)), lambda: remove(path)
+    return lambda: np.save(path, np.load(source, mmap_mode="r").astype(np.float16)), lambda: remove(path), lambda: np.load(path)
 
 
 def load_turned(source, path):
@@ -197,7 +203,7 @@ def load_turned(source, path):
         a = np.load(source, mmap_mode="r")
         np.save(path, np.ascontiguousarray(a.reshape(-1, 1024, a.shape[1]).transpose(0, 2, 1)))
 
-    return run, lambda: remove(path)
+    return run, lambda: remove(path), lambda: np.load(path)
 
 
 def mmap_open(path):
@@ -217,16 +223,33 @@ def named(name):
     return np.dtype(name)
 
 
-def cast(source, target, n):
-    """n elements of weights, or of bytes."""
-    def make():
-        r = np.random.default_rng(1)
-        if source == "uint8":
-            return r.integers(0, 256, n, np.uint8)
-        return (0.02 * r.standard_normal(n, np.float32)).astype(named(source))
+def into(out, a):
+    """a written over out, the fastest way to memory whose pages are there."""
 
-    a, out = keep(("cast", source, n), make), warm((n,), named(target))
-    return lambda: np.copyto(out, a, casting="unsafe")
+    def run():
+        np.copyto(out, a, casting="unsafe")
+        return out
+
+    return run
+
+
+def cast(source, target, n, path):
+    """n elements of a .npy file of weights, or of a file of bytes."""
+    def make():
+        if source == "uint8":
+            return np.fromfile(path, np.uint8, n)
+        return floats(path).reshape(-1)[:n].astype(named(source))
+
+    return into(warm((n,), named(target)), keep(("cast", source, n), make))
+
+
+def made_of(shape, dtype):
+    """The source of tensor.go's made: bytes that count in steps of 256."""
+
+    n = math.prod(shape) * np.dtype(dtype).itemsize
+    if len(made.get("made", ())) < n:  # others are views of the longest
+        made["made"] = np.repeat((np.arange(-(-n // 256)) & 255).astype(np.uint8), 256)
+    return made["made"][:n].view(dtype).reshape(shape)
 
 
 def pair(source, target, n):
@@ -255,48 +278,51 @@ kept = {}
 
 
 def permute(shape, axes, dtype):
-    a = warm(tuple(shape), np.dtype(dtype), 2)
-    out = warm(tuple(shape[i] for i in axes), np.dtype(dtype), 3)
-    return lambda: np.copyto(out, a.transpose(axes))
+    a = made_of(shape, dtype)
+    return into(warm(tuple(shape[i] for i in axes), np.dtype(dtype), 3), a.transpose(axes))
 
 
 def step(n, k, dtype):
-    a, out = warm((n * k,), np.dtype(dtype), 4), warm((n,), np.dtype(dtype), 5)
-    return lambda: np.copyto(out, a[::k])
+    return into(warm((n,), np.dtype(dtype), 5), made_of((n * k,), dtype)[::k])
 
 
 def rearranged(pattern, sizes, shape, dtype):
     from einops import rearrange
 
-    a = warm(tuple(shape), np.dtype(dtype), 2)
+    a = made_of(shape, dtype)
     return lambda: rearrange(a, pattern, **(sizes or {}))
 
 
 def pad(images, mode):
-    a = warm((images, 3, 224, 224), np.dtype("float32"), 2)
+    a = made_of((images, 3, 224, 224), "float32")
     return lambda: np.pad(a, ((0, 0), (0, 0), (3, 3), (3, 3)), mode)
 
 
-def windows_sum(high, wide):
-    a = warm((high, wide), np.dtype("float32"), 2)
+def of_file(path, shape):
+    """The first elements of a .npy file, in another shape."""
+    return floats(path).reshape(-1)[: math.prod(shape)].reshape(shape)
+
+
+def windows_sum(path, high, wide):
+    a = of_file(path, (high, wide))
     return lambda: np.lib.stride_tricks.sliding_window_view(a, (3, 3)).sum((2, 3))
 
 
-def conv2d(impl, shape, filters):
+def conv2d(impl, path, shape, filters):
     """The same size as the input, zeros around it."""
     from scipy import ndimage, signal
 
-    a, w = warm(tuple(shape), np.dtype("float32"), 2), warm(tuple(filters), np.dtype("float32"), 7)
+    a, w = of_file(path, shape), of_file(path, filters)
     if impl == "ndimage":
         out = warm(tuple(shape[1:]), np.dtype("float32"), 3)
-        return lambda: ndimage.correlate(a[0], w[0, 0], out, mode="constant")
+        return lambda: ndimage.correlate(a[0], w[0, 0], out, mode="constant")[None]
     if impl == "fftconvolve":
-        return lambda: signal.fftconvolve(a[0], w[0, 0], "same")
+        return lambda: signal.fftconvolve(a[0], w[0, 0, ::-1, ::-1], "same")[None]
 
     def run():
         p = np.pad(a, ((0, 0), (1, 1), (1, 1)))
         col = np.lib.stride_tricks.sliding_window_view(p, (3, 3), (1, 2)).transpose(0, 3, 4, 1, 2)
-        return w.reshape(len(w), -1) @ col.reshape(w[0].size, -1)
+        return (w.reshape(len(w), -1) @ col.reshape(w[0].size, -1)).reshape(len(w), *a.shape[1:])
 
     return run
 
@@ -400,29 +426,24 @@ def codec(op, impl, path, dtype, shape, *args):
     return lambda: decode(parts, out)
 
 
-def scipy_matrix(side, n):
-    """A matrix of SciPy, as sparse_matrix.go's: i32 and f64, entries spread
-    evenly, sorted."""
+def scipy_matrix(path, side, n):
+    """The matrix of sparse_matrix.go, whose parts lie one behind the other in a file."""
     import scipy.sparse as sp
 
     def make():
-        rng = np.random.default_rng(7)
-        indptr = (n * np.arange(side + 1, dtype=np.int64) // side).astype(np.int32)
-        per = np.diff(indptr)
-        share = np.arange(n) - np.repeat(indptr[:-1], per)
-        width = side / np.repeat(per, per)
-        indices = np.minimum((share + rng.random(n)) * width, side - 1).astype(np.int32)
-        return sp.csr_array((rng.standard_normal(n), indices, indptr), shape=(side, side))
+        with open(path, "rb") as f:
+            indptr, indices = np.fromfile(f, np.int32, side + 1), np.fromfile(f, np.int32, n)
+            return sp.csr_array((np.fromfile(f, np.float64), indices, indptr), shape=(side, side))
 
-    return keep(("matrix", side, n), make)
+    return keep(("matrix", path), make)
 
 
-def matrix_npz(op, side, n):
+def matrix_npz(op, path, side, n):
     """save_npz and load_npz, compressed, in memory."""
     import io
     import scipy.sparse as sp
 
-    a = scipy_matrix(side, n)
+    a = scipy_matrix(path, side, n)
     raw = a.data.nbytes + a.indices.nbytes + a.indptr.nbytes
 
     def encode():
@@ -430,23 +451,24 @@ def matrix_npz(op, side, n):
         sp.save_npz(out, a, compressed=True)
         return out.getvalue()
 
-    packed = keep(("matrix_npz", side, n), encode)
+    packed = keep(("matrix_npz", path), encode)
     extra["Ratio"] = raw / len(packed)
-    return encode if op == "encode" else lambda: sp.load_npz(io.BytesIO(packed))
+    load = lambda: sp.load_npz(io.BytesIO(packed))
+    return (encode, None, load) if op == "encode" else load
 
 
-def matrix(op, side, n):
+def matrix(op, path, side, n):
     import scipy.sparse as sp
 
-    a = scipy_matrix(side, n)
+    a = scipy_matrix(path, side, n)
     if op == "csr-to-csc":
         return a.tocsc
     if op == "csr-to-coo":
         return a.tocoo
     if op == "coo-to-csr":
-        c = keep(("coo", side, n), lambda: a.tocsc().tocoo())
+        c = keep(("coo", path), lambda: a.tocsc().tocoo())
         return lambda: sp.coo_array((c.data, (c.row, c.col)), shape=c.shape).tocsr()
-    x = warm((side,), np.float64)
+    x = keep(("vector", side), lambda: np.arange(side) / side)
     return lambda: a @ x
 
 
@@ -465,28 +487,32 @@ def read_table(impl, path, header, workers):
         return lambda: np.loadtxt(path, delimiter=",")
     import pandas as pd
     pd.set_option("mode.max_threads", workers)
-    return lambda: pd.read_csv(path, engine="c", header="infer" if header else None)
+    run = lambda: pd.read_csv(path, engine="c", header="infer" if header else None)
+    return run, None, lambda: run().select_dtypes("number").to_numpy(np.float64)
 
 
 def market_read(path):
     import scipy.io
-    return lambda: scipy.io.mmread(path)
+    run = lambda: scipy.io.mmread(path)
+    return run, None, lambda: run().tocsr()
 
 
 def market_write(path):
     import io
     import scipy.io
     a = keep(("market", path), lambda: scipy.io.mmread(path))
-    return lambda: scipy.io.mmwrite(io.BytesIO(), a)
+    def run():
+        out = io.BytesIO()
+        scipy.io.mmwrite(out, a)
+        return out
+
+    return run, None, lambda: scipy.io.mmread(io.BytesIO(run().getvalue())).tocsr()
 
 
-def pillow_resize(height, width, to_height, to_width, name):
+def pillow_resize(path, height, width, to_height, to_width, name):
     from PIL import Image
 
-    def make():
-        return Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8))
-
-    a = keep(("image", height, width), make)
+    a = keep(("image", height, width), lambda: Image.fromarray(np.fromfile(path, np.uint8).reshape(height, width, 3)))
     a.load()
     method = getattr(Image.Resampling, name.upper())
     return lambda: a.resize((to_width, to_height), method)
@@ -508,8 +534,9 @@ def pillow_encode(path, format):
         out = io.BytesIO()
         a.save(out, format, quality=90)
         extra["Ratio"] = a.width * a.height * 3 / out.tell()
+        return out
 
-    return run
+    return run, None, lambda: np.asarray(Image.open(run()))
 
 
 def pillow_folder(folder, path, side, workers):
@@ -529,14 +556,16 @@ def pillow_folder(folder, path, side, workers):
             for _ in pool.map(one, range(len(names))):
                 pass
         np.save(path, out)
+        return out
+
     return run
 
 
-def resample_poly(n, up, down, quality):
+def resample_poly(path, up, down, quality):
     """With SciPy's own filter, or with one of transform/audio."""
     from scipy import signal
 
-    x = keep(("samples", n), lambda: (0.1 * np.random.default_rng(1).standard_normal(n)).astype(np.float32))
+    x = keep(("samples", path), lambda: np.fromfile(path, np.float32))
     if quality == "default":
         return lambda: signal.resample_poly(x, up, down)
     passes, db = {"good": (0.90, 102), "fast": (0.80, 62), "best": (0.95, 145)}[quality]
@@ -548,14 +577,14 @@ def resample_poly(n, up, down, quality):
 
 def sound_read(path):
     import soundfile
-    return lambda: soundfile.read(path, dtype="int16")
+    return lambda: soundfile.read(path, dtype="int16")[0]
 
 
 def sound_write(path, source):
     """At the level that the library has when it is told none, 5."""
     import soundfile
     x, rate = keep(("sound", source), lambda: soundfile.read(source, dtype="int16"))
-    return lambda: soundfile.write(path, x, rate), lambda: remove(path)
+    return lambda: soundfile.write(path, x, rate), lambda: remove(path), sound_read(path)
 
 
 def sound_make(path, source):
@@ -680,7 +709,7 @@ def safetensors_names(path):
 
     def run():
         with safe_open(path, "np") as f:
-            f.keys()
+            return list(f.keys())
 
     return run
 
@@ -690,9 +719,12 @@ def safetensors_list(path):
 
     def run():
         with safe_open(path, "np") as f:
+            all = []
             for name in f.keys():
                 x = f.get_slice(name)
-                x.get_shape(), x.get_dtype()
+                x.get_dtype()
+                all.append((name, x.get_shape()))
+            return all
 
     return run
 
@@ -700,18 +732,17 @@ def safetensors_list(path):
 def gguf_open(path):
     from gguf import GGUFReader
 
-    return lambda: GGUFReader(path)
+    return lambda: [x.name for x in GGUFReader(path).tensors]
 
 
-def gguf_dequantise(kind, rows, stored):
+def gguf_dequantise(path, kind, rows, stored):
     from gguf import GGMLQuantizationType, quants
 
-    r = np.random.default_rng(1)
-    blocks = keep(("blocks", kind, rows), lambda: r.integers(0, 256, (rows, stored), np.uint8))
+    blocks = keep(("blocks", kind, rows), lambda: np.fromfile(path, np.uint8, rows * stored).reshape(rows, stored))
 
     def run():
         with np.errstate(all="ignore"):
-            quants.dequantize(blocks, GGMLQuantizationType[kind])
+            return quants.dequantize(blocks, GGMLQuantizationType[kind])
 
     return run
 
@@ -731,9 +762,64 @@ def torch_load(path):
     return lambda: torch.load(path, mmap=True, weights_only=True)
 
 
-def version():
-    sys.stderr.write(f"Python {sys.version.split()[0]}, NumPy {np.__version__}\n")
+def versions():
+    import importlib.metadata
+
+    all = {"Python": sys.version.split()[0]}
+    for name in ["numpy", "scipy", "h5py", "zarr", "blosc2", "tensorstore", "safetensors", "ztensor", "zipnn", "gguf", "einops", "zstandard", "pandas", "pillow", "soundfile", "torch", "tensorflow"]:
+        try:
+            importlib.import_module({"pillow": "PIL"}.get(name, name))
+            all[name] = importlib.metadata.version(name)
+        except Exception as e:
+            all[name] = f"not here: {e!r}"
+    extra["Versions"] = all
     return lambda: None
+
+
+def arrays(r):
+    """The arrays of a result, whatever holds it."""
+    if hasattr(r, "indptr"):
+        return [r.indptr, r.indices, r.data]
+    if hasattr(r, "row") and hasattr(r, "col"):
+        return [np.stack((r.row, r.col), 1), r.data]
+    if isinstance(r, (tuple, list)):
+        return [x for part in r for x in arrays(part)]
+    return [np.asarray(r)]
+
+
+def differs(r, want):
+    """In which way a result is not what is wanted, "" if in none."""
+    if "list" in want:
+        names = dict(x if isinstance(x, (tuple, list)) else (x, None) for x in r)
+        if names.keys() != want["list"].keys():
+            return f"{len(names)} names, {len(want['list'])} wanted"
+        for name, shape in names.items():
+            if shape is not None and want["list"][name] is not None and list(shape) != (want["list"][name] or []):
+                return f"{name} has shape {shape}, {want['list'][name]} is wanted"
+        return ""
+    got = arrays(r)
+    if len(got) != len(want["arrays"]):
+        return f"{len(got)} arrays, {len(want['arrays'])} wanted"
+    for i, (a, w) in enumerate(zip(got, want["arrays"])):
+        shape = tuple(w["shape"] or ())
+        if a.shape != shape:
+            return f"array {i} has shape {a.shape}, {shape} is wanted"
+        if want["loose"]:
+            b = np.fromfile(w["path"], w["dtype"]).reshape(shape).astype(np.float64)
+            with np.errstate(all="ignore"):
+                far = np.abs(np.asarray(a, np.float64) - b)
+            top = np.max(np.abs(b), initial=0, where=np.isfinite(b))
+            if not np.array_equal(np.isnan(a), np.isnan(b)) or np.max(far, initial=0, where=np.isfinite(b) & np.isfinite(far)) > want["loose"] * top:
+                return f"array {i} is up to {np.nanmax(far) / top:.2g} of the largest element away"
+        else:
+            a = np.ascontiguousarray(a).reshape(-1).view(np.uint8)
+            b = np.fromfile(w["path"], np.uint8)
+            if not np.array_equal(a, b):
+                if a.size != b.size:
+                    return f"array {i} ({got[i].dtype}) has {a.size} bytes, {b.size} are wanted"
+                at = int(np.argmax(a != b))
+                return f"array {i} ({got[i].dtype}): {np.count_nonzero(a != b)} of {a.size} bytes, the first at {at}"
+    return ""
 
 
 for line in sys.stdin:
@@ -741,7 +827,7 @@ for line in sys.stdin:
     try:
         m = json.loads(line)
         run = globals()[m["op"]](*m["args"])
-        run, clean = run if isinstance(run, tuple) else (run, None)
+        run, clean, look = (*run, None, None)[:3] if isinstance(run, tuple) else (run, None, None)
         total = 0
         for _ in range(m["n"]):
             if clean:
@@ -749,6 +835,8 @@ for line in sys.stdin:
             begin = time.perf_counter_ns()
             r = run()
             total += time.perf_counter_ns() - begin
+            if "want" in m:
+                extra["Differs"] = differs(look() if look else r, m["want"])
             del r
         if clean:
             clean()

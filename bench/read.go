@@ -98,7 +98,7 @@ func readCases(e *Env) []Case {
 			for b.Loop() {
 				b.StopTimer()
 				if why := evict(path); why != "" {
-					b.Skip(why)
+					e.skip(b, why)
 				}
 				b.StartTimer()
 				f, t := open(b, path, tensorfile.OpenOptions{ReadMode: mode})
@@ -113,8 +113,8 @@ func readCases(e *Env) []Case {
 		list = append(list,
 			into("op=into/mode=mapped"+n, tensorfile.OpenOptions{ReadWorkers: w}, false),
 			into("op=into/mode=positioned"+n, tensorfile.OpenOptions{ReadWorkers: w, ReadMode: tensorfile.ReadPositioned}, false),
-			into("op=into/mode=mapped/verify=first-use"+n, tensorfile.OpenOptions{ReadWorkers: w, Verify: tensorfile.VerifyOnFirstUse}, false),
-			into("op=into/mode=mapped/order=transposed"+n, tensorfile.OpenOptions{ReadWorkers: w}, true),
+			into("op=into-verified/mode=mapped"+n, tensorfile.OpenOptions{ReadWorkers: w, Verify: tensorfile.VerifyOnFirstUse}, false),
+			into("op=into-transposed/mode=mapped"+n, tensorfile.OpenOptions{ReadWorkers: w}, true),
 			// Memory that the system gives, and memory that the collector found.
 			load("op=load/memory=fresh"+n, w, debug.FreeOSMemory),
 			load("op=load/memory=collected"+n, w, runtime.GC),
@@ -124,11 +124,30 @@ func readCases(e *Env) []Case {
 		list = append(list, cold(m))
 	}
 	return append(list,
+		stream("read", "op=into/cache=cold"+big+"/impl=raw-read", e.Big, func(b *testing.B) {
+			path, dst := e.coldFile(b), e.warmMemory(b)
+			x, err := dst.Bytes()
+			check(b, err)
+			for b.Loop() {
+				b.StopTimer()
+				if why := evict(path); why != "" {
+					e.skip(b, why)
+				}
+				b.StartTimer()
+				f, err := os.Open(path)
+				check(b, err)
+				for at := 0; at < len(x); at += 4 << 20 {
+					_, err = f.ReadAt(x[at:min(len(x), at+4<<20)], int64(at))
+					check(b, err)
+				}
+				check(b, f.Close())
+			}
+		}),
 		stream("read", "op=into"+big+"/impl=h5py", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "h5_into", e.path("weights.h5"), e.npyFile(b))
+			e.inPythonAs(b, e.Big, e.weightsOutcome, "h5_into", e.path("weights.h5"), e.npyFile(b))
 		}),
 		stream("read", "op=load"+big+"/impl=numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "load", e.npyFile(b))
+			e.inPythonAs(b, e.Big, e.weightsOutcome, "load", e.npyFile(b))
 		}),
 	)
 }

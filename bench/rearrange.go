@@ -70,7 +70,10 @@ func rearrangeCases(e *Env) []Case {
 				}))
 			}
 			list = append(list, stream("tensor", r.key(d, "impl=einops"), n, func(b *testing.B) {
-				e.inPython(b, n, "rearranged", r.pattern, r.sizes, in, c.np)
+				e.inPythonAs(b, n, func(b *testing.B) outcome {
+					v, _, err := tensor.Rearrange(made(b, e, "source", d, in...), r.pattern, r.sizes)
+					return e.outcome(v, err)
+				}, "rearranged", r.pattern, r.sizes, in, c.np)
 			}))
 		}
 	}

@@ -35,7 +35,7 @@ func saveCases(e *Env) []Case {
 			fresh(b, path, func() error { return os.WriteFile(path, x, 0o666) })
 		}),
 		stream("save", big+"numpy", e.Big, func(b *testing.B) {
-			e.inPython(b, e.Big, "save", e.path("save.npy"), e.npyFile(b))
+			e.inPythonAs(b, e.Big, e.weightsOutcome, "save", e.path("save.npy"), e.npyFile(b))
 		}),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"testing"
 
+	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/jpeg"
 )
@@ -82,7 +83,12 @@ func setCases(e *Env) []Case {
 				return err
 			})
 		}), stream("convert", name+"impl=pillow", size, func(b *testing.B) {
-			e.inPython(b, size, "pillow_folder", filepath.Dir(e.jpegFiles(b)[0]), e.path("set.npy"), 227, workers)
+			e.inPythonAs(b, size, func(b *testing.B) outcome {
+				names, path := e.jpegFiles(b), e.path("set-compared.tensor")
+				_, err := convert.Set(ctx, names, path, &convert.SetOptions{Each: operators(b, []string{"resize 227x227"}), NoSync: true, Overwrite: true})
+				check(b, err)
+				return e.readAll(tensorfile.Open(path, nil))
+			}, "pillow_folder", filepath.Dir(e.jpegFiles(b)[0]), e.path("set.npy"), 227, workers)
 		}))
 	}
 	return list

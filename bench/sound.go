@@ -98,21 +98,23 @@ func (e *Env) packed() []Case {
 	mp3 := func(b *testing.B) string {
 		path := e.path("played.mp3")
 		if _, ok, err := e.Python("sound_make", 1, path, file(b, "played.wav", wav.Encode)); err != nil || !ok {
-			b.Skip("no Python that writes MP3: ", err)
+			e.skip(b, fmt.Sprint("no Python that writes MP3: ", err))
 		}
 		return path
 	}
 	return []Case{
 		stream("convert", at+"op=flac-decode/impl=tensorfile", bytes, func(b *testing.B) { decode(b, file(b, "played.flac", flac.Encode)) }),
 		stream("convert", at+"op=flac-decode/impl=soundfile", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "sound_read", file(b, "played.flac", flac.Encode))
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				return e.readAll(convert.Open(ctx, file(b, "played.flac", flac.Encode), nil))
+			}, "sound_read", file(b, "played.flac", flac.Encode))
 		}),
 		stream("convert", at+"op=flac-encode/impl=tensorfile", bytes, func(b *testing.B) {
 			v, path := e.played(b, seconds), e.path("written.flac")
 			fresh(b, path, func() error { return writeSound(path, v, attrs, flac.Encode) })
 		}),
 		stream("convert", at+"op=flac-encode/impl=soundfile", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "sound_write", e.path("written.flac"), file(b, "played.wav", wav.Encode))
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome { return e.outcome(e.played(b, seconds), nil) }, "sound_write", e.path("written.flac"), file(b, "played.wav", wav.Encode))
 		}),
 		stream("convert", at+"op=mp3-decode/impl=tensorfile", bytes, func(b *testing.B) { decode(b, mp3(b)) }),
 		stream("convert", at+"op=mp3-decode/impl=soundfile", bytes, func(b *testing.B) { e.inPython(b, bytes, "sound_read", mp3(b)) }),

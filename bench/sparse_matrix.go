@@ -73,29 +73,38 @@ func matrixCases(e *Env) []Case {
 	name := func(op, impl string) string {
 		return fmt.Sprintf("matrix=%d/entries=%d/op=%s/impl=%s", side, n, op, impl)
 	}
+	to := func(l sparse.Layout, from func(b *testing.B) *sparse.Array) func(b *testing.B) outcome {
+		return func(b *testing.B) outcome {
+			a, err := from(b).Convert(ctx, l, nil)
+			check(b, err)
+			return partsOf(a)
+		}
+	}
 	for _, c := range []struct {
-		op  string
-		run func(b *testing.B, workers int) func() error
+		op   string
+		want func(b *testing.B) outcome
+		run  func(b *testing.B, workers int) func() error
 	}{
-		{"csr-to-csc", func(b *testing.B, workers int) func() error {
+		{"csr-to-csc", to(sparse.CSC, func(b *testing.B) *sparse.Array { return e.matrix(b, side, n) }), func(b *testing.B, workers int) func() error {
 			a := e.matrix(b, side, n)
 			return func() error { _, err := a.Convert(ctx, sparse.CSC, &sparse.Options{Workers: workers}); return err }
 		}},
-		{"coo-to-csr", func(b *testing.B, workers int) func() error {
+		{"coo-to-csr", to(sparse.CSR, func(b *testing.B) *sparse.Array { return e.shuffledCOO(b, side, n) }), func(b *testing.B, workers int) func() error {
 			a := e.shuffledCOO(b, side, n)
 			return func() error { _, err := a.Convert(ctx, sparse.CSR, &sparse.Options{Workers: workers}); return err }
 		}},
-		{"csr-to-coo", func(b *testing.B, workers int) func() error {
+		{"csr-to-coo", to(sparse.COO, func(b *testing.B) *sparse.Array { return e.matrix(b, side, n) }), func(b *testing.B, workers int) func() error {
 			a := e.matrix(b, side, n)
 			return func() error { _, err := a.Convert(ctx, sparse.COO, &sparse.Options{Workers: workers}); return err }
 		}},
-		{"multiply", func(b *testing.B, workers int) func() error {
+		{"multiply", func(b *testing.B) outcome {
+			return e.outcome(e.matrix(b, side, n).Mul(ctx, ramp(b, side), nil)).about(1e-12)
+		}, func(b *testing.B, workers int) func() error {
 			a := e.matrix(b, side, n)
-			x, err := tensor.Make(tensor.F64, tensor.Shape{int64(side)})
-			check(b, err)
+			x := ramp(b, side)
 			return func() error { _, err := a.Mul(ctx, x, &sparse.Options{Workers: workers}); return err }
 		}},
-		{"validate", func(b *testing.B, workers int) func() error {
+		{"validate", nil, func(b *testing.B, workers int) func() error {
 			a := e.matrix(b, side, n)
 			spec := sparse.Spec{Layout: a.Layout(), Shape: a.Shape(), DType: a.DType(), Properties: a.Properties(), Parts: a.Parts()}
 			return func() error {
@@ -118,7 +127,7 @@ func matrixCases(e *Env) []Case {
 		}
 		if c.op != "validate" {
 			list = append(list, stream("sparse", name(c.op, "scipy"), bytes, func(b *testing.B) {
-				e.inPython(b, bytes, "matrix", c.op, side, n)
+				e.inPythonAs(b, bytes, func(b *testing.B) outcome { return c.want(b) }, "matrix", c.op, e.matrixParts(b, side, n), side, n)
 			}))
 		}
 	}
@@ -138,6 +147,36 @@ func matrixCases(e *Env) []Case {
 			sink = float32(x[0])
 		}
 	}))
+}
+
+// ramp is a vector to multiply by.
+func ramp(b *testing.B, n int) tensor.View {
+	x := make([]float64, n)
+	for i := range x {
+		x[i] = float64(i) / float64(n)
+	}
+	v, err := tensor.FromSlice(x)
+	check(b, err)
+	return v
+}
+
+// matrixParts are the parts of the matrix, one behind the other in a file.
+func (e *Env) matrixParts(b *testing.B, side, n int) string {
+	var all []byte
+	for _, p := range e.matrix(b, side, n).Parts() {
+		x, err := p.View.Bytes()
+		check(b, err)
+		all = append(all, x...)
+	}
+	return e.bytesFile(b, fmt.Sprintf("matrix-%d-%d", side, n), all)
+}
+
+// parts is the outcome of making a matrix.
+func partsOf(a *sparse.Array) (o outcome) {
+	for _, p := range a.Parts() {
+		o.views = append(o.views, p.View)
+	}
+	return o
 }
 
 func (e *Env) matrixGoals() []Goal {

@@ -95,6 +95,7 @@ func sqlCases(e *Env) []Case {
 		}
 	}
 	big, quarter := "size="+size(e.Big)+"/", "size="+size(e.Big/4)+"/"
+	columns := func(b *testing.B) outcome { return e.readAll(tensorfile.Open(e.databaseFile(b, ".tensor"), nil)) }
 	return []Case{
 		stream("convert", rows+"op=sqlite-read/impl=tensorfile", bytes, func(b *testing.B) {
 			path := e.databaseFile(b, ".sqlite")
@@ -111,10 +112,10 @@ func sqlCases(e *Env) []Case {
 				check(b, f.Close())
 			}
 		}),
-		stream("convert", rows+"op=sqlite-read/impl=python", bytes, func(b *testing.B) { e.inPython(b, bytes, "sqlite_read", e.databaseFile(b, ".sqlite")) }),
+		stream("convert", rows+"op=sqlite-read/impl=python", bytes, func(b *testing.B) { e.inPythonAs(b, bytes, columns, "sqlite_read", e.databaseFile(b, ".sqlite")) }),
 		stream("convert", rows+"op=sqlite-write/impl=tensorfile", bytes, to(func(b *testing.B) string { return e.databaseFile(b, ".tensor") }, ".sqlite")),
 		stream("convert", rows+"op=sqlite-write/impl=python", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "sqlite_write", e.databaseFile(b, ".sqlite"), e.path("written.sqlite"))
+			e.inPythonAs(b, bytes, columns, "sqlite_write", e.databaseFile(b, ".sqlite"), e.path("written.sqlite"))
 		}),
 		stream("convert", big+"op=idx-to-tensor/impl=tensorfile", e.Big, to(e.idxFile, ".tensor")),
 		stream("convert", big+"op=copy-idx/impl=io.Copy", e.Big, func(b *testing.B) {
@@ -122,7 +123,13 @@ func sqlCases(e *Env) []Case {
 			fresh(b, path, func() error { return copyFile(path, source) })
 		}),
 		stream("convert", quarter+"op=text-to-tensor/impl=tensorfile", e.Big/4, to(e.textFile, ".tensor")),
-		stream("convert", quarter+"op=text-to-lines/impl=python", e.Big/4, func(b *testing.B) { e.inPython(b, e.Big/4, "text_lines", e.textFile(b)) }),
+		stream("convert", quarter+"op=text-to-lines/impl=python", e.Big/4, func(b *testing.B) {
+			e.inPythonAs(b, e.Big/4, func(b *testing.B) outcome {
+				text, err := os.ReadFile(e.textFile(b))
+				check(b, err)
+				return e.outcome(tensor.FromSlice(text))
+			}, "text_lines", e.textFile(b))
+		}),
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/csv"
 	_ "github.com/tensorfile/tensorfile/convert/jsonl"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // tableForms are tables of text: a matrix of floats with all their digits, one of
@@ -107,7 +108,7 @@ func tableCases(e *Env) []Case {
 		peer := func(impl string, workers int) {
 			list = append(list, stream("table", fmt.Sprintf("%sworkers=%d/impl=%s", name, workers, impl), 0, func(b *testing.B) {
 				path := e.tableFile(b, form, rows)
-				e.inPython(b, fileSize(b, path), "read_table", impl, path, form == "mixed", workers)
+				e.inPythonAs(b, fileSize(b, path), e.tableOutcome(path, form), "read_table", impl, path, form == "mixed", workers)
 			}))
 		}
 		if form == "lines" {
@@ -121,6 +122,32 @@ func tableCases(e *Env) []Case {
 		}
 	}
 	return list
+}
+
+// tableOutcome are the numbers of a table, row by row; pandas rounds the last digit
+// of some.
+func (e *Env) tableOutcome(path, form string) func(b *testing.B) outcome {
+	return func(b *testing.B) outcome {
+		f, err := convert.Open(ctx, path, nil)
+		check(b, err)
+		defer f.Close()
+		var columns []tensor.View
+		for t, err := range f.Tensors() {
+			check(b, err)
+			if _, _, ok := t.Composite(); ok || t.DType() == tensor.Bool {
+				continue
+			}
+			v, err := t.Read(ctx)
+			check(b, err)
+			v, err = v.Cast(tensor.F64)
+			check(b, err)
+			columns = append(columns, v)
+		}
+		if len(columns) == 1 {
+			return e.outcome(columns[0], nil).about(1e-14)
+		}
+		return e.outcome(tensor.Stack(1, columns...)).about(1e-14)
+	}
 }
 
 func fileSize(b *testing.B, path string) int64 {

@@ -60,7 +60,15 @@ func tensorCases(e *Env) []Case {
 			}))
 		}
 		list = append(list, stream("tensor", name+"impl=numpy", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "cast", c.npFrom, c.npTo, bytes/int64(max(c.from.UnitBytes, c.to.UnitBytes)))
+			source := e.npyFile(b)
+			if c.from == tensor.U8 {
+				source = e.bytesFile(b, "bytes", e.bytes(b))
+			}
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				src, err := c.source(b)
+				check(b, err)
+				return e.outcome(src.Cast(c.to))
+			}, "cast", c.npFrom, c.npTo, bytes/int64(max(c.from.UnitBytes, c.to.UnitBytes)), source)
 		}))
 	}
 	// Copies that turn axes.
@@ -81,7 +89,9 @@ func tensorCases(e *Env) []Case {
 			}))
 		}
 		list = append(list, stream("tensor", c.name()+"impl=numpy", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "permute", c.shape, c.axes, c.np)
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				return e.outcome(made(b, e, "source", c.d, c.shape...).Permute(c.axes...))
+			}, "permute", c.shape, c.axes, c.np)
 		}))
 	}
 	// Every second element.
@@ -93,7 +103,9 @@ func tensorCases(e *Env) []Case {
 			check(b, tensor.Copy(dst, src))
 		}
 	}), stream("tensor", "op=step/step=2/dtype=f32/impl=numpy", e.Big, func(b *testing.B) {
-		e.inPython(b, e.Big, "step", n, 2, "float32")
+		e.inPythonAs(b, e.Big, func(b *testing.B) outcome {
+			return e.outcome(made(b, e, "source", tensor.F32, 2*n).Slice(0, 0, 2*n, 2))
+		}, "step", n, 2, "float32")
 	}), stream("tensor", "op=copy/impl=go", e.Big, func(b *testing.B) {
 		src, dst := e.floats(b), made(b, e, "out", tensor.F32, n)
 		to, err := tensor.Data[float32](dst)

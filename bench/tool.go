@@ -16,7 +16,7 @@ func toolCases(e *Env) []Case {
 		list = append(list, once("tool", name, func(b *testing.B) {
 			argv := args(b)
 			if argv[0] == "" {
-				b.Skip("no program")
+				e.skip(b, "no program")
 			}
 			for b.Loop() {
 				check(b, exec.Command(argv[0], argv[1:]...).Run())
@@ -32,6 +32,13 @@ func toolCases(e *Env) []Case {
 	process(fmt.Sprintf("tensors=%d/op=ls/impl=numpy-npz", n), func(b *testing.B) []string {
 		code := "import numpy, sys\nprint('\\n'.join(numpy.load(sys.argv[1]).files))"
 		return []string{e.python, "-c", code, e.npzFile(b, n)}
+	})
+	process("impl=true", func(b *testing.B) []string { // what any process takes
+		path, err := exec.LookPath("true")
+		if err != nil {
+			e.skip(b, err)
+		}
+		return []string{path}
 	})
 	process("op=sparse-ls/impl=tensorfile", func(b *testing.B) []string {
 		return []string{tool, "ls", e.sparseFile(b, e.Sparse)}

@@ -37,7 +37,9 @@ func transformCases(e *Env) []Case {
 				check(b, err)
 			}
 		}), stream("transform", name+"/memory=fresh/impl=numpy", bytes, func(b *testing.B) {
-			e.inPython(b, bytes, "pad", images, mode.String())
+			e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+				return e.outcome(transform.Pad(made(b, e, "source", tensor.F32, images, 3, 224, 224), pad, options(1)))
+			}, "pad", images, mode.String())
 		}))
 	}
 	// The sums of all windows of an image, through a view that repeats each element
@@ -54,7 +56,11 @@ func transformCases(e *Env) []Case {
 			check(b, err)
 		}
 	}), stream("transform", name+"numpy", bytes, func(b *testing.B) {
-		e.inPython(b, bytes, "windows_sum", high, wide)
+		e.inPythonAs(b, bytes, func(b *testing.B) outcome {
+			w, err := ordinary(b, e, tensor.Shape{high, wide}).Windows(nil, []int64{3, 3}, nil, nil)
+			check(b, err)
+			return e.outcome(tensor.Reduce(w, "h w y x -> h w", tensor.Sum, nil)).about(1e-5)
+		}, "windows_sum", e.npyFile(b), high, wide)
 	}))
 	// One kernel over an image, and a layer of a network.
 	for _, c := range []struct {
@@ -80,7 +86,11 @@ func transformCases(e *Env) []Case {
 		}
 		for _, peer := range c.peers {
 			list = append(list, stream("transform", name+"/impl="+peer, out, func(b *testing.B) {
-				e.inPython(b, out, "conv2d", peer, c.in, c.filters)
+				e.inPythonAs(b, out, func(b *testing.B) outcome {
+					dst := made(b, e, "out", tensor.F32, c.filters[0], c.in[1], c.in[2])
+					err := conv.CorrelateInto(dst, ordinary(b, e, c.in), ordinary(b, e, c.filters), &conv.Options{Origin: []int64{side / 2, side / 2}})
+					return e.outcome(dst, err).about(1e-4)
+				}, "conv2d", peer, e.npyFile(b), c.in, c.filters)
 			}))
 		}
 	}

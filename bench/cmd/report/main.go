@@ -1,6 +1,7 @@
 // Command report measures all cases of package bench in turn, round after
 // round in shuffled order, each sample beside one of the unit M and only while
-// the machine is quiet, and prints medians and ratios as Markdown.
+// the machine is quiet, and prints medians and ratios as Markdown: a table of goals
+// and one of all cases, or with -results the whole of results.md.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,11 @@ func main() {
 	rounds := flag.Int("rounds", 9, "samples of each case")
 	match := flag.String("cases", ".", "regular expression on the names of cases")
 	patience := flag.Duration("patience", 20*time.Second, "longest wait for a quiet machine")
+	limit := flag.Duration("limit", 0, "take no more samples after so long; 0: all of them")
+	quick := flag.Bool("quick", false, "two rounds, waiting for nobody: everything works, and no figure means much")
+	results := flag.String("results", "", "write results.md to this file, not tables to standard output")
+	date := flag.String("date", "", "the date that results.md tells")
+	command := flag.String("command", "", "the command that results.md tells")
 	casts := flag.Bool("casts", false, "the table of casts between all dtypes instead, or those that -cases names")
 	flag.Parse()
 	if *casts {
@@ -31,7 +38,10 @@ func main() {
 		}
 		return
 	}
-	if err := report(*rounds, *match, *patience); err != nil {
+	if *quick {
+		*rounds, *patience, tries = 2, 0, 1
+	}
+	if err := report(*rounds, *match, *patience, *limit, head{*results, *date, *command}); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
@@ -49,7 +59,7 @@ func castTable(rounds int, match string) error {
 	return errors.Join(e.CastTable(os.Stdout, rounds, re), e.Close())
 }
 
-func report(rounds int, match string, patience time.Duration) error {
+func report(rounds int, match string, patience, limit time.Duration, h head) error {
 	re, err := regexp.Compile(match)
 	if err != nil {
 		return err
@@ -72,27 +82,39 @@ func report(rounds int, match string, patience time.Duration) error {
 			groups[c.Group] = append(groups[c.Group], c)
 		}
 	}
-	// Every case once, unmeasured: data and caches.
+	// Every case once, unmeasured: data and caches, results, memory.
+	begin := time.Now()
 	for _, g := range order {
+		at := time.Now()
 		for _, c := range groups[g] {
 			r.warm(c)
 		}
+		fmt.Fprintf(os.Stderr, "%s: made and compared in %.0f s\n", g, time.Since(at).Seconds())
 	}
 	shuffled := append([]string(nil), order...)
 	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
 	for round := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d, %d samples not quiet\n", round+1, rounds, r.noisy)
+		fmt.Fprintf(os.Stderr, "round %d of %d after %.0f s, %d samples not quiet\n", round+1, rounds, time.Since(begin).Seconds(), r.noisy)
 		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		// Cases of a group stay together: they are compared with one another.
 		for _, g := range shuffled {
 			cases := groups[g]
 			rng.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 			for _, c := range cases {
-				r.sample(c, round)
+				if limit == 0 || time.Since(begin) < limit {
+					r.sample(c, round)
+				}
 			}
 		}
 	}
-	r.print(os.Stdout, e.Cases(), e.Goals(), re)
+	if h.path == "" {
+		r.print(os.Stdout, e.Cases(), e.Goals(), re)
+	} else if err := r.write(h, e.Cases(), e.Goals(), re); err != nil {
+		return err
+	}
+	if e.Failed {
+		return errors.New("a peer's result differs from ours")
+	}
 	return nil
 }
 
@@ -107,8 +129,11 @@ type runner struct {
 // result is the samples of a case.
 type result struct {
 	skip   string
+	peer   bool // another process did it
+	equal  bool // its result was compared with ours
 	bytes  int64
 	allocs int64
+	memory *memory
 	rounds map[int]sample
 }
 
@@ -138,13 +163,23 @@ func (r *runner) once(c bench.Case) (testing.BenchmarkResult, bool) {
 func (r *runner) warm(c bench.Case) {
 	res := &result{bytes: c.Bytes, rounds: map[int]sample{}}
 	r.results[c.Key()] = res
+	r.env.Why, r.env.Equal = "failed", false
+	asked := r.env.Asked
 	if _, ran := r.once(c); !ran {
-		res.skip = "skipped"
+		res.skip = r.env.Why
+		if strings.Contains(res.skip, "differs") {
+			fmt.Fprintf(os.Stderr, "%s: %s\n", c.Key(), res.skip)
+		}
+		return
+	}
+	res.peer, res.equal = r.env.Asked > asked, r.env.Equal
+	if c.Once {
+		res.memory = r.watch(c)
 	}
 }
 
 // tries is how often a noisy sample is repeated.
-const tries = 3
+var tries = 3
 
 func (r *runner) sample(c bench.Case, round int) {
 	res := r.results[c.Key()]

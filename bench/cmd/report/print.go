@@ -27,7 +27,8 @@ func (r *runner) print(w io.Writer, cases []bench.Case, goals []bench.Goal, re *
 	fmt.Fprintln(w, "| --- | --- | --- | --- |")
 	for _, g := range goals {
 		if re.MatchString(g.Ours) {
-			r.goal(w, g)
+			columns, _ := r.verdict(g)
+			fmt.Fprintf(w, "| %s | %s |\n", g.What, columns)
 		}
 	}
 	fmt.Fprintf(w, "\n| case | median | least - most | GB/s | of M | ratio | allocs | quiet |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
@@ -40,23 +41,25 @@ func (r *runner) print(w io.Writer, cases []bench.Case, goals []bench.Goal, re *
 
 func (r *result) line(w io.Writer, key string) {
 	if r.skip != "" {
-		fmt.Fprintf(w, "| %s | %s | | | | | | |\n", key, r.skip)
+		fmt.Fprintf(w, "| %s | %s | | | | | | |\n", key, oneLine(r.skip))
 		return
 	}
-	ns, of, compression := []float64{}, []float64{}, ""
+	compression, quiet := "", 0
+	var of []float64
 	for _, s := range r.rounds {
 		if s.ratio > 0 {
-			compression = ratio(s.ratio)
+			compression = ratioText(s.ratio)
 		}
 		if s.quiet {
-			ns = append(ns, s.ns)
-			if s.m > 0 && r.bytes > 0 {
-				of = append(of, float64(r.bytes)/s.ns/s.m)
-			}
+			quiet++
+		}
+		if s.m > 0 && r.bytes > 0 && (s.quiet || !r.quiet()) {
+			of = append(of, float64(r.bytes)/s.ns/s.m)
 		}
 	}
+	ns := r.times()
 	if len(ns) == 0 {
-		fmt.Fprintf(w, "| %s | no quiet sample | | | | | | 0 |\n", key)
+		fmt.Fprintf(w, "| %s | no sample | | | | | | 0 |\n", key)
 		return
 	}
 	mid, low, high := spread(ns)
@@ -68,36 +71,32 @@ func (r *result) line(w io.Writer, key string) {
 		m, l, h := spread(of)
 		share = fmt.Sprintf("%.2f [%.2f-%.2f]", m, l, h)
 	}
-	fmt.Fprintf(w, "| %s | %s | %s - %s | %s | %s | %s | %d | %d of %d |\n", key, clock(mid), clock(low), clock(high), rate, share, compression, r.allocs, len(ns), len(r.rounds))
+	fmt.Fprintf(w, "| %s | %s | %s - %s | %s | %s | %s | %d | %d of %d |\n", key, clock(mid), clock(low), clock(high), rate, share, compression, r.allocs, quiet, len(r.rounds))
 }
 
-func (r *runner) goal(w io.Writer, g bench.Goal) {
+// verdict is what was measured of a goal, what is wanted, and how they compare: the
+// last three columns of its line, and the last of them alone.
+func (r *runner) verdict(g bench.Goal) (columns, verdict string) {
 	ours, base := r.results[g.Ours], r.results[g.Base]
-	var got []float64
-	if ours != nil {
-		for round, s := range ours.rounds {
-			switch {
-			case !s.quiet:
-			case g.Base == "":
-				got = append(got, s.ns)
-			case g.Base == bench.Compression:
-				got = append(got, s.ratio)
-			case g.Base == bench.M && s.m > 0:
-				got = append(got, float64(ours.bytes)/s.ns/s.m)
-			case base != nil:
-				if t, ok := base.rounds[round]; ok && t.quiet {
-					got = append(got, t.ns/s.ns)
-				}
-			}
-		}
-	}
 	kind := "goal"
 	if g.Floor {
 		kind = "floor"
 	}
+	got := r.measured(g, ours, base, true)
+	noisy := ""
 	if len(got) == 0 {
-		fmt.Fprintf(w, "| %s | not measured | | %s |\n", g.What, kind)
-		return
+		if got = r.measured(g, ours, base, false); len(got) > 0 {
+			noisy = ", not quiet"
+		}
+	}
+	if len(got) == 0 {
+		why := ""
+		for _, res := range []*result{ours, base} {
+			if res != nil && res.skip != "" {
+				why = ": " + oneLine(res.skip)
+			}
+		}
+		return "not measured" + why + " | | " + kind, kind
 	}
 	mid, low, high := spread(got)
 	text, want, ok := "", "", false
@@ -111,16 +110,39 @@ func (r *runner) goal(w io.Writer, g bench.Goal) {
 		case bench.Compression:
 			unit = ""
 		}
-		text, want, ok = fmt.Sprintf("%s%s [%s-%s]", ratio(mid), unit, ratio(low), ratio(high)), fmt.Sprintf("at least %g%s", g.Ratio, unit), mid >= g.Ratio
+		text, want, ok = fmt.Sprintf("%s%s [%s-%s]", ratioText(mid), unit, ratioText(low), ratioText(high)), fmt.Sprintf("at least %g%s", g.Ratio, unit), mid >= g.Ratio
 	}
-	mark := kind + " met"
+	verdict = kind + " met"
 	if !ok {
-		mark = kind + " **missed**"
+		verdict = kind + " **missed**"
 	}
-	fmt.Fprintf(w, "| %s | %s | %s | %s |\n", g.What, text, want, mark)
+	return text + noisy + " | " + want + " | " + verdict, verdict
 }
 
-func ratio(x float64) string {
+// measured is what each round has of a goal.
+func (r *runner) measured(g bench.Goal, ours, base *result, quiet bool) (got []float64) {
+	if ours == nil {
+		return nil
+	}
+	for round, s := range ours.rounds {
+		switch {
+		case quiet && !s.quiet:
+		case g.Base == "":
+			got = append(got, s.ns)
+		case g.Base == bench.Compression:
+			got = append(got, s.ratio)
+		case g.Base == bench.M && s.m > 0:
+			got = append(got, float64(ours.bytes)/s.ns/s.m)
+		case base != nil:
+			if t, ok := base.rounds[round]; ok && (t.quiet || !quiet) {
+				got = append(got, t.ns/s.ns)
+			}
+		}
+	}
+	return got
+}
+
+func ratioText(x float64) string {
 	if x >= 20 {
 		return fmt.Sprintf("%.0f", x)
 	}

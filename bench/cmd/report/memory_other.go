@@ -1,0 +1,5 @@
+//go:build !linux
+
+package main
+
+func anonymous(int) int64 { return 0 }
