@@ -41,6 +41,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tensorfile/tensorfile/convert"
@@ -176,8 +177,9 @@ func filePath(path string) (string, error) {
 	return path, nil
 }
 
-// openInput opens a database to read.
-func openInput(ctx context.Context, in convert.Input) (*database, error) {
+// openInput opens a database to read. What SQLite cannot read of a source that is
+// no file, and says without a reason, failed keeps.
+func openInput(ctx context.Context, in convert.Input, failed *fault) (*database, error) {
 	q := url.Values{"mode": {"ro"}, "_query_only": {"1"}}
 	if local, ok := in.(interface{ Local() bool }); ok && local.Local() {
 		path, err := filePath(in.Path())
@@ -186,7 +188,7 @@ func openInput(ctx context.Context, in convert.Input) (*database, error) {
 		}
 		return connect(ctx, path, q)
 	}
-	name, files, err := vfs.New(source{in})
+	name, files, err := vfs.New(source{in, failed})
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +204,34 @@ func openInput(ctx context.Context, in convert.Input) (*database, error) {
 }
 
 // source is a file system of one file.
-type source struct{ in convert.Input }
+type source struct {
+	in     convert.Input
+	failed *fault
+}
+
+// fault is the first error of a source.
+type fault struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *fault) keep(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+// of is the reason of err.
+func (f *fault) of(err error) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err != nil && errors.Is(err, tensor.ErrIO) {
+		return f.err
+	}
+	return err
+}
 
 const sourceName = "database"
 
@@ -210,10 +239,21 @@ func (s source) Open(name string) (fs.File, error) {
 	if name != sourceName {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	}
-	return sourceFile{io.NewSectionReader(s.in, 0, s.in.Size())}, nil
+	return sourceFile{io.NewSectionReader(s.in, 0, s.in.Size()), s.failed}, nil
 }
 
-type sourceFile struct{ *io.SectionReader }
+type sourceFile struct {
+	*io.SectionReader
+	failed *fault
+}
+
+func (f sourceFile) Read(p []byte) (int, error) {
+	n, err := f.SectionReader.Read(p)
+	if err != nil && err != io.EOF {
+		f.failed.keep(err)
+	}
+	return n, err
+}
 
 func (f sourceFile) Close() error               { return nil }
 func (f sourceFile) Stat() (fs.FileInfo, error) { return f, nil }
@@ -227,7 +267,9 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (l *con
 	if o == nil {
 		o = &convert.ReadOptions{}
 	}
-	d, err := openInput(ctx, in)
+	failed := &fault{}
+	defer func() { err = failed.of(err) }()
+	d, err := openInput(ctx, in, failed)
 	if err != nil {
 		return nil, dialect.Fail(ctx, err, "database")
 	}

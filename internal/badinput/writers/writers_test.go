@@ -138,7 +138,7 @@ func sorts(t *testing.T) (path string, names []string) {
 
 // TestEverySort writes each sort of tensor as each format. What a format does not
 // hold is refused by an error that names format or tensor, and what it does is
-// written again with every read and every write failing once.
+// written again with every read and every write failing once, and read so, too.
 func TestEverySort(t *testing.T) {
 	path, names := sorts(t)
 	var verdicts strings.Builder
@@ -168,6 +168,9 @@ func TestEverySort(t *testing.T) {
 			if verdict(n, n) {
 				written++
 				badinput.EveryWrite(t, path, f.Name, &badinput.EveryOptions{Only: n})
+				if f.Open != nil {
+					badinput.EveryRead(t, whole(t, f, path, n), &convert.OpenOptions{Format: f.Name})
+				}
 			}
 		}
 	}
@@ -198,8 +201,27 @@ func TestEverySort(t *testing.T) {
 	}
 }
 
+// whole is a file of the tensor called name.
+func whole(t *testing.T, f convert.Format, path, name string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "out"+f.Extensions[0])
+	w, err := os.Create(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(writeTo(t, w, f, path, name), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // write writes the tensors called only, or none.
 func write(t *testing.T, f convert.Format, path string, only ...string) (err error) {
+	t.Helper()
+	return writeTo(t, io.Discard, f, path, only...)
+}
+
+func writeTo(t *testing.T, w io.Writer, f convert.Format, path string, only ...string) (err error) {
 	t.Helper()
 	defer func() {
 		if p := recover(); p != nil {
@@ -219,5 +241,5 @@ func write(t *testing.T, f convert.Format, path string, only ...string) (err err
 		}
 		src = append(src, convert.Source{Tensor: x, As: n})
 	}
-	return f.Write(context.Background(), io.Discard, src, nil)
+	return f.Write(context.Background(), w, src, nil)
 }
