@@ -154,3 +154,22 @@ func TestChosenChunksGrow(t *testing.T) {
 		}
 	}
 }
+
+// Without options a chunk is about 1 MiB: whole axes from the last on, a part of
+// the next, one of what is before.
+func TestDefaultChunks(t *testing.T) {
+	for _, c := range []struct {
+		d           tensor.DType
+		shape, want tensor.Shape
+	}{
+		{tensor.F32, tensor.Shape{1000}, tensor.Shape{1 << 18}}, {tensor.F32, tensor.Shape{1000, 3}, tensor.Shape{87381, 3}},
+		{tensor.F32, tensor.Shape{5, 1, 7}, tensor.Shape{37449, 1, 7}}, {tensor.F32, tensor.Shape{5, 7, 1}, tensor.Shape{37449, 7, 1}},
+		{tensor.F32, tensor.Shape{10, 1 << 20}, tensor.Shape{1, 1 << 18}}, {tensor.F32, tensor.Shape{10, 3, 1 << 17}, tensor.Shape{1, 2, 1 << 17}},
+		{tensor.F32, tensor.Shape{5, 0}, tensor.Shape{1 << 18, 1}}, {tensor.Bool1, tensor.Shape{5, 12}, tensor.Shape{1 << 19, 16}},
+		{tensor.C128, tensor.Shape{9, 1 << 16}, tensor.Shape{1, 1 << 16}}, {tensor.C128, tensor.Shape{9, 1<<16 + 1}, tensor.Shape{1, 1 << 16}},
+	} {
+		if got := tensorfile.DefaultChunk(c.d, c.shape); !got.Equal(c.want) {
+			t.Errorf("%v of %v: chunks of %v, want %v", c.d, c.shape, got, c.want)
+		}
+	}
+}

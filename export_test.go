@@ -5,6 +5,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/internal/fsys"
 	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // On makes a writer work on another file system.
@@ -54,3 +55,6 @@ func (w *Writer) LastStorage() StorageID {
 	s := w.storages[len(w.storages)-1]
 	return StorageID{w, s.ID, s.Size}
 }
+
+// DefaultChunk is the shape of chunks where nobody says another.
+func DefaultChunk(d tensor.DType, shape tensor.Shape) tensor.Shape { return defaultChunk(d, shape) }

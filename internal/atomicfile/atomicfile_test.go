@@ -121,6 +121,18 @@ func TestNowhere(t *testing.T) {
 	only(t, dir)
 }
 
+// What stands in the way is named.
+func TestKinds(t *testing.T) {
+	for mode, want := range map[fs.FileMode]string{
+		fs.ModeDir: "a directory", fs.ModeNamedPipe: "a pipe", fs.ModeDevice: "a device", fs.ModeDevice | fs.ModeCharDevice: "a device",
+		fs.ModeSocket: "no regular file", fs.ModeIrregular | 0o644: "no regular file",
+	} {
+		if got := kindOf(mode); got != want {
+			t.Errorf("%v: %s, want %s", mode, got, want)
+		}
+	}
+}
+
 func TestCloseLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Create(filepath.Join(dir, "a"), nil)
