@@ -32,7 +32,7 @@ func parts(key string) (list []string, impl string) {
 	return list, impl
 }
 
-// Rows are the operations in the order of cases. A peer's name has the parts that
+// Rows are the operations in the order of cases, each group in one piece. A peer's name has the parts that
 // matter to it: it stands beside every operation of ours that has all of them. What a
 // goal compares with is beside it, too.
 func Rows(cases []Case, goals []Goal) []Row {
@@ -72,6 +72,13 @@ func Rows(cases []Case, goals []Goal) []Row {
 		}
 		rows = append(rows, row)
 	}
+	first := map[string]int{}
+	for i, row := range rows {
+		if _, ok := first[row.Case.Group]; !ok {
+			first[row.Case.Group] = i
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b Row) int { return first[a.Case.Group] - first[b.Case.Group] })
 	return rows
 }
 
