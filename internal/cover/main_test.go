@@ -16,10 +16,28 @@ github.com/tensorfile/tensorfile/internal/nameset/set.go:20.1,21.2 1 0
 github.com/tensorfile/tensorfile/internal/atomicfile/a.go:1.1,2.2 1 1
 `
 
+func none(string, int) bool { return false }
+
+// A planted mistake that did not run is no statement; one that did is.
+func TestPlanted(t *testing.T) {
+	sources["github.com/tensorfile/tensorfile/x.go"] = []string{"	if mutant.On(\"one\") {", "		x = 1", "	} else if mutant.On(\"two\") || y {"}
+	defer clear(sources)
+	const text = "mode: set\ngithub.com/tensorfile/tensorfile/x.go:1.24,2.8 1 0\ngithub.com/tensorfile/tensorfile/x.go:2.1,2.8 2 0\n"
+	packages, err := read(strings.NewReader(text), planted)
+	if err != nil || len(packages["."]) != 1 || packages["."][0].statements != 2 {
+		t.Errorf("%v, %v", packages, err)
+	}
+	if !planted("github.com/tensorfile/tensorfile/x.go", 3) || planted("github.com/tensorfile/tensorfile/x.go", 4) || planted("github.com/tensorfile/tensorfile/none.go", 1) {
+		t.Error("lines")
+	}
+}
+
 // A block that one of the test programs ran has run; floors are compared by
 // statements, not by rounded percents.
 func TestReport(t *testing.T) {
-	packages, err := read(strings.NewReader(profile))
+	defer func(own []floor) { floors = own }(floors)
+	floors = []floor{{"internal/atomicfile", 95}, {"internal/nameset", 95}}
+	packages, err := read(strings.NewReader(profile), none)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +79,7 @@ func TestReadRefuses(t *testing.T) {
 		"mode: set\nx.go:1.2,3.4 1\n":     `line 2 is no block: "x.go:1.2,3.4 1"`,
 		"mode: set\nx.go:1.2,3.4 one 1\n": `line 2: strconv.Atoi: parsing "one": invalid syntax`,
 	} {
-		if _, err := read(strings.NewReader(text)); err == nil || err.Error() != want {
+		if _, err := read(strings.NewReader(text), none); err == nil || err.Error() != want {
 			t.Errorf("%q: %v, want %s", text, err, want)
 		}
 	}

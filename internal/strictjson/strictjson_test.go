@@ -103,6 +103,49 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// Every type of Go that is a number, and slices of them.
+func TestAppendTypes(t *testing.T) {
+	m := map[string]any{
+		"a": int8(-8), "b": int16(-16), "c": int32(-32), "d": uint(7), "e": uint8(8), "f": uint16(16), "g": uint32(32),
+		"h": []int64{-1, 1 << 62}, "i": []float64{0.5, 2}, "j": true, "k": nil,
+	}
+	const want = `{"a":-8,"b":-16,"c":-32,"d":7,"e":8,"f":16,"g":32,"h":[-1,4611686018427387904],"i":[0.5,2.0],"j":true,"k":null}`
+	if b, err := Append([]byte("x"), m); err != nil || string(b) != "x"+want {
+		t.Errorf("%s, %v", b, err)
+	}
+	for what, bad := range map[string]any{
+		`key "k": a value of type struct {} cannot be written as JSON`: []any{1, struct{}{}},
+		`key "k": an object with the one key "$x" is reserved`:         map[string]any{"$x": 1},
+	} {
+		if _, err := Append(nil, map[string]any{"k": bad}); err == nil || err.Error() != what {
+			t.Errorf("%v, want %s", err, what)
+		}
+	}
+	if _, err := Append(nil, map[string]any{"\xff": 1}); err == nil {
+		t.Error("a key that is not UTF-8 was written")
+	}
+}
+
+// A text that ends within a value says where.
+func TestParseCut(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":`:     "offset 5: got the end of the text, want a value",
+		`{"a":"\`:   "offset 6: got the end of the text, want an escape",
+		`{"a":"\u1`: `offset 6: got a broken \u escape, want four hexadecimal digits`,
+	} {
+		_, err := Parse([]byte(text), Limits{})
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+	long := strings.Repeat("k", 300)
+	_, err := Parse([]byte(`{"`+long+`":1,"`+long+`":2}`), Limits{})
+	var e *Error
+	if !errors.As(err, &e) || e.Problem != Duplicate || !strings.Contains(e.Got, long[:200]+"...") || strings.Contains(e.Got, long[:201]) {
+		t.Errorf("%v", err)
+	}
+}
+
 // What this package accepts, the standard library accepts and sees the same.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(`{"a":[1,2.5,"x",null,{"b":{}}],"c":-1e5}`))
