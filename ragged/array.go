@@ -217,9 +217,7 @@ func (a *Array) Parts(ctx context.Context, o *Options) (offsets, values tensor.V
 	if err != nil {
 		return offsets, values, err
 	}
-	if offsets, err = viewOf(list); err != nil {
-		return offsets, values, err
-	}
+	offsets = viewOf(list)
 	if dense {
 		lo, hi, err := a.reach(ctx)
 		if err == nil {
@@ -237,10 +235,7 @@ func (a *Array) Clone(ctx context.Context, o *Options) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := viewOf(list)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(list)
 	values, err := a.gather(ctx, list, o)
 	if err != nil {
 		return nil, err

@@ -125,10 +125,7 @@ func FromDense(v tensor.View, lengths []int64) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := viewOf(list)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(list)
 	return New(offsets, flat, s[1])
 }
 
@@ -151,10 +148,7 @@ func FromRows(rows ...tensor.View) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := viewOf(list)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(list)
 	return New(offsets, values, longest)
 }
 
@@ -169,10 +163,7 @@ func FromSlices[T tensor.Elem](rows [][]T) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := viewOf(list)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(list)
 	return New(offsets, values, longest)
 }
 
@@ -205,10 +196,7 @@ func Concat(ctx context.Context, arrays ...*Array) (*Array, error) {
 	if err != nil {
 		return nil, err
 	}
-	offsets, err := viewOf(list)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(list)
 	return New(offsets, all, longest)
 }
 

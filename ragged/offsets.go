@@ -107,14 +107,21 @@ func isIndex(d tensor.DType) bool {
 }
 
 // viewOf is numbers from 0 up as offsets: of 32 bits where they fit.
-func viewOf(list []int64) (tensor.View, error) {
-	wide, err := tensor.FromSlice(list)
-	if err != nil || list[len(list)-1] > math.MaxInt32 {
-		return wide, err
+func viewOf(list []int64) tensor.View {
+	if list[len(list)-1] > math.MaxInt32 {
+		return vector(list)
 	}
-	v, err := tensor.Make(tensor.I32, wide.Shape())
-	if err == nil {
-		err = tensor.Cast(v, wide)
+	narrow := make([]int32, len(list))
+	for i, x := range list {
+		narrow[i] = int32(x)
 	}
-	return v, err
+	return vector(narrow)
+}
+
+func vector[T int32 | int64](list []T) tensor.View {
+	v, err := tensor.FromSlice(list)
+	if err != nil { // a slice of integers: it cannot fail
+		panic("ragged: " + err.Error())
+	}
+	return v
 }

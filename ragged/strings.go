@@ -79,10 +79,7 @@ func FromStrings(list []string, shape ...int64) (*Strings, error) {
 }
 
 func ownStrings(ptr []int64, raw []byte, shape tensor.Shape) (*Strings, error) {
-	offsets, err := viewOf(ptr)
-	if err != nil {
-		return nil, err
-	}
+	offsets := viewOf(ptr)
 	bytes, err := tensor.FromSlice(raw)
 	if err != nil {
 		return nil, err
