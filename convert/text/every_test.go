@@ -20,3 +20,15 @@ func TestEvery(t *testing.T) {
 		badinput.EveryWrite(t, path, "text", nil)
 	}
 }
+
+// A file whose name is none of a tensor holds the tensor "text".
+func TestNameOfNone(t *testing.T) {
+	f, err := openText([]byte("one\n"), "\xff.txt", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.Tensor("text"); err != nil {
+		t.Error(err)
+	}
+}
