@@ -109,7 +109,7 @@ func storeCases(e *Env) []Case {
 		}),
 		stream("store", name("load")+"tensorfile", bytes, read()),
 		once("store", name("slice")+"tensorfile", read(storeSlice)),
-		once("store", name("append")+"tensorfile", func(b *testing.B) {
+		once("store", name("append/sync=yes")+"tensorfile", func(b *testing.B) {
 			v := e.field(b)
 			rows, err := v.Slice(0, 0, appended, 1)
 			check(b, err)
