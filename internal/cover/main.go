@@ -29,6 +29,7 @@ var floors = []floor{
 	{"internal/atomicfile", 95},
 	{"internal/nameset", 95},
 	{"internal/strictjson", 95},
+	{"quant", 95},
 }
 
 type floor struct {
