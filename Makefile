@@ -11,7 +11,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover lint licences vulncheck interop interop-full goldens badinputs growth bench clean
+.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens badinputs growth bench clean
 
 all: build
 
@@ -57,6 +57,15 @@ fuzz: $(VENV)/ok
 	$(GO) run ./internal/fuzzrun -keep
 	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
 	TENSORFILE_AGREE=$(FUZZAGREE) TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -timeout 6h -run Interop -v ./internal/agree
+
+# Parsers and the engine for a big-endian machine under qemu-user, and everything on
+# 32 bits, without -short: an hour and more.
+emulated:
+	./.ci/steps emulated_long
+
+# The tool for Windows, under Wine.
+wine:
+	./.ci/steps wine
 
 quick:
 	$(GO) test -short ./...

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -44,7 +45,11 @@ func TestMain(m *testing.M) {
 //	mksparse OUT N           an .npy file of N f4, a hole in the file system
 //	patch FILE OFFSET HEX    change bytes
 //	cut FILE N               leave the first N bytes
+//	join OUT FILE...         the bytes of files, one behind the other
 //	same A B                 equal but for UUIDs
+//
+// $NONE and $NODIR are what this system says of a file that is not there, and of
+// one in a folder that is not there.
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
@@ -56,10 +61,12 @@ func TestScript(t *testing.T) {
 			e.Setenv("KEPT", kept)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GORACE", noSleep)
+			e.Setenv("NONE", whyNot(e.WorkDir, "none"))
+			e.Setenv("NODIR", whyNot(e.WorkDir, filepath.Join("none", "none")))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "same": scriptSame,
+			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "join": scriptJoin, "same": scriptSame,
 			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven,
 		},
 		Condition: func(cond string) (bool, error) {
@@ -67,6 +74,8 @@ func TestScript(t *testing.T) {
 			case "npy":
 				_, err := os.Stat("../../testdata/npy/manifest.json")
 				return err == nil, nil
+			case "links":
+				return haveLinks(), nil
 			case "cuda":
 				_, err := gpu.Probe()
 				return err == nil, nil
@@ -133,6 +142,37 @@ func scriptCut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), n))
 }
+
+func scriptJoin(ts *testscript.TestScript, neg bool, args []string) {
+	var b []byte
+	for _, name := range args[1:] {
+		b = append(b, ts.ReadFile(name)...)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o666))
+}
+
+// whyNot is what the system says of a file that is not there.
+func whyNot(dir, name string) string {
+	_, err := os.Open(filepath.Join(dir, name))
+	var e *os.PathError
+	if !errors.As(err, &e) {
+		return fmt.Sprint(err)
+	}
+	return e.Err.Error()
+}
+
+// haveLinks says whether there are symbolic links. Wine says yes and makes none.
+var haveLinks = sync.OnceValue(func() bool {
+	dir, err := os.MkdirTemp("", "links")
+	if err != nil {
+		return false
+	}
+	defer os.RemoveAll(dir)
+	link := filepath.Join(dir, "link")
+	err = os.Symlink("file", link)
+	name, err2 := os.Readlink(link)
+	return err == nil && err2 == nil && name == "file"
+})
 
 var uuidText = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}`)
 

@@ -92,6 +92,13 @@ func TestWriteDTypes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		zeros, err := v.Bytes()
+		if err == nil { // the same everywhere: no dtype of these is known to be turned round
+			v, err = tensor.NewView(zeros, c.dtype, tensor.Shape{8}, nil, 0, tensor.LittleEndian)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		b, err := tryWrite("npy", nil, convert.Source{Tensor: make1(t, "x", v, c.attrs), As: "x"})
 		if c.descr == "" {
 			if !errors.Is(err, tensor.ErrUnsupported) || !strings.Contains(err.Error(), c.dtype.String()) || len(b) > 0 {
