@@ -58,6 +58,16 @@ fuzz: $(VENV)/ok
 	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
 	TENSORFILE_AGREE=$(FUZZAGREE) TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -timeout 6h -run Interop -v ./internal/agree
 
+# MUTANTS is how many to draw by MUTATE_SEED (0: a new one), 0 for all. What was found out is
+# kept in bin/mutate, so that a run that was ended goes on: "rm -r bin/mutate"
+# begins anew.
+MUTANTS     ?= 0
+MUTATE_SEED ?= 0
+
+mutate:
+	mkdir -p bin/mutate
+	nice -n 19 $(GO) run ./internal/mutate -n $(MUTANTS) -seed $(MUTATE_SEED) -state bin/mutate/results -work bin/mutate
+
 # Parsers and the engine for a big-endian machine under qemu-user, and everything on
 # 32 bits, without -short: an hour and more.
 emulated:
