@@ -397,16 +397,22 @@ func (b *bencher) measure(ctx context.Context, row benchRow, fn func() error) er
 		if small {
 			times = 16
 		}
-		at := time.Now()
-		for range times {
+		// Where the clock stands still for long, as on Windows, a sample lasts until it
+		// moves.
+		var d time.Duration
+		done := 0
+		for at := time.Now(); done < times || d == 0; done++ {
 			if err := fn(); err != nil {
 				return err
 			}
+			if done+1 >= times {
+				d = time.Since(at)
+			}
 		}
-		ns := float64(time.Since(at)) / float64(times)
+		ns := float64(d) / float64(done)
 		took = append(took, ns)
 		ratios = append(ratios, perByte*float64(row.Bytes)/max(ns, 1))
-		row.Runs += times
+		row.Runs += done
 	}
 	slices.Sort(took)
 	slices.Sort(ratios)
@@ -421,9 +427,13 @@ func (b *bencher) copied(n int) float64 {
 	for len(b.src) < n {
 		b.src, b.dst = bytes.Repeat([]byte{1}, n), bytes.Repeat([]byte{2}, n)
 	}
-	at := time.Now()
-	copy(b.dst[:n], b.src[:n])
-	return float64(time.Since(at)) / float64(n)
+	var d time.Duration
+	done := 0
+	for at := time.Now(); d == 0; done++ {
+		copy(b.dst[:n], b.src[:n])
+		d = time.Since(at)
+	}
+	return float64(d) / float64(n) / float64(done)
 }
 
 // printLines prints what the testing package prints.
