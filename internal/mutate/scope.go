@@ -32,7 +32,7 @@ var scope = []struct {
 
 // sweeps are tests of which a short run does but a part, every fault in turn or
 // so: what survives the short tests meets the whole of these, too.
-var sweeps = regexp.MustCompile(`^Test(Faults|Every.*OfEvery)`)
+var sweeps = regexp.MustCompile(`^Test(Faults|Every.*OfEvery|CalledOffAnywhere)`)
 
 // flat makes a file's name of a directory's.
 func flat(dir string) string {
