@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -303,6 +304,9 @@ func TestE12Media(t *testing.T) {
 		})
 	}
 	t.Run("SIGBUS", func(t *testing.T) {
+		if runtime.GOARCH == "s390x" {
+			t.Skip("an emulator does not tell the address of a fault on this machine")
+		}
 		path := filepath.Join(t.TempDir(), "x.tensor")
 		if err := im.Write(path); err != nil {
 			t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -289,6 +290,9 @@ func TestN55Truncated(t *testing.T) {
 	for _, left := range []int64{0, 4096, 12288 + 40000, 12288 + 70000 + 4096 + 100} {
 		for _, ext := range []string{".tensor", ".npz"} {
 			for _, noMmap := range []bool{false, true} {
+				if !noMmap && runtime.GOARCH == "s390x" {
+					continue // an emulator does not tell the address of a fault on this machine
+				}
 				dir := t.TempDir()
 				in := filepath.Join(dir, "in.tensor")
 				if err := forge.File([]forge.Tensor{u8s("a", 1, 70000), u8s("b", 2, 3<<20)}, bytesOf(1, 70000), bytesOf(2, 3<<20)).Write(in); err != nil {
