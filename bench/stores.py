@@ -251,13 +251,14 @@ def store(op, impl, path, source, *args):
     """op of a store at path, of the array in the .npy file source, or of so many
     small ones. The result to compare is what the store then holds."""
     s = stores[impl]
-    path += s.ext
     if op in ("list", "one"):
+        path = source + s.ext  # both read it
         if not os.path.exists(path):
             s.many(path, small(source))
         return lambda: getattr(s, op)(path, *args)
     a = floats(source)
     chunk = tuple(args[0]) if args and args[0] else None
+    path = (path if op in ("save", "append") else source + (".chunks" if chunk else "")) + s.ext
     if op == "save":
         o = (chunk,) if chunk else ()
         return lambda: s.save(path, a, *o), lambda: wipe(path), lambda: s.load(path)
