@@ -100,7 +100,7 @@ licences:
 	mkdir -p dist
 	$(GO) run ./internal/licences -texts >dist/licences.txt
 
-# Known holes in what is linked. It needs the database at vuln.go.dev, and fails
+# Known holes in what is linked. It needs Go's database of vulnerabilities, and fails
 # where that cannot be reached: nothing was checked then.
 vulncheck:
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./... || { echo "vulncheck: holes above, or nothing was checked"; exit 1; }
