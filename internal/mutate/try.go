@@ -71,8 +71,9 @@ func (tr *trial) sound(t *test) bool {
 	defer tr.mu.Unlock()
 	ok, asked := tr.asked[t]
 	if !asked {
-		s, l := tr.suites[t.suite.dir], limits{}
-		ok = !run(tr.root, s, []*test{t}, l, 0).failed || !run(tr.root, s, []*test{t}, l, 0).failed
+		for range 2 { // a busy machine may fail one
+			ok = ok || !run(tr.root, tr.suites[t.suite.dir], []*test{t}, limits{}, 0).failed
+		}
 		if !ok {
 			fmt.Printf("left out, fails with mutants beside it: %s %s\n", t.suite.dir, t.name)
 		}
