@@ -74,6 +74,9 @@ func deeds(trace []byte, dir string) (list []deed, err error) {
 			if strings.Contains(line, "resumed>") || strings.Contains(line, "+++") || strings.Contains(line, "---") {
 				continue // the rest of a call whose arguments were seen, or the end of a process
 			}
+			if strings.HasSuffix(line, "???( <detached ...>") {
+				continue // a thread whose process ended before it entered a call
+			}
 			return nil, fmt.Errorf("strace writes %q", line)
 		}
 		call, args := m[2], m[3]
