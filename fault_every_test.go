@@ -176,19 +176,6 @@ func TestEveryOperationOfEveryEdit(t *testing.T) {
 	}
 }
 
-// failingAt fails one of its reads.
-type failingAt struct {
-	b []byte
-	n int // that is still to come
-}
-
-func (f *failingAt) ReadAt(p []byte, off int64) (int, error) {
-	if f.n--; f.n == -1 {
-		return 0, syscall.EIO
-	}
-	return bytes.NewReader(f.b).ReadAt(p, off)
-}
-
 // TestEveryReadOfEveryWalk fails each read of what goes through a whole file:
 // it ends with the error, or with the result that it has without.
 func TestEveryReadOfEveryWalk(t *testing.T) {
@@ -238,15 +225,15 @@ func TestEveryReadOfEveryWalk(t *testing.T) {
 	total := 0
 	for what, walk := range walks {
 		t.Run(what, func(t *testing.T) {
-			count := &failingAt{b: base, n: 1 << 30}
+			count := &spoiltReader{r: bytes.NewReader(base), at: -1}
 			f := must(tensorfile.OpenReaderAt(count, int64(len(base)), nil))(t)
 			want, err := walk(f)
 			ok(t, err)
 			ok(t, f.Close())
-			reads := 1<<30 - count.n
+			reads := count.n
 			stride := faultStride(11)
 			for n := len(what) % stride; n < reads; n += stride {
-				r := &failingAt{b: base, n: n}
+				r := &spoiltReader{r: bytes.NewReader(base), at: n, spoil: func() error { return syscall.EIO }}
 				got := ""
 				f, err := tensorfile.OpenReaderAt(r, int64(len(base)), nil)
 				if err == nil {
