@@ -67,7 +67,7 @@ func plan(path string, o *Options) (*File, error) {
 	case err == nil && !fi.Mode().IsRegular():
 		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: kindOf(fi.Mode()), Want: "a regular file, or none"}
 	case err == nil && !f.o.Overwrite:
-		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or Overwrite (the tool: --force)"}
+		return nil, &tensor.Error{Kind: tensor.ErrExists, Path: path, Offset: -1, Field: "destination", Got: "a file that is there", Want: "none, or leave to overwrite it"}
 	case err == nil:
 		f.mode, f.keep = fi.Mode().Perm(), true
 	case !errors.Is(err, fs.ErrNotExist):

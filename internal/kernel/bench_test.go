@@ -55,11 +55,11 @@ func BenchmarkBytes(b *testing.B) {
 		}
 		for _, w := range []int{1, 2, 4, 8} {
 			word := fmt.Sprintf("/word=%d", w)
-			benchLevels(b, s.n, "op=delta"+at+word, func() { Delta(dst, src, w) })
-			benchLevels(b, s.n, "op=undelta"+at+word, func() { Undelta(dst, src, w) })
+			benchLevels(b, s.n, "op=delta"+at+word, func() { DeltaBy(dst, src, w, 1) })
+			benchLevels(b, s.n, "op=undelta"+at+word, func() { UndeltaBy(dst, src, w, 1) })
 			benchLevels(b, s.n, "op=undelta"+at+word+"/dist=3", func() { UndeltaBy(dst, src, w, 3) })
 			benchLevels(b, s.n, "op=undelta"+at+word+"/dist=200", func() { UndeltaBy(dst, src, w, 200) })
-			benchLevels(b, s.n, "op=xorundelta"+at+word, func() { XorUndelta(dst, src, w) })
+			benchLevels(b, s.n, "op=xorundelta"+at+word, func() { XorUndeltaBy(dst, src, w, 1) })
 			benchLevels(b, s.n, "op=swap"+at+word, func() { ByteSwap(dst, src, w) })
 			benchLevels(b, s.n, "op=unzigzag"+at+word, func() { Unzigzag(dst, src, w) })
 			benchLevels(b, s.n, "op=order"+at+word, func() { OrderFloats(dst, src, w) })
@@ -90,7 +90,6 @@ func BenchmarkNumbers(b *testing.B) {
 		benchLevels(b, s.n, "op=sumf64"+at, func() { SumF64(doubles) })
 		benchLevels(b, s.n, "op=minmaxf32"+at, func() { MinMaxF32(wide) })
 		benchLevels(b, s.n, "op=minmaxf64"+at, func() { MinMaxF64(doubles) })
-		benchLevels(b, s.n, "op=countnan"+at, func() { CountNaNF32(wide) })
 		benchLevels(b, s.n, "op=u8tof32"+at, func() { U8ToF32(wide, bytes, s.name == "stream") })
 		benchLevels(b, s.n, "op=i16tof32"+at, func() { I16ToF32(wide, ints, s.name == "stream") })
 		F32ToF16(narrow, wide, false)

@@ -2,22 +2,9 @@ package kernel
 
 import "encoding/binary"
 
-// Delta writes word[i] - word[i-1] for each word of size bytes: 1, 2, 4 or 8.
-// The first word and what is left over behind the last are copied. dst has the
-// length of src and may be src.
-func Delta(dst, src []byte, size int) { DeltaBy(dst, src, size, 1) }
-
-// Undelta undoes Delta. dst may be src.
-func Undelta(dst, src []byte, size int) { UndeltaBy(dst, src, size, 1) }
-
-// XorDelta writes word[i] xor word[i-1], and otherwise does what Delta does.
-func XorDelta(dst, src []byte, size int) { XorDeltaBy(dst, src, size, 1) }
-
-// XorUndelta undoes XorDelta. dst may be src.
-func XorUndelta(dst, src []byte, size int) { XorUndeltaBy(dst, src, size, 1) }
-
-// DeltaBy is Delta with the word dist places before, dist at least 1. The first
-// dist words are copied.
+// DeltaBy writes word[i] - word[i-dist] for each word of size bytes: 1, 2, 4 or 8;
+// dist is at least 1. The first dist words and what is left over behind the last
+// are copied. dst has the length of src and may be src.
 func DeltaBy(dst, src []byte, size, dist int) {
 	d := checkDelta(dst, src, size, dist)
 	end := len(src) - len(src)%size
@@ -42,7 +29,7 @@ func UndeltaBy(dst, src []byte, size, dist int) {
 	}
 }
 
-// XorDeltaBy is XorDelta with the word dist places before, dist at least 1.
+// XorDeltaBy writes word[i] xor word[i-dist], and otherwise does what DeltaBy does.
 func XorDeltaBy(dst, src []byte, size, dist int) {
 	d := checkDelta(dst, src, size, dist)
 	end := len(src) - len(src)%size

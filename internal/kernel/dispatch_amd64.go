@@ -7,7 +7,7 @@ import "golang.org/x/sys/cpu"
 const (
 	levelAVX2   level = 1 + iota // and F16C
 	levelAVX512                  // F, BW, DQ and VL
-	levelGFNI                    // on registers of 64 bytes, and VBMI
+	levelGFNI                    // on registers of 64 bytes, VBMI and VPCLMULQDQ
 )
 
 var levelNames = [...]string{"go", "avx2", "avx512", "gfni"}
@@ -19,7 +19,7 @@ func detect() level {
 		return levelGo
 	case !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL:
 		return levelAVX2
-	case !x.HasAVX512GFNI || !x.HasAVX512VBMI:
+	case !x.HasAVX512GFNI || !x.HasAVX512VBMI || !x.HasAVX512VPCLMULQDQ:
 		return levelAVX512
 	}
 	return levelGFNI

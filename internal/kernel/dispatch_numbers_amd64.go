@@ -125,26 +125,6 @@ func sumF64Fast(lanes *[16]float64, x []float64) int {
 // maxCount is how many elements are counted in lanes of 32 bits at a time.
 const maxCount = 1 << 31
 
-func countNaN32Fast(x []float32) (nan, done int) {
-	if active < levelAVX2 {
-		return 0, 0
-	}
-	for done+32 <= len(x) {
-		n := min(len(x)-done, maxCount) &^ 31
-		nan += countNaN32AVX2(&x[done], n)
-		done += n
-	}
-	return nan, done
-}
-
-func countNaN64Fast(x []float64) (nan, done int) {
-	n := len(x) &^ 15
-	if active < levelAVX2 || n == 0 {
-		return 0, 0
-	}
-	return countNaN64AVX2(&x[0], n), n
-}
-
 func minMaxF32Fast(x []float32, lo, hi uint32) (l, h uint32, nan, done int) {
 	if active < levelAVX2 {
 		return lo, hi, 0, 0
@@ -208,12 +188,6 @@ func sumF32AVX512(lanes *[32]float32, x *float32, n int)
 
 //go:noescape
 func sumF64AVX512(lanes *[16]float64, x *float64, n int)
-
-//go:noescape
-func countNaN32AVX2(x *float32, n int) (count int)
-
-//go:noescape
-func countNaN64AVX2(x *float64, n int) (count int)
 
 //go:noescape
 func minMaxF32AVX2(x *float32, n int, lo, hi, nan *[8]uint32)

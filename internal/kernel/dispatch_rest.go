@@ -13,8 +13,6 @@ func f32ToI16Fast([]int16, []float32) int                                       
 func f32ToF16Fast([]uint16, []float32, bool) int                                   { return 0 }
 func sumF32Fast(*[32]float32, []float32) int                                       { return 0 }
 func sumF64Fast(*[16]float64, []float64) int                                       { return 0 }
-func countNaN32Fast([]float32) (n, done int)                                       { return 0, 0 }
-func countNaN64Fast([]float64) (n, done int)                                       { return 0, 0 }
 func copyFast([]byte, []byte) int                                                  { return 0 }
 func minMaxF32Fast(_ []float32, lo, hi uint32) (l, h uint32, nan, done int)        { return lo, hi, 0, 0 }
 func minMaxF64Fast(_ []float64, lo, hi int64) (l, h int64, nan, done int)          { return lo, hi, 0, 0 }

@@ -1,7 +1,7 @@
 // Package kernel holds the inner loops that tensor and codec share: byte and
 // bit shuffles, differences of words, byte swaps, conversions between element
-// types, sums and extremes, weighted sums of neighbours, transposes, and copies
-// past the cache. It knows bytes and numbers, nothing of files or tensors.
+// types, sums and extremes, weighted sums of neighbours, transposes, copies
+// past the cache, and the checksum of the format. It knows bytes and numbers, nothing of files or tensors.
 //
 // Every kernel has a Go form, which is the reference: it is always built, it
 // alone under the build tag noasm, and it finishes what an assembly loop leaves

@@ -296,7 +296,7 @@ func TestPlanes(t *testing.T) {
 						}
 					}
 				}
-				for _, join := range []func([]byte, [][]byte){JoinPlanes, JoinPlanesStream} {
+				for _, join := range []func([]byte, [][]byte){JoinPlanes, func(dst []byte, planes [][]byte) { joinPlanes(dst, planes, true) }} {
 					back := make([]byte, n*size+64)[r.IntN(64):][:n*size]
 					if join(back, planes); !bytes.Equal(back, src) {
 						t.Fatalf("%v: size %d, %d words: joined otherwise", l, size, n)
@@ -339,7 +339,7 @@ func TestMisusePanics(t *testing.T) {
 		"bits":        func() { BitShuffle(b[:32], b[32:], 257) },
 		"planes":      func() { SplitPlanes([][]byte{b[:10], b[10:21]}, b[32:52]) },
 		"odd length":  func() { JoinPlanes(b[:21], [][]byte{b[22:32], b[32:42]}) },
-		"delta size":  func() { Delta(b[:32], b[32:], 3) },
+		"delta size":  func() { DeltaBy(b[:32], b[32:], 3, 1) },
 		"distance":    func() { DeltaBy(b[:32], b[32:], 4, 0) },
 		"swap size":   func() { ByteSwap(b[:32], b[32:], 16) },
 		"stream":      func() { CopyStream(b[:32], b[32:33]) },

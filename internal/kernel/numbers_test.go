@@ -248,8 +248,8 @@ func TestReductions(t *testing.T) {
 				if got, want := SumF64(y), lanesOf(y, 16); !equalFloat(got, want) {
 					t.Fatalf("%s: SumF64 is %v, want %v", what, got, want)
 				}
-				checkExtremes(t, what, x, MinMaxF32, CountNaNF32)
-				checkExtremes(t, what, y, MinMaxF64, CountNaNF64)
+				checkExtremes(t, what, x, MinMaxF32)
+				checkExtremes(t, what, y, MinMaxF64)
 			}
 		}
 	})
@@ -271,7 +271,7 @@ func equalFloat(a, b float64) bool {
 	return math.Float64bits(a) == math.Float64bits(b) || a != a && b != b
 }
 
-func checkExtremes[T float32 | float64](t *testing.T, what string, x []T, minMax func([]T) (lo, hi T, nan int), count func([]T) int) {
+func checkExtremes[T float32 | float64](t *testing.T, what string, x []T, minMax func([]T) (lo, hi T, nan int)) {
 	t.Helper()
 	lo, hi, nan := math.Inf(1), math.Inf(-1), 0
 	for _, v := range x {
@@ -290,9 +290,6 @@ func checkExtremes[T float32 | float64](t *testing.T, what string, x []T, minMax
 	l, h, n := minMax(x)
 	if !equalFloat(float64(l), lo) || !equalFloat(float64(h), hi) || n != nan {
 		t.Fatalf("%s: extremes %v, %v and %d NaN, want %v, %v, %d", what, l, h, n, lo, hi, nan)
-	}
-	if n := count(x); n != nan {
-		t.Fatalf("%s: %d NaN, want %d", what, n, nan)
 	}
 }
 

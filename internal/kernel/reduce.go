@@ -92,28 +92,6 @@ func unorder64(k int64) float64 {
 	return math.Float64frombits(uint64(k) ^ uint64(k>>63)>>1)
 }
 
-// CountNaNF32 returns how many elements of x are NaN.
-func CountNaNF32(x []float32) (n int) {
-	n, i := countNaN32Fast(x)
-	for _, v := range x[i:] {
-		if v != v {
-			n++
-		}
-	}
-	return n
-}
-
-// CountNaNF64 returns how many elements of x are NaN.
-func CountNaNF64(x []float64) (n int) {
-	n, i := countNaN64Fast(x)
-	for _, v := range x[i:] {
-		if v != v {
-			n++
-		}
-	}
-	return n
-}
-
 // An Integer is any of Go's sized integers.
 type Integer interface {
 	int8 | int16 | int32 | int64 | uint8 | uint16 | uint32 | uint64

@@ -54,10 +54,6 @@ func SplitPlanes(planes [][]byte, src []byte) {
 // JoinPlanes undoes SplitPlanes: it writes plane k to byte k of each word.
 func JoinPlanes(dst []byte, planes [][]byte) { joinPlanes(dst, planes, len(dst) >= streamMin) }
 
-// JoinPlanesStream is JoinPlanes for a dst of any size that will not be read
-// soon.
-func JoinPlanesStream(dst []byte, planes [][]byte) { joinPlanes(dst, planes, true) }
-
 func joinPlanes(dst []byte, planes [][]byte, stream bool) {
 	n := checkPlanes(planes, dst)
 	if len(planes) == 1 {

@@ -9,9 +9,13 @@ import (
 
 // Each runs the tasks 0 to n-1 on at most workers goroutines, the caller's
 // among them, and returns the first error. Less than one worker means
-// GOMAXPROCS. Each goroutine has room of its own, which start makes. After an
-// error no task is begun; those that run are waited for.
-func Each[T any](workers int, n int64, start func() T, task func(room T, i int64) error) error {
+// GOMAXPROCS. After an error no task is begun; those that run are waited for.
+func Each(workers int, n int64, task func(i int64) error) error {
+	return EachWith(workers, n, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error { return task(i) })
+}
+
+// EachWith is [Each] where each goroutine has room of its own, which start makes.
+func EachWith[T any](workers int, n int64, start func() T, task func(room T, i int64) error) error {
 	if workers < 1 {
 		workers = runtime.GOMAXPROCS(0)
 	}

@@ -13,7 +13,7 @@ func TestEach(t *testing.T) {
 		for _, n := range []int64{0, 1, 2, 57} {
 			done := make([]atomic.Int32, n)
 			var rooms atomic.Int64
-			err := parallel.Each(workers, n, func() *int64 { rooms.Add(1); return new(int64) }, func(room *int64, i int64) error {
+			err := parallel.EachWith(workers, n, func() *int64 { rooms.Add(1); return new(int64) }, func(room *int64, i int64) error {
 				*room++ // the race detector sees a room that is shared
 				done[i].Add(1)
 				return nil
@@ -36,7 +36,7 @@ func TestEach(t *testing.T) {
 func TestEachStopsAtAnError(t *testing.T) {
 	bad := errors.New("bad")
 	var begun atomic.Int64
-	err := parallel.Each(2, 1_000_000_000, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	err := parallel.Each(2, 1_000_000_000, func(i int64) error {
 		begun.Add(1)
 		if i == 5 {
 			return bad
