@@ -42,7 +42,10 @@ func TestChosenCodecs(t *testing.T) {
 		size = 64 << 10
 	}
 	smaller, plain := 0, 0
-	for _, s := range sampledata.Sets() {
+	for i, s := range sampledata.Sets() {
+		if raceBuild && i%4 != 0 {
+			continue
+		}
 		shape, data := s.Make(3, size)
 		v := must(tensor.NewView(data, s.DType, shape, nil, 0, tensor.LittleEndian))(t)
 		for _, codec := range []string{"fast", "auto", "best", tensorfile.PlainCodec} {
@@ -84,7 +87,7 @@ func TestChosenCodecs(t *testing.T) {
 		}
 	}
 	t.Logf("%d times smaller, %d times plain", smaller, plain)
-	if smaller < 24 || plain < 10 {
+	if !raceBuild && (smaller < 24 || plain < 10) {
 		t.Error("too few")
 	}
 }
@@ -100,7 +103,7 @@ func TestChosenShapes(t *testing.T) {
 		{tensor.U8, tensor.Shape{3, 5_000_000}}, {tensor.U4, tensor.Shape{7, 333}}, {tensor.U4, tensor.Shape{9_000_001}}, {tensor.Text(5), tensor.Shape{1000}},
 		{tensor.Bool1, tensor.Shape{100, 70}}, {tensor.F64, tensor.Shape{2, 3, 2, 5, 7}}, {tensor.Opaque(24), tensor.Shape{40, 3}},
 	} {
-		if testing.Short() && c.shape.String() == "(9000001,)" {
+		if testing.Short() && c.shape.String() == "(9000001,)" || raceBuild && c.shape.String() == "(3, 5000000)" {
 			continue
 		}
 		n := must(tensor.ByteSize(c.d, c.shape))(t)

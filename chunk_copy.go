@@ -205,12 +205,18 @@ func (w *Writer) recode(ctx context.Context, rec *format.TensorRecord, t *Tensor
 	case own == nil:
 		id, err := w.storage(ctx, t.ByteSize(), readerSource{in})
 		if err == nil {
+			err = w.failed(p.end(), "payload")
+		}
+		if err == nil {
 			rec.Storage = id.id
 			rec.Strides, err = tensor.Contiguous(t.dtype, t.shape)
 		}
 		return err
 	}
-	return w.placeGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, in) })
+	if err := w.placeGrid(ctx, rec, own, func(s *format.StorageRecord) iter.Seq2[*chunkJob, error] { return readerJobs(s, in) }); err != nil {
+		return err
+	}
+	return w.failed(p.end(), "payload")
 }
 
 // grid is a grid of a generation of f, which may be an older one or one that was

@@ -27,9 +27,11 @@ type grid struct {
 	sound   []atomic.Uint64 // a bit for each raw chunk whose checksum was compared
 	decoded *atomic.Int64   // chunks
 
-	// Of another format: read decodes a chunk, whose elements have this order.
+	// Of another format, the owner: read decodes a chunk, whose elements have this
+	// order.
 	read  func(i int64, dst []byte) error
 	order tensor.ByteOrder
+	owner string
 }
 
 // mostMarked bounds the chunks of which is remembered that they are sound.
@@ -260,7 +262,7 @@ func (g gridReader) read(p *chunkPart, w *chunkWork) (err error) {
 }
 
 // tooLarge is a chunk that needs more memory than is allowed.
-func tooLarge(off, n, limit int64) error {
+func tooLarge(off, n, limit int64) *Error {
 	return &Error{Kind: ErrLimit, Offset: off, Field: "bytes to decode", Got: fmt.Sprint(n), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", limit)}
 }
 

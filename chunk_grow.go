@@ -228,6 +228,9 @@ func (w *Writer) rewrite(ctx context.Context, g *grown, rows tensor.View, total 
 		return readerJobs(s, r)
 	})
 	if err == nil {
+		err = w.failed(p.end(), "payload")
+	}
+	if err == nil {
 		w.put(rec)
 	}
 	return GrowResult{Rewritten: t.NumElements() > 0, Chunks: chunks, Bytes: w.out.off - before}, err

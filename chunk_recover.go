@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/watch"
 )
 
 // rescuedGrid is a grid whose table is whole, as it was found or put together
@@ -115,6 +116,7 @@ func (r *rescuer) grid(s *format.StorageRecord, name string) (*rescuedGrid, erro
 			return &Error{Kind: ErrTruncated, Format: format.Name, Offset: e.Offset, Field: "stored bytes", Got: "the end of the file", Want: fmt.Sprintf("%d bytes of chunk %d", e.Length, i), Rule: format.RuleChunkExtent}
 		}
 		sum, err := r.f.checksum(l, e.Offset, int64(e.Length))
+		watch.Add(r.ctx, int64(e.Length))
 		if err == nil && sum != e.CRC {
 			err = checkError(e.Offset, i, sum, e.CRC)
 		}

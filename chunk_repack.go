@@ -68,6 +68,9 @@ func (r *replica) recoded(ctx context.Context, c *content, s *format.StorageReco
 			id, err = r.w.newGridStorage(ctx, rec, iter.Seq2[*chunkJob, error](readerJobs(&rec, in)))
 		}
 	}
+	if err == nil {
+		err = r.w.failed(p.end(), "payload")
+	}
 	if err != nil {
 		return id, false, err
 	}

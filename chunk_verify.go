@@ -92,10 +92,8 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 			g.work = append(g.work, block{off: e.Offset, n: int64(e.Length), sum: e.CRC, storage: &own, index: i, chunk: true})
 			return nil
 		},
-		Bad: func(i, n int64, err error) error {
-			if bad = true; n < 0 {
-				return err
-			}
+		Bad: func(_, _ int64, err error) error {
+			bad = true
 			v.find(named(err, v.nameOf(cat, s.ID)))
 			return v.ctx.Err()
 		},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tensorfile/tensorfile/codec"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -282,6 +283,9 @@ func (w *Writer) finishChunk(ctx context.Context, j *chunkJob, note func(j *chun
 	}
 	if err := w.putChunk(j); err != nil {
 		return err
+	}
+	if j.entry.IsStored() {
+		watch.Add(ctx, int64(j.entry.Length))
 	}
 	return note(j)
 }

@@ -192,7 +192,7 @@ func (t *Tensor) dequantise(ctx context.Context, dst tensor.View, sel []tensor.S
 		}
 	}
 	size, n := r.cut()
-	return parallel.Each(t.f.workers(1<<40), n, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	return parallel.Each(t.f.workers(1<<40), n, func(i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -45,6 +45,9 @@ func TestQuantisedFiles(t *testing.T) {
 		"c": {"", "17", "1:999:13", "::-1", "newaxis,3:800"},
 	}
 	schemes := []string{"i8", "i8:axis=0", "i8:zeros,group=7", "i4:group=32", "u4:group=30,scales=f16", "mxfp4", "mxfp8_e4m3", "mxfp6_e2m3", "mxint8", "f8_e5m2:axis=-1"}
+	if raceBuild {
+		schemes = schemes[2:4]
+	}
 	stored := map[string]*tensorfile.TensorOptions{
 		"plain":  nil,
 		"chunks": {Chunk: tensor.Shape{3}, Codec: "fast"},
@@ -94,7 +97,7 @@ func TestQuantisedFiles(t *testing.T) {
 		f.Close()
 	}
 	t.Logf("%d tensors, %d reads", len(arrays), reads)
-	if reads < 3000 {
+	if !raceBuild && reads < 3000 {
 		t.Errorf("%d reads", reads)
 	}
 }

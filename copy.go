@@ -160,7 +160,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 		defer in.Close()
 		id, err := w.storage(ctx, t.st.Size, readerSource{in})
 		if err == nil {
-			err = w.failed(t.finish(in, t.st.Size), "payload")
+			err = w.failed(located(t.finish(in, t.st.Size), t.f.Path(), t.name), "payload")
 		}
 		return id, err
 	case t.access().err == nil:
@@ -250,6 +250,9 @@ func (w *Writer) copyOne(ctx context.Context, rec *format.TensorRecord, t *Tenso
 	p := newPump(func(out io.Writer) error { return t.writeRegion(ctx, out, r) })
 	defer p.close()
 	id, err := w.storage(ctx, c.size, readerSource{p.r})
+	if err == nil {
+		err = w.failed(p.end(), "payload")
+	}
 	rec.Storage, rec.Strides = id.id, c.strides
 	return err
 }

@@ -3,6 +3,7 @@ package tensorfile_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -245,5 +246,30 @@ func TestCopyOfDamage(t *testing.T) {
 		if l := names(t, dir); len(l) != 0 {
 			t.Error(l)
 		}
+	})
+}
+
+// Damage of a payload and of its sums is told, too: nothing says then which of
+// them is right.
+func TestCopyOfDamagedSums(t *testing.T) {
+	path := temp(t)
+	write(t, path, func(w *tensorfile.Writer) { fill(t, w) })
+	f := must(tensorfile.Open(path, nil))(t)
+	at := must(f.Tensor("big"))(t).Storage().Offset
+	ok(t, f.Close())
+	b := must(os.ReadFile(path))(t)
+	sum := binary.LittleEndian.AppendUint32(nil, format.Checksum(b[at:at+1<<20]))
+	if bytes.Count(b, sum) != 1 {
+		t.Fatalf("the sum of the first block stands %d times", bytes.Count(b, sum))
+	}
+	b[at] ^= 1
+	b[bytes.Index(b, sum)] ^= 1
+	ok(t, os.WriteFile(path, b, 0o600))
+	sources(t, path, tensorfile.OpenOptions{}, func(way string, f *tensorfile.File) {
+		w := must(tensorfile.Create(filepath.Join(t.TempDir(), "y"), nil))(t)
+		err := w.Copy(ctx, tensorfile.Item{Tensor: must(f.Tensor("big"))(t)})
+		wantErr(t, err, tensorfile.ErrCorrupt, f.Path(), `"big"`)
+		wantErr(t, w.Commit(ctx), tensorfile.ErrPoisoned)
+		ok(t, w.Close())
 	})
 }

@@ -149,6 +149,9 @@ func TestChunkCrashes(t *testing.T) {
 	if testing.Short() {
 		lives, limit = 3, 4000
 	}
+	if raceBuild {
+		lives = 1
+	}
 	states, went, ends := 0, 0, 0
 	for seed := range lives {
 		l := newChunkLife(t, uint64(seed))

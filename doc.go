@@ -13,6 +13,11 @@
 //	}
 //	w, err := tensorfile.Data[float32](t) // a slice of the mapping
 //
+// To read there are [Open], [File.Tensor] and then [Data] or [View], which copy nothing, or
+// [Tensor.Read] and [Tensor.ReadInto], which do. To write there is [Save], or [Create] with a
+// [Writer]; to change a file, [OpenAppend]; to look after one, [File.Verify], [Recover] and
+// [Repack].
+//
 // # How long a view lives
 //
 // What View, Data and Tensor.View return is borrowed: it points into the

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
@@ -225,5 +226,25 @@ func TestCopyIntoChunks(t *testing.T) {
 	wantErr(t, w.Copy(ctx, tensorfile.Item{Tensor: must(own.Tensor("plain"))(t), Chunks: &tensorfile.TensorOptions{Chunk: tensor.Shape{2, 2}, Codec: "auto"}}), tensorfile.ErrShape, "plain")
 	if _, err := f.Refresh(); err == nil {
 		t.Error("a file of another format is refreshed")
+	}
+}
+
+// Attributes that cannot be written are refused, and what was there stays.
+func TestAttrsThatCannotBeWritten(t *testing.T) {
+	path := temp(t)
+	write(t, path, func(w *tensorfile.Writer) {
+		ok(t, w.Add(ctx, "x", must(tensor.Make(tensor.U8, tensor.Shape{2}))(t), &tensorfile.TensorOptions{Attrs: tensorfile.Attrs{"a": "b"}}))
+	})
+	w := must(tensorfile.OpenAppend(path, nil))(t)
+	if err := w.SetTensorAttrs("x", tensorfile.Attrs{"a": make(chan int)}); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), `"x"`) {
+		t.Error(err)
+	}
+	ok(t, w.SetAttrs(tensorfile.Attrs{"k": "v"}))
+	ok(t, w.Commit(ctx))
+	ok(t, w.Close())
+	f := must(tensorfile.Open(path, nil))(t)
+	defer f.Close()
+	if a := must(must(f.Tensor("x"))(t).Attrs())(t); a["a"] != "b" || len(a) != 1 {
+		t.Error(a)
 	}
 }

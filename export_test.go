@@ -58,3 +58,11 @@ func (w *Writer) LastStorage() StorageID {
 
 // DefaultChunk is the shape of chunks where nobody says another.
 func DefaultChunk(d tensor.DType, shape tensor.Shape) tensor.Shape { return defaultChunk(d, shape) }
+
+// SetCheckPiece sets how many entries of a composite are checked together until
+// the function that it returns is called.
+func SetCheckPiece(n int64) (back func()) {
+	old := checkPiece
+	checkPiece = n
+	return func() { checkPiece = old }
+}

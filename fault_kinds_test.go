@@ -10,6 +10,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -54,6 +55,9 @@ func everyKind(t testing.TB) []byte {
 	ok(t, w.AddComposite(ctx, "filled", filledCOO(t, 1, 5), nil))
 	ok(t, w.Add(ctx, "grid", floats(t, 37, 6, 1), &tensorfile.TensorOptions{Chunk: tensor.Shape{8, 4}, Codec: "shuffle|zstd"}))
 	ok(t, w.Add(ctx, "other grid", floats(t, 9, 6, 2), &tensorfile.TensorOptions{Chunk: tensor.Shape{4, 6}, Codec: "lz4"}))
+	// Pages of two levels, and chunks that are stored as they are.
+	ok(t, w.Add(ctx, "deep grid", floats(t, 270, 6, 12), &tensorfile.TensorOptions{Chunk: tensor.Shape{2, 6}, Codec: "zstd"}))
+	ok(t, w.Add(ctx, "stored", floats(t, 50, 8, 13), &tensorfile.TensorOptions{Chunk: tensor.Shape{7, 8}}))
 	ok(t, w.Add(ctx, "plain", floats(t, 11, 3, 3), nil))
 	ok(t, w.Add(ctx, "long", floats(t, 120, 300, 4), nil)) // several block sums
 	ok(t, w.SetAttrs(tensorfile.Attrs{"title": "every kind"}))
@@ -86,6 +90,18 @@ func tellAll(ctx context.Context, f *tensorfile.File) (string, error) {
 		return "", err
 	}
 	return fmt.Sprint(f.Info().Generation, h), nil
+}
+
+// hashOf is the content of a file, all of it read.
+func hashOf(t *testing.T, b []byte) string {
+	t.Helper()
+	f, err := tensorfile.OpenReaderAt(bytes.NewReader(b), int64(len(b)), nil)
+	if err != nil {
+		t.Error(err)
+		return ""
+	}
+	defer f.Close()
+	return must(f.Hash(ctx, nil))(t).String()
 }
 
 // sound tells what a file holds, attributes too, and fails if anything in it is
@@ -155,6 +171,33 @@ func TestFaultsEveryEdit(t *testing.T) {
 		"append to shared bytes": func(w *tensorfile.Writer) error {
 			_, err := w.Append(ctx, "long", floats(t, 9, 300, 9), &tensorfile.GrowOptions{Shared: true})
 			return err
+		},
+		"append to a deep grid": func(w *tensorfile.Writer) error {
+			_, err := w.Append(ctx, "deep grid", floats(t, 9, 6, 14), nil)
+			return err
+		},
+		"write a region of a deep grid": func(w *tensorfile.Writer) error {
+			sel, err := tensor.ParseSelection("3:12,1:5")
+			if err == nil {
+				_, err = w.WriteRegion(ctx, "deep grid", sel, floats(t, 9, 4, 15), nil)
+			}
+			return err
+		},
+		"shrink a deep grid": func(w *tensorfile.Writer) error {
+			_, err := w.Shrink(ctx, "deep grid", 101)
+			return err
+		},
+		"shrink twice": func(w *tensorfile.Writer) error {
+			_, err := w.Shrink(ctx, "stored", 48)
+			if err == nil {
+				_, err = w.Shrink(ctx, "stored", 3)
+			}
+			return err
+		},
+		"add":           func(w *tensorfile.Writer) error { return w.Add(ctx, "new", floats(t, 9, 6, 16), nil) },
+		"add in chunks": func(w *tensorfile.Writer) error { return w.Add(ctx, "new", floats(t, 9, 6, 17), chunked) },
+		"replace": func(w *tensorfile.Writer) error {
+			return w.Add(ctx, "grid", floats(t, 9, 6, 18), &tensorfile.TensorOptions{Replace: true})
 		},
 		"write a region": func(w *tensorfile.Writer) error {
 			sel, err := tensor.ParseSelection("6:19,1:5")
@@ -241,7 +284,7 @@ func TestFaultsEveryEdit(t *testing.T) {
 			}
 			stride := 1
 			if raceBuild {
-				stride = 5
+				stride = 23
 			}
 			for n := 0; n < len(ref.Ops()); n += stride {
 				fault := faultfs.Fault{N: n, Mode: faultfs.Before, Err: syscall.EIO}
@@ -315,6 +358,30 @@ func (s *spoiltReader) ReadAt(p []byte, off int64) (int, error) {
 		}
 	}
 	return s.r.ReadAt(p, off)
+}
+
+// copiedAll writes all tensors of a file to a stream, and tells what came of it.
+func copiedAll(ctx context.Context, f *tensorfile.File, o *tensorfile.TensorOptions) (string, error) {
+	var items []tensorfile.Item
+	for x, err := range f.Tensors() {
+		if err != nil {
+			return "", err
+		}
+		items = append(items, tensorfile.Item{Tensor: x, Chunks: o})
+	}
+	var b bytes.Buffer
+	w, err := tensorfile.NewWriter(&b, &tensorfile.CreateOptions{Deterministic: true})
+	if err != nil {
+		return "", err
+	}
+	defer w.Close()
+	if err := w.Copy(ctx, items...); err != nil {
+		return "", err
+	}
+	if err := w.Commit(ctx); err != nil {
+		return "", err
+	}
+	return sound(b.Bytes(), false)
 }
 
 // readings are the ways to look at a file, each told as text.
@@ -465,6 +532,13 @@ func readings() map[string]func(ctx context.Context, f *tensorfile.File) (string
 			dense, err := tell(a.Dense(ctx, nil))
 			return text + fmt.Sprint(s.Shape(), r.Shape(), dense), err
 		},
+		"copy": func(ctx context.Context, f *tensorfile.File) (string, error) { return copiedAll(ctx, f, nil) },
+		"copy into chunks": func(ctx context.Context, f *tensorfile.File) (string, error) {
+			return copiedAll(ctx, f, &tensorfile.TensorOptions{Codec: "lz4"})
+		},
+		"copy into what suits": func(ctx context.Context, f *tensorfile.File) (string, error) {
+			return copiedAll(ctx, f, &tensorfile.TensorOptions{Codec: "fast"})
+		},
 		"repack": func(ctx context.Context, f *tensorfile.File) (string, error) {
 			const dst = "dir/new.tensor"
 			fs := crashfs.From(map[string][]byte{faultPath: nil, dst: []byte("old")})
@@ -510,9 +584,12 @@ func TestFaultsEveryRead(t *testing.T) {
 			ref := &spoiltReader{r: bytes.NewReader(base), at: -1}
 			want, err := look(ref, ctx)
 			ok(t, err)
-			stride := max(1, ref.n/150)
-			if raceBuild {
+			stride := max(1, ref.n/80)
+			if strings.HasPrefix(what, "copy") { // each looks for what suits the data
 				stride = max(1, ref.n/20)
+			}
+			if raceBuild {
+				stride = max(1, ref.n/5)
 			}
 			for at := 0; at < ref.n; at += stride {
 				s := &spoiltReader{r: bytes.NewReader(base), at: at, spoil: func() error { return syscall.EIO }}

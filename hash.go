@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/watch"
 )
 
 // Hash is a content hash (spec, "Content hash"): what tensors hold and nothing
@@ -379,11 +380,11 @@ func (t *Tensor) hashHead(kind byte) []byte {
 func (t *Tensor) hashElements(ctx context.Context) (sum Hash, err error) {
 	h := sha256.New()
 	h.Write(t.hashHead(hashDense))
-	var out io.Writer = h
+	out := watch.Writer(ctx, h)
 	if keep := t.rowTail(); keep > 0 && t.st.Kind == StorageEncoded {
 		// Streams are handed on as they are, padding and all.
 		row := (t.shape[len(t.shape)-1]-1)/int64(t.dtype.UnitElems) + 1
-		out = &tailCleaner{w: h, row: row * int64(t.dtype.UnitBytes), unit: int64(t.dtype.UnitBytes), keep: keep}
+		out = &tailCleaner{w: out, row: row * int64(t.dtype.UnitBytes), unit: int64(t.dtype.UnitBytes), keep: keep}
 	}
 	if err := t.WriteCOrder(ctx, out); err != nil {
 		return sum, err

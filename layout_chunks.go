@@ -48,7 +48,7 @@ func (f *File) foreignGrid(l *LayoutTensor, s *LayoutStorage) *grid {
 		Slabs: uint64((c.Shape[0]-1)/c.Chunk[0] + 1),
 	}
 	// Its pages are absent, so that no entry is looked up in the file.
-	return &grid{rec: rec, chunks: format.NewChunks(f.m, rec, &format.Root{}), limit: f.limit, decoded: &f.decoded, read: c.Read, order: l.Order}
+	return &grid{rec: rec, chunks: format.NewChunks(f.m, rec, &format.Root{}), limit: f.limit, decoded: &f.decoded, read: c.Read, order: l.Order, owner: f.layout.Format}
 }
 
 // foreign copies the wanted part of a chunk of another format to its place.
@@ -60,7 +60,9 @@ func (g *grid) foreign(p *chunkPart, w *chunkWork) error {
 	out, direct := directBytes(p, g.order)
 	if !direct {
 		if g.limit >= 0 && raw > g.limit {
-			return tooLarge(-1, raw, g.limit)
+			err := tooLarge(-1, raw, g.limit)
+			err.Format = g.owner
+			return err
 		}
 		out = scratch(&w.raw, raw)
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -120,6 +121,7 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 			sum = format.Checksum(b.b[:size]) // while the disk may work already
 			return err
 		})
+		watch.Add(ctx, size)
 		return []uint32{sum}, err
 	}
 	s := newSums(size, exp)
@@ -132,6 +134,7 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 			}
 			return err
 		})
+		watch.Add(ctx, size)
 		return s.finish(), err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -189,6 +192,7 @@ func payload(ctx context.Context, out *stream, src source, size int64, exp uint8
 		}
 		if writeErr = ctx.Err(); writeErr == nil {
 			writeErr = src.guard(func() error { _, err := out.Write(p.b); return err })
+			watch.Add(ctx, int64(len(p.b)))
 		}
 		if writeErr != nil {
 			cancel()

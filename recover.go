@@ -13,6 +13,7 @@ import (
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -206,7 +207,12 @@ func (r *rescuer) destination(dst string) error {
 // find looks for structures and decides which of them count.
 func (r *rescuer) find() error {
 	size := r.f.m.Size()
-	s, err := format.ScanStructures(&r.src, size, func(int64) error { return r.ctx.Err() })
+	scanned := int64(0)
+	s, err := format.ScanStructures(&r.src, size, func(at int64) error {
+		watch.Add(r.ctx, at-scanned)
+		scanned = at
+		return r.ctx.Err()
+	})
 	if err != nil {
 		return err
 	}
@@ -242,7 +248,7 @@ func (r *rescuer) find() error {
 		}
 	}
 	if len(runs) == 0 {
-		return &Error{Kind: ErrCorrupt, Format: format.Name, Offset: -1, Field: "structures", Got: "no run of a catalog", Want: "one, if it is damaged in part"}
+		return &Error{Kind: ErrCorrupt, Format: format.Name, Offset: -1, Field: "structures", Got: "no run of a catalog", Want: "one or more"}
 	}
 	r.rep.Roots = len(slots) + len(s.Roots)
 	if err := r.choose(head, err == nil, slots, s.Roots, runs); err != nil {
@@ -354,10 +360,7 @@ func (r *rescuer) accept(runs []*foundRun) ([]*foundRun, error) {
 		if err := r.ctx.Err(); err != nil {
 			return nil, err
 		}
-		run, err := x.Open(&r.src)
-		if err != nil {
-			return nil, err
-		}
+		run := x.Open(&r.src)
 		var more spans
 		x.broken = nil
 		x.lost = run.Salvage(func(*format.TensorRecord) {}, func(s *format.StorageRecord) {
@@ -383,15 +386,13 @@ func (r *rescuer) accept(runs []*foundRun) ([]*foundRun, error) {
 func (r *rescuer) extents(runs []*foundRun) spans {
 	var all spans
 	for _, x := range runs {
-		if run, err := x.Open(&r.src); err == nil {
-			run.Salvage(func(*format.TensorRecord) {}, func(s *format.StorageRecord) {
-				if s.Kind == format.StorageRaw && s.Size > 0 {
-					all = append(all, span{s.Payload, s.Payload + s.Size})
-				} else if s.Kind == format.StorageGrid {
-					r.gridSpans(s, func(x span) { all = append(all, x) })
-				}
-			}, func(error) {})
-		}
+		x.Open(&r.src).Salvage(func(*format.TensorRecord) {}, func(s *format.StorageRecord) {
+			if s.Kind == format.StorageRaw && s.Size > 0 {
+				all = append(all, span{s.Payload, s.Payload + s.Size})
+			} else if s.Kind == format.StorageGrid {
+				r.gridSpans(s, func(x span) { all = append(all, x) })
+			}
+		}, func(error) {})
 	}
 	return spans(nil).with(all)
 }
@@ -432,11 +433,7 @@ func (r *rescuer) replay(runs []*foundRun, tensor func(*format.TensorRecord), st
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		run, err := x.Open(&r.src)
-		if err != nil {
-			return err
-		}
-		run.Salvage(tensor, storage, func(error) {})
+		x.Open(&r.src).Salvage(tensor, storage, func(error) {})
 	}
 	return nil
 }
@@ -568,6 +565,9 @@ func (r *rescuer) intact(all records) (*content, error) {
 		} else {
 			err = r.payload(s)
 		}
+		if ctxErr := r.ctx.Err(); ctxErr != nil {
+			return nil, ctxErr // not damage
+		}
 		if err != nil {
 			for _, key := range on[id] {
 				lose(key, err)
@@ -625,10 +625,12 @@ func (r *rescuer) payload(s *format.StorageRecord) error {
 			return err
 		}
 		at := int64(i) << s.Block
-		got, err := r.f.checksum(l, s.Payload+at, min(s.Size-at, s.BlockSize()))
+		n := min(s.Size-at, s.BlockSize())
+		got, err := r.f.checksum(l, s.Payload+at, n)
 		if err != nil {
 			return err
 		}
+		watch.Add(r.ctx, n)
 		if got != want {
 			return badBlock("", block{off: s.Payload + at, sum: want, index: int64(i)}, got)
 		}

@@ -2,10 +2,9 @@ package tensorfile
 
 import (
 	"context"
-	"sync"
-	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/internal/cast"
+	"github.com/tensorfile/tensorfile/internal/parallel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -53,20 +52,8 @@ func (t *Tensor) readFresh(ctx context.Context, r region) (dst tensor.View, err 
 // twice as long.
 func populate(b []byte, workers int) {
 	const piece = 4 << 20
-	var next atomic.Int64
-	work := func() {
-		for {
-			at := int(next.Add(1)-1) * piece
-			if at >= len(b) {
-				return
-			}
-			touch(b[at:min(at+piece, len(b))])
-		}
-	}
-	var wg sync.WaitGroup
-	for range workers - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
+	_ = parallel.Each(workers, (int64(len(b))+piece-1)/piece, func(i int64) error {
+		touch(b[i*piece : min((i+1)*piece, int64(len(b)))])
+		return nil
+	})
 }

@@ -650,7 +650,7 @@ func (t *Tensor) ReadInto(ctx context.Context, dst tensor.View, sel ...tensor.Se
 func (f *File) allow(t *Tensor, r region) error {
 	n, err := tensor.ByteSize(r.dtype, r.shape)
 	if err == nil && f.limit >= 0 && n > f.limit {
-		err = &Error{Kind: ErrLimit, Offset: -1, Field: "bytes to copy out", Got: fmt.Sprint(n), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", f.limit)}
+		err = &Error{Kind: ErrLimit, Format: t.format(), Offset: -1, Field: "bytes to copy out", Got: fmt.Sprint(n), Want: fmt.Sprintf("at most %d (OpenOptions.MaxBytes)", f.limit)}
 	}
 	return located(err, f.Path(), t.name)
 }

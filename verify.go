@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/mmap"
 )
 
@@ -464,6 +465,7 @@ func (v *verifier) block(b block, names map[uint64]string) error {
 	if err != nil {
 		return err
 	}
+	watch.Add(v.ctx, b.n)
 	v.mu.Lock()
 	v.rep.Blocks++
 	v.rep.Bytes += b.n
@@ -545,6 +547,7 @@ func (v *verifier) foreign() error {
 				return err
 			}
 			h.Write(b)
+			watch.Add(v.ctx, int64(len(b)))
 		}
 		v.rep.Blocks++
 		v.rep.Bytes += c.Size
@@ -563,7 +566,7 @@ func (v *verifier) foreign() error {
 		in, err := s.Open(v.ctx)
 		if err == nil {
 			var n int64
-			n, err = io.Copy(io.Discard, contextReader{v.ctx, in})
+			n, err = io.Copy(watch.Writer(v.ctx, io.Discard), contextReader{v.ctx, in})
 			in.Close()
 			v.rep.Blocks++
 			v.rep.Bytes += n

@@ -732,6 +732,13 @@ func newPump(fn func(io.Writer) error) *pump {
 	return p
 }
 
+// end is the error of the function once all that it had to write is read: the end
+// of a stream, where its decoder looks at checksums, comes behind its bytes.
+func (p *pump) end() error {
+	_, err := io.Copy(io.Discard, p.r)
+	return err
+}
+
 // close ends the function and waits for it.
 func (p *pump) close() {
 	p.r.CloseWithError(io.ErrClosedPipe)

@@ -297,7 +297,7 @@ func TestCreateRefuses(t *testing.T) {
 	ok(t, os.WriteFile(there, []byte("precious"), 0o600))
 	before := must(os.Stat(there))(t)
 	_, err := tensorfile.Create(there, nil)
-	wantErr(t, err, tensorfile.ErrExists, there, "Overwrite")
+	wantErr(t, err, tensorfile.ErrExists, there, "leave to overwrite")
 	_, err = tensorfile.Create(dir, &tensorfile.CreateOptions{Overwrite: true})
 	wantErr(t, err, tensorfile.ErrExists, dir, "a directory")
 	missing := filepath.Join(dir, "no", "file")

@@ -144,7 +144,11 @@ func parseStage(text string) (stage, error) {
 	name, rest, _ := strings.Cut(text, ":")
 	i := slices.IndexFunc(infos, func(f Info) bool { return f.Name == name })
 	if i < 0 {
-		return stage{}, unknown(text, "an unknown name", "")
+		names := make([]string, len(infos))
+		for i, f := range infos {
+			names[i] = f.Name
+		}
+		return stage{}, unknown(text, "an unknown name", "one of "+strings.Join(names, ", "))
 	}
 	s := stage{kind: kind(i), text: text}
 	if s.kind == kDelta || s.kind == kXordelta {

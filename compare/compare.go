@@ -23,6 +23,7 @@ import (
 	"runtime"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // Options says what counts as a difference. The zero value, and nil, are the
@@ -35,6 +36,13 @@ type Options struct {
 	NaNEqual bool
 	// Attrs compares the attributes of tensors, too. Default: false.
 	Attrs bool
+	// Values compares the numbers that tensors stand for, whatever their dtypes
+	// are: quantised tensors and blocks of ggml are dequantised, and numbers of
+	// different dtypes are compared in one that holds both, as NumPy's result type
+	// does (integers of 64 bits beside floats are rounded to f64). The differences
+	// and ULP are in that dtype. What decodes as a stream is held whole, up to
+	// OpenOptions.MaxBytes. Default: false, another dtype is a difference.
+	Values bool
 	// Largest is how many of the largest differences of a tensor are kept.
 	// Default: 0, none.
 	Largest int
@@ -59,7 +67,8 @@ type Tolerance struct {
 type Status uint8
 
 const (
-	// Equal tensors have the same dtype, shape and elements.
+	// Equal tensors have the same dtype, shape and elements; with Options.Values,
+	// the same shape and numbers.
 	Equal Status = iota
 	// Different tensors differ in elements; composites, in layout or parts.
 	Different
@@ -84,6 +93,9 @@ type Result struct {
 	Status Status
 	Err    error
 
+	// DType is that of the elements that were compared; with Options.Values it may
+	// be neither tensor's.
+	DType tensor.DType
 	// Elements were compared, and so many differ, NaNs among them on one side or
 	// both. Of blocks and dtypes that are not known, all elements of a unit that
 	// differs do. Composites are compared by their hashes, and not counted.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -26,6 +27,8 @@ type plan struct {
 	axes  []int        // slowest first
 	turn  bool         // that is not C order
 
+	values [2]*values // the numbers of both, of dtypes that may be others; nil: elements as they are
+
 	counts []int64 // blocks along each of axes
 	blocks int64
 	repeat int64 // how often each element occurs because of axes that repeat memory on both sides
@@ -34,11 +37,10 @@ type plan struct {
 func encoded(t *tensorfile.Tensor) bool { return t.Storage().Kind == tensorfile.StorageEncoded }
 
 // streams reports whether a side can only be read from its begin to its end.
-func (p *plan) streams() bool { return encoded(p.a) || encoded(p.b) }
+func (p *plan) streams() bool { return p.values[0] == nil && (encoded(p.a) || encoded(p.b)) }
 
 func newPlan(a, b *tensorfile.Tensor) *plan {
-	p := &plan{a: a, b: b, dtype: a.DType(), shape: a.Shape(), repeat: 1, blocks: 1}
-	p.size, p.box = p.shape.Clone(), p.shape.Clone()
+	p := &plan{a: a, b: b, dtype: a.DType(), shape: a.Shape(), repeat: 1, size: a.Shape().Clone()}
 	lead := a.Strides()
 	if encoded(b) && !encoded(a) {
 		lead = b.Strides()
@@ -64,11 +66,17 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 	}
 	slices.SortStableFunc(free, func(i, j int) int { return cmp.Compare(step(j), step(i)) })
 	p.turn = !slices.IsSorted(slices.DeleteFunc(slices.Clone(p.axes), func(axis int) bool { return p.size[axis] <= 1 }))
-	// Whole axes from the fastest on while they fit, a part of the next, one
-	// of all slower ones.
-	limit := float64(blockBytes) * float64(p.dtype.UnitElems) / float64(p.dtype.UnitBytes)
+	p.cut(blockBytes, int64(p.dtype.UnitElems), p.chunk())
+	return p
+}
+
+// cut chooses the shape of blocks of about so many bytes: whole axes from the
+// fastest on while they fit, a part of the next, one of all slower ones. The last
+// axis is cut at multiples of unit.
+func (p *plan) cut(most int, unit int64, chunk tensor.Shape) {
+	p.box = p.size.Clone()
+	limit := float64(most) * float64(p.dtype.UnitElems) / float64(p.dtype.UnitBytes)
 	have := 1.0
-	chunk := p.chunk()
 	for axis, n := range chunk {
 		p.box[axis] = n
 		have *= float64(n)
@@ -86,14 +94,15 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 		}
 		if n > 0 && have*float64(n) > limit {
 			n = max(int64(limit/have), 1)
-			if e := int64(p.dtype.UnitElems); packed(axis) {
-				n = max(n/e*e, e)
+			if axis == len(p.size)-1 {
+				n = max(n/unit*unit, unit)
 			}
 			n = min(n, p.size[axis])
 		}
 		p.box[axis] = n
 		have *= float64(n)
 	}
+	p.blocks = 1
 	for _, axis := range p.axes {
 		n := int64(0)
 		if p.size[axis] > 0 {
@@ -102,7 +111,6 @@ func newPlan(a, b *tensorfile.Tensor) *plan {
 		p.counts = append(p.counts, n)
 		p.blocks *= n
 	}
-	return p
 }
 
 // mostChunk bounds the bytes of a chunk that is compared as one block.
@@ -184,7 +192,7 @@ func (p *plan) back(v tensor.View) (tensor.View, error) {
 
 // worker is the memory of one goroutine.
 type worker struct {
-	a, b, numbers []byte
+	a, b, numbers, raw []byte
 }
 
 // room makes a view of the machine's byte order in *buf, which grows to hold it.
@@ -208,6 +216,9 @@ func room(buf *[]byte, d tensor.DType, shape tensor.Shape, order tensor.ByteOrde
 
 // compare looks at block i of two tensors that can be read anywhere.
 func (p *plan) compare(ctx context.Context, i int64, w *worker, s *scan) error {
+	if p.values[0] != nil {
+		return p.compareValues(ctx, i, w, s)
+	}
 	origin, shape := p.block(i)
 	sel := selection(origin, shape)
 	same, err := p.sameMapped(sel)
@@ -231,6 +242,13 @@ func (p *plan) compare(ctx context.Context, i int64, w *worker, s *scan) error {
 		views[k] = v
 	}
 	return p.compareViews(origin, shape, views[0], views[1], w, s)
+}
+
+// tell says that block i is through.
+func (p *plan) tell(ctx context.Context, i int64) {
+	_, shape := p.block(i)
+	n, _ := tensor.ByteSize(p.dtype, shape) // it fitted into memory
+	watch.Add(ctx, n)
 }
 
 // sameMapped reports whether both sides of a block are mapped and the same.
@@ -283,6 +301,15 @@ func (p *plan) compareViews(origin, shape tensor.Shape, a, b tensor.View, w *wor
 	}
 	s.block(origin, shape, x, y, w)
 	return nil
+}
+
+// whole reports whether a side is held in memory whole: one that decodes as a
+// stream, in another order or to be cast.
+func (p *plan) whole() bool {
+	if p.values[0] != nil {
+		return encoded(p.a) || encoded(p.b)
+	}
+	return p.streams() && !p.inOrder()
 }
 
 // inOrder reports whether all streams come in the order of the plan, so that
@@ -345,6 +372,7 @@ func (p *plan) decode(ctx context.Context, w *worker, s *scan) error {
 		if err := p.compareViews(origin, shape, views[0], views[1], w, s); err != nil {
 			return err
 		}
+		p.tell(ctx, i)
 	}
 	for _, in := range in {
 		if in != nil {

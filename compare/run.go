@@ -145,6 +145,13 @@ func (c *comparer) beginBoth(ctx context.Context, j *job) {
 	}
 	_, _, compositeA := r.A.Composite()
 	_, _, compositeB := r.B.Composite()
+	if c.o.Values && comparable(r.A) && comparable(r.B) && r.A.Shape().Equal(r.B.Shape()) {
+		plain := r.A.DType() == r.B.DType() && !compositeA && !compositeB
+		if d, ok := common(r.A, r.B); ok && !plain {
+			c.plan(j, newValuesPlan(r.A, r.B, d))
+			return
+		}
+	}
 	switch {
 	case r.A.DType() != r.B.DType():
 		r.Status = DType
@@ -155,13 +162,19 @@ func (c *comparer) beginBoth(ctx context.Context, j *job) {
 	case compositeA:
 		j.parts = 1
 	default:
-		r.Elements, r.Numeric = r.A.NumElements(), numeric(r.A.DType())
-		j.tally.limit = c.o.Largest
-		if j.plan = newPlan(r.A, r.B); j.plan.blocks > 0 {
-			j.parts = 1
-			if !j.plan.streams() {
-				j.parts = max(1, min(maxParts, j.plan.blocks/partBlocks))
-			}
+		c.plan(j, newPlan(r.A, r.B))
+	}
+}
+
+// plan cuts what there is to compare into parts.
+func (c *comparer) plan(j *job, p *plan) {
+	j.plan = p
+	j.res.DType, j.res.Elements, j.res.Numeric = p.dtype, j.res.A.NumElements(), numeric(p.dtype)
+	j.tally.limit = c.o.Largest
+	if p.blocks > 0 {
+		j.parts = 1
+		if !p.streams() && !p.whole() {
+			j.parts = max(1, min(maxParts, p.blocks/partBlocks))
 		}
 	}
 }
@@ -199,11 +212,12 @@ func (c *comparer) part(ctx context.Context, t task, w *worker, own *tally) erro
 		return composites(ctx, t.res, own)
 	}
 	s := &scan{tally: own, plan: t.plan, tol: c.o.Tolerance, nanEqual: c.o.NaNEqual}
+	if t.plan.whole() {
+		c.whole.Lock()
+		defer c.whole.Unlock()
+		defer t.plan.forget()
+	}
 	if t.plan.streams() {
-		if !t.plan.inOrder() {
-			c.whole.Lock()
-			defer c.whole.Unlock()
-		}
 		return t.plan.decode(ctx, w, s)
 	}
 	for i := cutAt(t.plan.blocks, t.part, t.parts); i < cutAt(t.plan.blocks, t.part+1, t.parts); i++ {
@@ -213,6 +227,7 @@ func (c *comparer) part(ctx context.Context, t task, w *worker, own *tally) erro
 		if err := t.plan.compare(ctx, i, w, s); err != nil {
 			return err
 		}
+		t.plan.tell(ctx, i)
 	}
 	return nil
 }

@@ -3,21 +3,19 @@ package format
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 var le = binary.LittleEndian
 
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
 // Checksum returns the CRC-32C of b (polynomial 0x1EDC6F41 reflected, initial
 // and final xor all ones), the one checksum of the format.
-func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+func Checksum(b []byte) uint32 { return kernel.CRC32C(0, b) }
 
 // UpdateChecksum returns the checksum of the bytes behind sum followed by b.
-func UpdateChecksum(sum uint32, b []byte) uint32 { return crc32.Update(sum, castagnoli, b) }
+func UpdateChecksum(sum uint32, b []byte) uint32 { return kernel.CRC32C(sum, b) }
 
 // Name is the name of the format in errors and listings.
 const Name = "tensorfile"

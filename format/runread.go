@@ -44,18 +44,19 @@ type run struct {
 }
 
 func newRun(src Source, h *RunHead, root *Root) (*run, error) {
-	r := &run{src: src, head: h, root: root}
-	pages := len(h.Sums) / 4
-	if src.Mapped() && h.Body > 0 {
-		b, err := src.Fetch(uint64(h.Begin()), int(h.Body))
-		if err != nil {
-			return nil, err
-		}
-		r.body, r.seen = b, make([]atomic.Uint32, (pages+31)/32)
-		return r, nil
+	if !src.Mapped() || h.Body == 0 {
+		return pagedRun(src, h, root), nil
 	}
-	r.kept = make([]atomic.Pointer[[]byte], pages)
-	return r, nil
+	b, err := src.Fetch(uint64(h.Begin()), int(h.Body))
+	if err != nil {
+		return nil, err
+	}
+	return &run{src: src, head: h, root: root, body: b, seen: make([]atomic.Uint32, (len(h.Sums)/4+31)/32)}, nil
+}
+
+// pagedRun is a run whose pages are read when they are asked for.
+func pagedRun(src Source, h *RunHead, root *Root) *run {
+	return &run{src: src, head: h, root: root, kept: make([]atomic.Pointer[[]byte], len(h.Sums)/4)}
 }
 
 // page returns page i of the body, checked.

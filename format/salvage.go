@@ -101,16 +101,12 @@ func findRun(src Source, off, size int64, fixed []byte, budget int64) (r *FoundR
 	return &FoundRun{h, uuid, Ref{uint64(off), uint32(n), Checksum(b)}, size}, 0, nil
 }
 
-// Open gives the records of the run.
-func (f *FoundRun) Open(src Source) (*Run, error) {
+// Open gives the records of the run, which are read when they are asked for.
+func (f *FoundRun) Open(src Source) *Run {
 	// Extents are judged by the file: which generation the run is of, and so
 	// its length, is not known.
 	root := &Root{UUID: f.UUID, Generation: f.Generation, Length: AlignUp(f.size, PageSize) + RootSize, Info: 1}
-	r, err := newRun(src, f.RunHead, root)
-	if err != nil {
-		return nil, err
-	}
-	return &Run{*f.RunHead, r}, nil
+	return &Run{*f.RunHead, pagedRun(src, f.RunHead, root)}
 }
 
 // Salvage calls tensor and storage with every record of the run that can be

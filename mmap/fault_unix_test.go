@@ -31,6 +31,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -563,5 +564,33 @@ func TestCaught(t *testing.T) {
 	}
 	if err := Caught(r); err != nil {
 		t.Errorf("after Close: %v", err)
+	}
+}
+
+// An error that says already what became of the file is not translated again.
+func TestFaultErrorOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(path, pattern(3000, 1), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if !m.Mapped() {
+		t.Skip("not mapped")
+	}
+	told := &tensor.Error{Kind: tensor.ErrChanged, Path: path, Offset: 7, Err: syscall.EFAULT}
+	if got := m.FaultError(told, 1000); got != error(told) {
+		t.Errorf("%v, want it as it was", got)
+	}
+	var e *tensor.Error
+	other := &tensor.Error{Kind: tensor.ErrChanged, Path: "another file", Offset: 7, Err: syscall.EFAULT}
+	if got := m.FaultError(other, 1000); !errors.As(got, &e) || e.Path != path || e.Offset != 1000 {
+		t.Errorf("%v", got)
+	}
+	if got := m.FaultError(os.ErrExist, 1000); got != os.ErrExist {
+		t.Errorf("%v", got)
 	}
 }

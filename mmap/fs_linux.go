@@ -34,20 +34,9 @@ func fsType(f *os.File) uint32 {
 func remoteFS(f *os.File) string { return fsys.RemoteType(fsType(f)) }
 
 // pseudoFS names the file system of f if its files are made up by the kernel.
-func pseudoFS(f *os.File) string {
-	switch fsType(f) {
-	case unix.PROC_SUPER_MAGIC:
-		return "procfs"
-	case unix.SYSFS_MAGIC:
-		return "sysfs"
-	case unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC:
-		return "cgroupfs"
-	case unix.DEBUGFS_MAGIC:
-		return "debugfs"
-	case unix.TRACEFS_MAGIC:
-		return "tracefs"
-	case unix.SECURITYFS_MAGIC:
-		return "securityfs"
-	}
-	return ""
+func pseudoFS(f *os.File) string { return pseudoTypes[fsType(f)] }
+
+var pseudoTypes = map[uint32]string{
+	unix.PROC_SUPER_MAGIC: "procfs", unix.SYSFS_MAGIC: "sysfs", unix.CGROUP_SUPER_MAGIC: "cgroupfs", unix.CGROUP2_SUPER_MAGIC: "cgroupfs",
+	unix.DEBUGFS_MAGIC: "debugfs", unix.TRACEFS_MAGIC: "tracefs", unix.SECURITYFS_MAGIC: "securityfs",
 }

@@ -76,13 +76,16 @@ func decodeBlocks(ctx context.Context, out []float32, data []byte, d tensor.DTyp
 	block, elems := int(d.UnitBytes), int(d.UnitElems)
 	const group = 1024 // blocks
 	n := len(data) / block
-	return parallel.Each(workers, int64((n+group-1)/group), func() struct{} { return struct{}{} }, func(_ struct{}, g int64) error {
+	return parallel.Each(workers, int64((n+group-1)/group), func(g int64) error {
 		for i := int(g) * group; i < min(n, int(g+1)*group); i++ {
 			decode(out[i*elems:(i+1)*elems:(i+1)*elems], data[i*block:(i+1)*block:(i+1)*block])
 		}
 		return ctx.Err()
 	})
 }
+
+// KnownBlock reports whether d is a block type that DequantiseBlocks knows.
+func KnownBlock(d tensor.DType) bool { return blockDecoders[d] != nil }
 
 // blockDecoder makes the elements of one block.
 type blockDecoder func(y []float32, b []byte)

@@ -90,7 +90,7 @@ func (a *Array) DequantiseInto(ctx context.Context, dst tensor.View, workers int
 	}
 	b := cutBoxes(all, a.group, a.values.DType().Packed())
 	stream := dst.ByteSize() >= streamMin
-	return parallel.Each(workers, b.n, func() *room { return newRoom(len(all)) }, func(w *room, i int64) error {
+	return parallel.EachWith(workers, b.n, func() *room { return newRoom(len(all)) }, func(w *room, i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func (q *quantiser) run(ctx context.Context, workers int) (*Array, error) {
 	}
 	q.lo, q.hi = make([]float32, n), make([]float32, n) // 0 is always inside
 	start := func() *room { return newRoom(len(q.group)) }
-	err = parallel.Each(workers, q.boxes.n, start, func(w *room, i int64) error {
+	err = parallel.EachWith(workers, q.boxes.n, start, func(w *room, i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (q *quantiser) run(ctx context.Context, workers int) (*Array, error) {
 		return nil, err
 	}
 	const step = 1 << 16
-	err = parallel.Each(workers, (n+step-1)/step, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	err = parallel.Each(workers, (n+step-1)/step, func(i int64) error {
 		q.choose(i*step, min((i+1)*step, n))
 		return ctx.Err()
 	})
@@ -106,7 +106,7 @@ func (q *quantiser) run(ctx context.Context, workers int) (*Array, error) {
 			return nil, err
 		}
 	}
-	err = parallel.Each(workers, q.boxes.n, start, func(w *room, i int64) error {
+	err = parallel.EachWith(workers, q.boxes.n, start, func(w *room, i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -3,8 +3,8 @@ package tensor
 import (
 	"context"
 	"runtime"
-	"sync"
-	"sync/atomic"
+
+	"github.com/tensorfile/tensorfile/internal/parallel"
 )
 
 // CopyParallel is Copy shared by up to workers goroutines, the caller's being
@@ -49,25 +49,15 @@ func parts(ctx context.Context, dst, src View, workers int, fn func(dst, src Vie
 	for workers > 1 && max(dst.image, src.image)>>(depth+1) >= partBytes {
 		depth++
 	}
-	var next atomic.Int64
-	work := func() {
-		for ctx.Err() == nil {
-			i := next.Add(1) - 1
-			if i>>depth != 0 {
-				return
-			}
-			if d, s, ok := part(dst, src, i, depth); ok {
-				fn(d, s)
-			}
+	return parallel.Each(workers, 1<<depth, func(i int64) error {
+		if err := ctx.Err(); err != nil {
+			return err
 		}
-	}
-	var wg sync.WaitGroup
-	for range min(workers, 1<<depth) - 1 {
-		wg.Go(work)
-	}
-	work()
-	wg.Wait()
-	return ctx.Err()
+		if d, s, ok := part(dst, src, i, depth); ok {
+			fn(d, s)
+		}
+		return nil
+	})
 }
 
 // part is the i-th of 1<<depth parts: each bit of i, the highest first, says

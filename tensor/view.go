@@ -251,7 +251,11 @@ func (v View) Span() []byte {
 
 // fail names the view in an error about an operation on it.
 func (v View) fail(kind error, field, got, want string) error {
-	if got != "" {
+	switch got {
+	case "":
+	case v.dtype.String():
+		got += " " + v.shape.String()
+	default:
 		got += " on " + v.dtype.String() + " " + v.shape.String()
 	}
 	return fail(kind, field, got, want, "")

@@ -80,7 +80,7 @@ func mosaic(dst, src, fill tensor.View, axes []spans, workers int) error {
 	for _, a := range axes {
 		n *= a.len() // at most the number of elements
 	}
-	return parallel.Each(workers, n, func() []span { return make([]span, len(axes)) }, func(cell []span, i int64) error {
+	return parallel.EachWith(workers, n, func() []span { return make([]span, len(axes)) }, func(cell []span, i int64) error {
 		outside := false
 		for axis := len(axes) - 1; axis >= 0; axis-- {
 			k := axes[axis].len()

@@ -169,7 +169,7 @@ func scaleAll[T float32 | float64](dst, v tensor.View, s *Scaling, channel int) 
 	if max(dst.ByteSize(), v.ByteSize()) < shareMin {
 		workers = 1
 	}
-	return parallel.Each(workers, blocks, func() []T { return make([]T, scaleBlock) }, c.block)
+	return parallel.EachWith(workers, blocks, func() []T { return make([]T, scaleBlock) }, c.block)
 }
 
 // numbers is list, rounded, with a number for each channel.

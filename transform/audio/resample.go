@@ -51,7 +51,7 @@ func Resample(v tensor.View, from, to int64, o *ResampleOptions) (tensor.View, e
 	type room struct{ in, out planes }
 	// Pieces long enough that the samples around them count little.
 	block := max(dst.block(), int64(f.taps)*4*f.up/f.down)
-	err = parallel.Each(opts.Workers, (n+block-1)/block, func() *room { return new(room) }, func(r *room, i int64) error {
+	err = parallel.EachWith(opts.Workers, (n+block-1)/block, func() *room { return new(room) }, func(r *room, i int64) error {
 		lo := i * block
 		hi := min(lo+block, n)
 		first, last := f.reach(lo, hi)

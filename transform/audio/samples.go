@@ -208,7 +208,7 @@ func (s *sound) save(p *planes, lo int64) (clipped int64, err error) {
 // each runs fn on pieces of s that together are all of it.
 func (s *sound) each(o *Options, fn func(p *planes, lo, hi int64) error) error {
 	block := s.block()
-	return parallel.Each(o.workers(), (s.frames+block-1)/block, func() *planes { return new(planes) }, func(p *planes, i int64) error {
+	return parallel.EachWith(o.workers(), (s.frames+block-1)/block, func() *planes { return new(planes) }, func(p *planes, i int64) error {
 		lo := i * block
 		hi := min(lo+block, s.frames)
 		if err := p.frames(hi-lo, s.stride, false); err != nil {

@@ -103,7 +103,7 @@ func (c *convolver[T]) run(workers int) error {
 		c.near = max(nearSize/c.taps()/nearStep, 1) * nearStep
 	}
 	blocks := c.batch * c.groups * c.down() * c.across()
-	return parallel.Each(workers, blocks, func() *block[T] { return newBlock(c) }, func(b *block[T], i int64) error { return b.run(i) })
+	return parallel.EachWith(workers, blocks, func() *block[T] { return newBlock(c) }, func(b *block[T], i int64) error { return b.run(i) })
 }
 
 // down and across are the numbers of blocks along the first and last axis.

@@ -247,7 +247,7 @@ func convert[T element](c *conversion, dst, src tensor.View, l Layout, d tensor.
 		return err
 	}
 	type room struct{ in, out buffer[T] }
-	return parallel.Each(c.options.workers(), n, func() *room { return new(room) }, func(room *room, i int64) error {
+	return parallel.EachWith(c.options.workers(), n, func() *room { return new(room) }, func(room *room, i int64) error {
 		x := i % pieces * columns
 		y := i / pieces % from.height
 		piece := func(b *batch) (tensor.View, error) {

@@ -56,7 +56,7 @@ func (p *plan) nearest(dst, src tensor.View, l Layout) error {
 		return err
 	}
 	start := func() *buffer[uint8] { return new(buffer[uint8]) }
-	return parallel.Each(p.options.workers(), n, start, func(room *buffer[uint8], i int64) error {
+	return parallel.EachWith(p.options.workers(), n, start, func(room *buffer[uint8], i int64) error {
 		src, err := from.image(i / blocks)
 		if err != nil {
 			return err

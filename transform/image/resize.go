@@ -353,7 +353,7 @@ func resize[T element](p *plan, dst, src tensor.View, l Layout, d tensor.DType, 
 	if err != nil {
 		return err
 	}
-	return parallel.Each(p.options.workers(), n, func() *room[T] { return new(room[T]) }, func(room *room[T], i int64) error {
+	return parallel.EachWith(p.options.workers(), n, func() *room[T] { return new(room[T]) }, func(room *room[T], i int64) error {
 		src, err := r.src.image(i / r.blocks)
 		if err != nil {
 			return err

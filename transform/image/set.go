@@ -51,7 +51,7 @@ func (s *Set) Add(v tensor.View, l Layout) error {
 	if err := s.begin(&b, v, l); err != nil {
 		return err
 	}
-	err = parallel.Each(s.Options.workers(), s.height, func() *buffer[float64] { return new(buffer[float64]) }, func(room *buffer[float64], y int64) error {
+	err = parallel.EachWith(s.Options.workers(), s.height, func() *buffer[float64] { return new(buffer[float64]) }, func(room *buffer[float64], y int64) error {
 		mean, squares := s.mean[y*s.line:(y+1)*s.line], s.squares[y*s.line:(y+1)*s.line]
 		for i := range b.n {
 			image, err := b.image(i)
