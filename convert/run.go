@@ -306,7 +306,7 @@ func (j *job) outFormat() error {
 			return unsupported(tensor.Quote(j.o.To), "one of "+writable())
 		}
 	case !ok || f.Write == nil:
-		return unsupported("an extension that names none", "one of "+extensions()+", or a format by name")
+		return unsupported("an extension that names none", "one such as "+extensions()+", or a format by name")
 	default:
 		j.format = f
 	}
@@ -343,8 +343,8 @@ func writable() string {
 func extensions() string {
 	names := []string{format.Extension}
 	for _, f := range Formats() {
-		if f.Write != nil {
-			names = append(names, f.Extensions...)
+		if f.Write != nil && len(f.Extensions) > 0 {
+			names = append(names, f.Extensions[0])
 		}
 	}
 	return strings.Join(names, ", ")

@@ -124,7 +124,7 @@ func (s *set) classify() error {
 func (s *set) look(ctx context.Context) error {
 	s.known = map[formKey]int32{}
 	s.stored, s.row = make([]int32, len(s.names)), make([]int32, len(s.names))
-	err := parallel.Each(s.workers, int64(len(s.names)), func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	err := parallel.Each(s.workers, int64(len(s.names)), func(i int64) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -83,7 +83,7 @@ func (r *ring) free(dev driver.Device) (first error) {
 func touch(b []byte, workers int, pci string) {
 	const piece = 4 << 20
 	near := nodeCPUs(pci)
-	parallel.Each(workers, (int64(len(b))+piece-1)/piece, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	parallel.Each(workers, (int64(len(b))+piece-1)/piece, func(i int64) error {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		defer runOn(near)()

@@ -29,7 +29,7 @@ func BenchmarkUpload(b *testing.B) {
 	memcpy := func() time.Duration {
 		begin := time.Now()
 		const piece = 4 << 20
-		parallel.Each(0, n/piece, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+		parallel.Each(0, n/piece, func(i int64) error {
 			copy(into[i*piece:(i+1)*piece], data[i*piece:])
 			return nil
 		})

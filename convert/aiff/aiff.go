@@ -24,11 +24,11 @@ package aiff
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/pcm"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -62,14 +62,6 @@ func bad(kind error, offset int64, field, got, want string) error {
 	return &tensor.Error{Kind: kind, Format: "aiff", Offset: offset, Field: field, Got: got, Want: want}
 }
 
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "aiff"
-	}
-	return err
-}
-
 // chunk is what stands behind its head of eight bytes.
 type chunk struct {
 	id       string
@@ -98,11 +90,11 @@ func open(_ context.Context, in convert.Input, o *convert.ReadOptions) (*convert
 		r.maxText = o.MaxHeader
 	}
 	if err := r.read(); err != nil {
-		return nil, located(err)
+		return nil, blame.Format(err, "aiff")
 	}
 	s, err := r.sound()
 	if err != nil {
-		return nil, located(err)
+		return nil, blame.Format(err, "aiff")
 	}
 	r.attrs["sample_rate"] = pcm.Rate(r.common.rate)
 	s.Describe(r.layout, in, pcm.Name(o, in.Path()), r.attrs)

@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/pcm"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -27,7 +28,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
+	return blame.Format(err, "aiff")
 }
 
 // Encode writes the recording v, (T) or (T, C) of any strides, to w: as AIFF, and
@@ -40,7 +41,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
+	return blame.Format(err, "aiff")
 }
 
 func encode(w io.Writer, r *pcm.Recording) error {

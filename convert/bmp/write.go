@@ -2,12 +2,12 @@ package bmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/picture"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -17,7 +17,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.Wr
 	if err == nil {
 		err = encode(ctx, w, s)
 	}
-	return located(err)
+	return blame.Format(err, "bmp")
 }
 
 // Encode writes the picture v, (H, W), (H, W, C) or (C, H, W) of any strides, to
@@ -29,15 +29,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(context.Background(), w, s)
 	}
-	return located(err)
-}
-
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "bmp"
-	}
-	return err
+	return blame.Format(err, "bmp")
 }
 
 func encode(ctx context.Context, w io.Writer, s *picture.Source) error {

@@ -395,3 +395,24 @@ func TestDamaged(t *testing.T) {
 		}
 	}
 }
+
+// A file of several streams without a sample is its first sound, and says what is
+// left out.
+func TestNoSamples(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.ogg")
+	if err := os.WriteFile(path, []byte("OggS and nothing else"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fake(t, `echo '{"streams":[{"codec_type":"video"},{"codec_type":"audio","codec_name":"x","sample_fmt":"s16","sample_rate":"8000","channels":6,"channel_layout":"5.1"},{"codec_type":"audio"}],"format":{"format_name":"ogg"}}'`, "exit 0")
+	f, err := openPath(t, path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, attrs := only(t, f)
+	if !v.Shape().Equal(tensor.Shape{0, 6}) || attrs["channel_mask"] != int64(0x3f) || attrs["sample_rate"] != int64(8000) {
+		t.Errorf("%v, %v", v.Shape(), attrs)
+	}
+	if notes := f.Layout().Notes; len(notes) != 1 || !strings.HasSuffix(notes[0], "more streams are left out") {
+		t.Errorf("%q", notes)
+	}
+}

@@ -26,11 +26,11 @@ package flac
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/pcm"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -53,25 +53,17 @@ func bad(kind error, offset int64, field, got, want string) error {
 	return &tensor.Error{Kind: kind, Format: "flac", Offset: offset, Field: field, Got: got, Want: want}
 }
 
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "flac"
-	}
-	return err
-}
-
 func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*convert.Layout, error) {
 	r := &reader{in: in, maxTags: maxTags, layout: &convert.Layout{Format: "flac"}, attrs: convert.Attrs{}}
 	if o != nil && o.MaxHeader > 0 {
 		r.maxTags = o.MaxHeader
 	}
 	if err := r.read(); err != nil {
-		return nil, located(err)
+		return nil, blame.Format(err, "flac")
 	}
 	f := &file{in: in, info: *r.info, audio: r.audio, points: r.points}
 	if err := f.count(ctx, r); err != nil {
-		return nil, located(err)
+		return nil, blame.Format(err, "flac")
 	}
 	r.describe(f, pcm.Name(o, in.Path()))
 	return r.layout, nil

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -371,7 +372,7 @@ func (s *stream) Seek(offset int64, whence int) (int64, error) {
 		return offset, nil
 	}
 	if err := s.locate(sample); err != nil {
-		return 0, located(err)
+		return 0, blame.Format(err, "flac")
 	}
 	s.skip = int(offset - s.at*unit)
 	return offset, nil

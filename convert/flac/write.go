@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/pcm"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -30,7 +31,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
+	return blame.Format(err, "flac")
 }
 
 // Encode writes the recording v, (T) or (T, C) of any strides and up to eight
@@ -47,7 +48,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
+	return blame.Format(err, "flac")
 }
 
 func encode(w io.Writer, r *pcm.Recording) error {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"image"
+	"image/color"
 	stdgif "image/gif"
 	"math"
 	"os"
@@ -240,4 +242,54 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("%v is no tensor.Error", err)
 		}
 	})
+}
+
+// Rows that are stored interlaced come in their order; pictures that are more than
+// the limit are refused before they are decoded.
+func TestInterlaced(t *testing.T) {
+	const width, height = 11, 13
+	palette := color.Palette{color.Gray{0}, color.Gray{85}, color.Gray{170}, color.Gray{255}}
+	var order []int
+	for _, p := range [][2]int{{0, 8}, {4, 8}, {2, 4}, {1, 2}} {
+		for y := p[0]; y < height; y += p[1] {
+			order = append(order, y)
+		}
+	}
+	want := make([]byte, width*height)
+	m := image.NewPaletted(image.Rect(0, 0, width, height), palette)
+	for k, y := range order {
+		for x := range width {
+			i := uint8(x*y+y*y+x) % 4
+			m.SetColorIndex(x, k, i)
+			want[y*width+x] = 85 * i
+		}
+	}
+	var b bytes.Buffer
+	if err := stdgif.Encode(&b, m, nil); err != nil {
+		t.Fatal(err)
+	}
+	at := 13 + 3<<(b.Bytes()[10]&7+1)
+	at += bytes.IndexByte(b.Bytes()[at:], ',')
+	b.Bytes()[at+9] |= 0x40
+	p := picturetest.Decode(t, b.Bytes(), nil)
+	got := make([]byte, 0, len(want))
+	for y := range int64(height) {
+		for x := range int64(width) {
+			idx := append([]int64{y, x}, make([]int64, p.View.Rank()-2)...)
+			u, err := p.View.UnitAt(idx...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, u[0])
+		}
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	o := &convert.OpenOptions{}
+	o.MaxDecoded = width*height - 1
+	var e *tensor.Error
+	if _, err := picturetest.Open(b.Bytes(), o); !errors.Is(err, tensor.ErrLimit) || !errors.As(err, &e) || e.Field != "bytes to decode" || e.Want != "at most 142 (ReadOptions.MaxDecoded)" {
+		t.Errorf("%v", err)
+	}
 }

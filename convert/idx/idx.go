@@ -29,6 +29,7 @@ package idx
 
 import (
 	"context"
+	"errors"
 	"io"
 	"path/filepath"
 	"strings"
@@ -116,6 +117,9 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*conve
 	if isGzip(prefix) {
 		f.name = "idx.gz"
 		if err := f.openGzip(ctx); err != nil {
+			if e := (*tensor.Error)(nil); errors.As(err, &e) && e.Format == "" {
+				e.Format = f.name // whatever it was opened as
+			}
 			return nil, err
 		}
 		storage = convert.LayoutStorage{Size: f.head.data, Codec: "gzip", StoredSize: in.Size(), Open: f.elements}

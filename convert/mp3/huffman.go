@@ -1,6 +1,10 @@
 package mp3
 
-import "strconv"
+import (
+	"math"
+	"strconv"
+	"sync"
+)
 
 // huffman is a table of codes for pairs, or for quads of bits.
 type huffman struct {
@@ -11,6 +15,8 @@ type huffman struct {
 	// complement of a value.
 	tree [][2]int16
 	bits int // of what is added to a value of 15
+
+	powers *[15 + 1<<13]float64 // whole numbers to the power of 4/3
 }
 
 type entry struct {
@@ -18,8 +24,9 @@ type entry struct {
 	bits  uint8
 }
 
-// tables are by their numbers; 0, 4 and 14 have none, 32 and 33 are for quads.
-var tables = func() (t [34]*huffman) {
+// tables are by their numbers; 0, 4 and 14 have none, 32 and 33 are for quads. They
+// are made when a file is decoded: every start of a program would wait for them.
+var tables = sync.OnceValue(func() (t [34]*huffman) {
 	for number, text := range codes {
 		t[number] = newHuffman(text)
 	}
@@ -36,8 +43,17 @@ var tables = func() (t [34]*huffman) {
 			t[base+i] = &h
 		}
 	}
+	var powers [15 + 1<<13]float64
+	for i := range powers {
+		powers[i] = math.Pow(float64(i), 4.0/3)
+	}
+	for _, h := range t {
+		if h != nil {
+			h.powers = &powers
+		}
+	}
 	return t
-}()
+})
 
 func newHuffman(text string) *huffman {
 	h := &huffman{}

@@ -197,7 +197,9 @@ func (f *factors) readHalf(r *bitReader, g *granule, positions bool) {
 	for part, n := range counts[way][kind] {
 		for range n {
 			v := r.uint(bits[part])
-			none := positions && v == 1<<bits[part]-1
+			// The largest position means none (13818-3, section 2.4.3.2). Of no bits
+			// it is 0, the middle, as other decoders have it.
+			none := positions && bits[part] > 0 && v == 1<<bits[part]-1
 			switch i := at; {
 			case kind == 0 || kind == 2 && i < 6:
 				f.long[i], f.illegal.long[i] = v, none
@@ -232,7 +234,7 @@ func (d *decoder) read(r *bitReader, h header, g *granule, c, end int) *fault {
 	default:
 		borders = [3]int{bands[8], 576, 576}
 	}
-	i := 0
+	i, tables := 0, tables()
 	for region, border := range borders {
 		border = min(border, g.pairs)
 		t := tables[g.tables[region]]
@@ -278,18 +280,10 @@ func (t *huffman) value(r *bitReader, v int) float64 {
 		v += r.uint(t.bits)
 	}
 	if r.uint(1) == 1 {
-		return -power43[v]
+		return -t.powers[v]
 	}
-	return power43[v]
+	return t.powers[v]
 }
-
-// power43 are whole numbers to the power of 4/3.
-var power43 = func() (t [15 + 1<<13]float64) {
-	for i := range t {
-		t[i] = math.Pow(float64(i), 4.0/3)
-	}
-	return t
-}()
 
 // emphasis is what preflag adds to scale factors.
 var emphasis = [22]int{11: 1, 1, 1, 1, 2, 2, 3, 3, 3, 2}

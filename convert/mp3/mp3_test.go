@@ -119,8 +119,8 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s: %q", path, f.Layout().Notes)
 		}
 	}
-	if len(files) < 15 {
-		t.Error("fewer than 15 files")
+	if len(files) < 18 {
+		t.Error("fewer than 18 files")
 	}
 }
 

@@ -15,9 +15,10 @@ type granule struct {
 	bits     int // of scale factors and values
 	pairs    int // values coded by pairs, times two
 	gain     int
-	compress int // how scale factors are coded
-	block    int // type: 0 long, 1 start, 2 short, 3 stop
-	mixed    bool
+	compress int  // how scale factors are coded
+	block    int  // type: 0 long, 1 start, 2 short, 3 stop
+	mixed    bool // a short block with long ones in its lowest bands
+	lowLong  bool // the lowest two subbands have the window of type 0, whatever the block's
 	tables   [3]int
 	subgain  [3]int
 	regions  [2]int // bands of the first two regions, less one
@@ -80,10 +81,10 @@ func (g *granule) parse(r *bitReader, h header, compress int) *fault {
 		if g.block = r.uint(2); g.block == 0 {
 			return wrong("block_type", 0, "1 to 3 of a window that switches")
 		}
-		g.mixed = r.uint(1) == 1
+		g.lowLong = r.uint(1) == 1
 		g.tables = [3]int{r.uint(5), r.uint(5)}
 		g.subgain = [3]int{r.uint(3), r.uint(3), r.uint(3)}
-		g.mixed = g.mixed && g.short()
+		g.mixed = g.lowLong && g.short()
 	} else {
 		g.tables = [3]int{r.uint(5), r.uint(5), r.uint(5)}
 		if g.regions = [2]int{r.uint(4), r.uint(3)}; g.regions[0]+g.regions[1] > 20 {

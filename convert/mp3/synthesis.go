@@ -86,7 +86,7 @@ func (d *decoder) hybrid(g *granule, c int) {
 			*v, end[b] = end[b], [18]float64{}
 		} else {
 			kind := g.block
-			if g.mixed && b < 2 {
+			if g.lowLong && b < 2 {
 				kind = 0
 			}
 			if kind == 2 {

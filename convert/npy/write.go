@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/zipfile"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/ragged"
@@ -34,12 +35,12 @@ type array struct {
 func writeNpy(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.WriteOptions) error {
 	arrays, err := plan(ctx, src)
 	if err != nil {
-		return writing(err, "npy")
+		return blame.Format(err, "npy")
 	}
 	if len(arrays) != 1 {
-		return writing(headerError(tensor.ErrUnsupported, -1, "tensors", strconv.Itoa(len(arrays))+" arrays", "one (choose it by name, or write a .npz)"), "npy")
+		return blame.Format(headerError(tensor.ErrUnsupported, -1, "tensors", strconv.Itoa(len(arrays))+" arrays", "one (choose it by name, or write a .npz)"), "npy")
 	}
-	return writing(arrays[0].write(ctx, w), "npy")
+	return blame.Format(arrays[0].write(ctx, w), "npy")
 }
 
 // writeNpz writes a member for each array that src makes, or the archive that
@@ -50,11 +51,11 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 		method = zipfile.Deflated
 	}
 	if len(src) == 1 && isSparse(src[0]) {
-		return writing(writeScipy(ctx, w, src[0], method), "npz")
+		return blame.Format(writeScipy(ctx, w, src[0], method), "npz")
 	}
 	arrays, err := plan(ctx, src)
 	if err != nil {
-		return writing(err, "npz")
+		return blame.Format(err, "npz")
 	}
 	seen := make(map[string]bool, len(arrays))
 	for _, a := range arrays { // before the first byte is written
@@ -63,7 +64,7 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 			err = headerError(tensor.ErrDuplicate, -1, "name", "two arrays of this name", "one")
 		}
 		if err != nil {
-			return writing(named(err, a.name), "npz")
+			return blame.Format(named(err, a.name), "npz")
 		}
 		seen[a.name] = true
 	}
@@ -74,19 +75,10 @@ func writeNpz(ctx context.Context, w io.Writer, src []convert.Source, o *convert
 			err = a.write(ctx, m)
 		}
 		if err != nil {
-			return writing(named(err, a.name), "npz")
+			return blame.Format(named(err, a.name), "npz")
 		}
 	}
-	return writing(z.Close(), "npz")
-}
-
-// writing says what was being written, in errors that do not name a format.
-func writing(err error, name string) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = name
-	}
-	return err
+	return blame.Format(z.Close(), "npz")
 }
 
 func named(err error, name string) error {

@@ -11,7 +11,6 @@ package pfm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -19,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/picture"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -194,7 +194,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, _ *convert.Wr
 	if err == nil {
 		err = encode(ctx, w, s)
 	}
-	return located(err)
+	return blame.Format(err, "pfm")
 }
 
 // Encode writes the picture v, (H, W), (H, W, C) or (C, H, W) of any strides, to
@@ -207,15 +207,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(context.Background(), w, s)
 	}
-	return located(err)
-}
-
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "pfm"
-	}
-	return err
+	return blame.Format(err, "pfm")
 }
 
 func encode(ctx context.Context, w io.Writer, s *picture.Source) error {

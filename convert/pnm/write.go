@@ -3,12 +3,12 @@ package pnm
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/picture"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -21,7 +21,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if err == nil {
 		err = encode(ctx, w, s, o != nil && o.Encoding == ASCII)
 	}
-	return located(err)
+	return blame.Format(err, "pnm")
 }
 
 // Encode writes the picture v, or the pictures behind an axis in front, of any
@@ -34,15 +34,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(context.Background(), w, s, false)
 	}
-	return located(err)
-}
-
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "pnm"
-	}
-	return err
+	return blame.Format(err, "pnm")
 }
 
 func encode(ctx context.Context, w io.Writer, s *picture.Source, text bool) error {

@@ -178,7 +178,7 @@ func (d *Dialect) Free(ctx context.Context, tx *sql.Tx, table string, overwrite 
 	case err != nil:
 		return d.Fail(ctx, err, "table")
 	case what != "" && !overwrite:
-		return d.Bad(tensor.ErrExists, "table "+tensor.Quote(table), "a "+what+" that is there", "none, or Overwrite (the tool: --force)")
+		return d.Bad(tensor.ErrExists, "table "+tensor.Quote(table), "a "+what+" that is there", "none, or leave to overwrite it")
 	case what != "" && what != "table":
 		return d.Bad(tensor.ErrExists, "table "+tensor.Quote(table), "a "+what, "a table, or none")
 	}

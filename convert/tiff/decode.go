@@ -119,7 +119,7 @@ func (f *file) decode(ctx context.Context, dst []byte) error {
 	size := len(dst) / len(f.pages)
 	for i, p := range f.pages {
 		d := &decoder{file: f, page: p, number: i, dst: dst[i*size : (i+1)*size]}
-		err := parallel.Each(0, p.blocks(), func() *room { return new(room) }, func(r *room, k int64) error {
+		err := parallel.EachWith(0, p.blocks(), func() *room { return new(room) }, func(r *room, k int64) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}

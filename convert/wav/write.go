@@ -2,12 +2,12 @@ package wav
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/internal/blame"
 	"github.com/tensorfile/tensorfile/convert/internal/pcm"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -19,7 +19,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
+	return blame.Format(err, "wav")
 }
 
 // Encode writes the recording v, (T) or (T, C) of any strides, to w as a WAV
@@ -35,15 +35,7 @@ func Encode(w io.Writer, v tensor.View, attrs convert.Attrs) error {
 	if err == nil {
 		err = encode(w, r)
 	}
-	return located(err)
-}
-
-func located(err error) error {
-	var e *tensor.Error
-	if errors.As(err, &e) && e.Format == "" && e.Path == "" {
-		e.Format = "wav"
-	}
-	return err
+	return blame.Format(err, "wav")
 }
 
 func encode(w io.Writer, r *pcm.Recording) error {

@@ -86,7 +86,7 @@ func (o Options) memcpy(ctx context.Context) (Row, error) {
 	noise(src, 1)
 	const piece = 1 << 20
 	return o.median(ctx, Row{Name: Memcpy, Bytes: o.Size}, clocked(func() error {
-		return parallel.Each(0, (o.Size+piece-1)/piece, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+		return parallel.Each(0, (o.Size+piece-1)/piece, func(i int64) error {
 			end := min((i+1)*piece, o.Size)
 			kernel.CopyStream(dst[i*piece:end], src[i*piece:end])
 			return nil

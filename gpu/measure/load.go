@@ -275,7 +275,7 @@ func disk(ctx context.Context, tensors []*tensorfile.Tensor, stored int64, worke
 	}
 	for begin := time.Now(); r.Runs == 0 || r.Runs < leastRuns && time.Since(begin) < diskTime; r.Runs++ {
 		pass := time.Now()
-		err := parallel.Each(workers, int64(len(pieces)), func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+		err := parallel.Each(workers, int64(len(pieces)), func(i int64) error {
 			b := <-buffers
 			defer func() { buffers <- b }()
 			if err := ctx.Err(); err != nil {

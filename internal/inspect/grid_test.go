@@ -86,7 +86,7 @@ func TestGrids(t *testing.T) {
 		t.Errorf("parts: %v", kinds)
 	}
 	var text strings.Builder
-	if err := m.WriteText(&text, true); err != nil {
+	if err := m.WriteText(&text, true, 0); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{

@@ -12,7 +12,8 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// sample is a small file with everything that step 1 writes.
+// sample is a small file with attributes, named dimensions, strides over shared bytes, and an empty
+// tensor.
 func sample(t *testing.T, streamed bool) []byte {
 	t.Helper()
 	ctx := context.Background()
@@ -104,7 +105,7 @@ func TestEveryByteHasAPart(t *testing.T) {
 				t.Errorf("parts: %v", kinds)
 			}
 			var text strings.Builder
-			if err := m.WriteText(&text, true); err != nil {
+			if err := m.WriteText(&text, true, 0); err != nil {
 				t.Fatal(err)
 			}
 			for _, want := range []string{`"weight"`, `"big", "big reversed"`, "CREATED", `"TSRR"`, `{\"dims\":`} {
@@ -159,7 +160,7 @@ func TestDamage(t *testing.T) {
 			if len(m.Parts) < len(sound.Parts)/2 {
 				t.Errorf("%s: a change at %d leaves %d of %d parts", p.What, at, len(m.Parts), len(sound.Parts))
 			}
-			if err := m.WriteText(new(bytes.Buffer), true); err != nil {
+			if err := m.WriteText(new(bytes.Buffer), true, 0); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -173,7 +174,7 @@ func TestCut(t *testing.T) {
 		if m.Damages() == 0 {
 			t.Errorf("cut at %d: nothing is marked", n)
 		}
-		if err := m.WriteText(new(bytes.Buffer), true); err != nil {
+		if err := m.WriteText(new(bytes.Buffer), true, 0); err != nil {
 			t.Fatal(err)
 		}
 	}

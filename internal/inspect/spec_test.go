@@ -34,7 +34,7 @@ func TestSpecDumps(t *testing.T) {
 		}
 		covered(t, m)
 		var out strings.Builder
-		if err := m.WriteText(&out, true); err != nil {
+		if err := m.WriteText(&out, true, 0); err != nil {
 			t.Fatal(err)
 		}
 		want := strings.TrimRight(out.String(), "\n") + "\n"

@@ -33,8 +33,15 @@ var targets = []string{"linux/amd64", "linux/386", "linux/arm64", "linux/s390x",
 type module struct {
 	Path, Version, Dir string
 
-	engine bool // the library without converters links it
+	engine bool   // the library without converters links it
+	by     string // links it, if it is no module of Go
 	texts  []text
+}
+
+// copied are works of others that lie in this repository as they were published, with
+// their terms beside them.
+var copied = []module{
+	{Path: "uPlot", Version: "1.6.32", Dir: "viewer/static/uplot", by: "page of the viewer"},
 }
 
 // A text is a file with terms.
@@ -65,6 +72,11 @@ func run(out io.Writer, write, texts bool) error {
 		return err
 	}
 	if texts {
+		version, text, err := goText()
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "Go, its standard library and runtime, %s, LICENSE\n\n%s\n\n", version, text)
 		for _, m := range list {
 			for _, t := range m.texts {
 				fmt.Fprintf(out, "%s %s, %s\n\n%s\n\n", m.Path, m.Version, t.name, t.body)
@@ -85,7 +97,18 @@ func run(out io.Writer, write, texts bool) error {
 	return os.WriteFile(path, []byte(page), 0o666)
 }
 
-// linked lists the modules of what is not a test, by their paths.
+// goText is the licence of Go itself, which every program links.
+func goText() (version string, text []byte, err error) {
+	out, err := exec.Command("go", "env", "GOVERSION", "GOROOT").Output()
+	if err != nil {
+		return "", nil, err
+	}
+	version, root, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
+	text, err = os.ReadFile(filepath.Join(root, "LICENSE"))
+	return version, text, err
+}
+
+// linked lists the modules of what is not a test, by their paths, and what is copied.
 func linked(dir string) ([]*module, error) {
 	all := map[string]*module{}
 	for _, target := range targets {
@@ -117,6 +140,10 @@ func linked(dir string) ([]*module, error) {
 		}
 	}
 	list := slices.SortedFunc(maps.Values(all), func(a, b *module) int { return strings.Compare(a.Path, b.Path) })
+	for _, m := range copied {
+		m.Dir = filepath.Join(dir, m.Dir)
+		list = append(list, &m)
+	}
 	for _, m := range list {
 		if err := m.read(); err != nil {
 			return nil, fmt.Errorf("%s %s: %w", m.Path, m.Version, err)
@@ -225,8 +252,11 @@ func page(old string, list []*module) (string, error) {
 	b.WriteString("| module | version | linked by | text | terms | SHA-256 of the text |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, m := range list {
 		by := "converters, tool"
-		if m.engine {
+		switch {
+		case m.engine:
 			by = "engine"
+		case m.by != "":
+			by = m.by
 		}
 		for _, t := range m.texts {
 			fmt.Fprintf(&b, "| %s | %s | %s | `%s` | %s | `%x` |\n", m.Path, m.Version, by, t.name, strings.Join(t.kinds, ", "), sha256.Sum256(t.body))

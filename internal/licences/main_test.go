@@ -84,3 +84,14 @@ func TestTexts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Go's own terms go with a binary, too.
+func TestGo(t *testing.T) {
+	version, text, err := goText()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kinds, err := kindsOf(string(text)); err != nil || strings.Join(kinds, " ") != "BSD-3-Clause" || !strings.HasPrefix(version, "go1.") {
+		t.Errorf("%s: %v, %v", version, kinds, err)
+	}
+}

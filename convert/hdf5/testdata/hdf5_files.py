@@ -775,6 +775,53 @@ def linked(f):
         f["a/b/data"].attrs["large"] = "x" * 5_000
 
 
+def described(f):
+    """Attributes of every type that has a place among ours, and of some that have none."""
+    m = Maker(random.Random(3))
+    x = f.create_dataset("x", data=counted((3,), "<i4"))
+    levels = h5py.enum_dtype({"LOW": 0, "HIGH": 7}, ">i2")
+    d = np.dtype([("id", "<u4"), ("xyz", ">f8", (3,)), ("in", [("z", "<c8"), ("name", "S4")]), ("far", ">i8")])
+    x.attrs.create("compounds", m.structured((2, 2), d), dtype=d)
+    x.attrs.create("compound", m.structured((1,), d)[0], dtype=d)
+    x.attrs.create("complex", np.complex64(1.5 - 2j))
+    x.attrs.create("complex of two", np.array([1 + 2j, -3.25 + 1e300j], ">c16"))
+    x.attrs.create("arrays", counted((2, 2, 3), "<i2"), shape=(2, 2, 3), dtype=np.dtype(("<i2", (2, 3))))
+    x.attrs.create("levels", [[0, 7], [7, 0]], dtype=levels)
+    x.attrs["half"] = np.float16(0.1)
+    x.attrs.create("float", np.array([0.1, -2.5], ">f4"))
+    x.attrs.create("least", np.array(-(2**63), ">i8"))
+    x.attrs["bools"] = np.array([[True, False], [False, True]])
+    x.attrs["naturals"] = np.array([0, 2**63, 2**64 - 1], ">u8")
+    x.attrs["word"] = np.bytes_(b"ab")
+    x.attrs["words"] = np.array([b"ab", b"", b"cdef"])
+    x.attrs["no text"] = np.bytes_(b"\xff\xfe")
+    x.attrs["none"] = np.zeros((0,), "f4")
+    x.attrs["none of three"] = np.zeros((0, 3), "<i4")
+    x.attrs["long"] = counted((5000,), "<i2")
+    x.attrs.create("sequences", np.array([np.array([1, 2]), np.array([3])], object), dtype=h5py.vlen_dtype("<i4"))
+    x.attrs["βγ"] = "δ"
+    t = h5t.C_S1.copy()
+    t.set_size(6)
+    t.set_strpad(h5t.STR_SPACEPAD)
+    h5py.h5a.create(x.id, b"padded", t, h5py.h5s.create(h5py.h5s.SCALAR)).write(np.array(b"ab    ", "S6"))
+    h5py.h5a.create(x.id, b"time", h5t.UNIX_D32LE, h5py.h5s.create(h5py.h5s.SCALAR))
+    f["type"] = np.dtype([("a", "<i2"), ("b", ">f8")])
+    x.attrs.create("typed", np.array((5, 2.5), f["type"].dtype), dtype=f["type"])
+    f.create_dataset("typed", data=np.array([(1, 0.5), (2, 1.5)], f["type"].dtype), dtype=f["type"])
+    g = f.create_group("in order", track_order=True)
+    for i in range(12):
+        g.attrs[f"attribute {i}"] = i
+    g = f.create_group("links")
+    for i in range(12):
+        g[f"soft {i}"] = h5py.SoftLink("/typed")
+    g["outside"] = h5py.ExternalLink("other.h5", "/y")
+    g["βγ"] = h5py.SoftLink("/typed")
+    if f.libver[0] != "earliest":
+        x.attrs["large"] = "x" * 70_000
+        x.attrs["larger"] = counted((1100, 8), "<i8")
+        x.attrs["middle"] = m.numbers((800,), "f8")
+
+
 def weather(f):
     """What people have in such files, for the documentation."""
     f.attrs["title"] = "Two days in spring"
@@ -802,6 +849,8 @@ KEPT = {
     "links_latest.h5": ("latest", linked),
     "refused.h5": (("earliest", "latest"), refusals),
     "weather.h5": ("earliest", weather),
+    "attributes_earliest.h5": ("earliest", described),
+    "attributes_latest.h5": ("latest", described),
 }
 
 

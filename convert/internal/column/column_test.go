@@ -201,7 +201,7 @@ func TestTables(t *testing.T) {
 		if err := table.Finish(); err != nil {
 			t.Fatal(err)
 		}
-		if table.Spilled() > 0 {
+		if table.at > 0 {
 			spilled++
 		}
 		if err := sums.Texts(t.Context(), table); err != nil || sums.Rows != int64(rows) {

@@ -92,9 +92,6 @@ func (t *Table) Finish() error {
 	return err
 }
 
-// Spilled is how many bytes are in the temporary file.
-func (t *Table) Spilled() int64 { return t.at }
-
 // Kept is about how many bytes are in memory.
 func (t *Table) Kept() int64 { return t.held }
 

@@ -127,9 +127,6 @@ var pragmas = []string{"trusted_schema(0)", "cell_size_check(1)"}
 
 // connect opens the database that dsn names.
 func connect(ctx context.Context, path string, q url.Values) (d *database, err error) {
-	if q == nil {
-		q = url.Values{}
-	}
 	q["_pragma"] = append(q["_pragma"], pragmas...)
 	q.Set("_defensive", "1")
 	q.Set("_error_rc", "1")

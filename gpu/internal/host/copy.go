@@ -19,7 +19,7 @@ func move(dst, src []byte) error {
 		return nil
 	}
 	n := int64((len(src) + share - 1) / share)
-	return parallel.Each(0, n, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	return parallel.Each(0, n, func(i int64) error {
 		return onFault(func() error {
 			lo, hi := int(i)*share, min(int(i+1)*share, len(src))
 			kernel.CopyStream(dst[lo:hi], src[lo:hi])

@@ -86,7 +86,7 @@ func pictureGo(m driver.Memory, a driver.Args, channels, first, count, at, facto
 	}
 	per := max(1, int64(pieceBytes/row/4))
 	start := func() lines { return lines{make([]byte, 4*row), make([]uint32, row)} }
-	return parallel.Each(0, (rows*images+per-1)/per, start, func(room lines, i int64) error {
+	return parallel.EachWith(0, (rows*images+per-1)/per, start, func(room lines, i int64) error {
 		for at := i * per; at < min(rows*images, (i+1)*per); at++ {
 			image, p := at/rows, at%rows*row
 			pixels := min(row, plane-p)

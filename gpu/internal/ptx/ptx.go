@@ -144,7 +144,7 @@ func share(n, per int64, f func(from, to int64)) {
 		return
 	}
 	per = max(per, 1)
-	parallel.Each(0, (n+per-1)/per, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+	parallel.Each(0, (n+per-1)/per, func(i int64) error {
 		f(i*per, min(i*per+per, n))
 		return nil
 	})

@@ -77,7 +77,7 @@ func reduceGo(m driver.Memory, a driver.Args, op tensor.Reduction, d tensor.DTyp
 	}
 	per := max(1, pieceBytes/segment/size)
 	start := func() []uint64 { return make([]uint64, segment) }
-	return parallel.Each(0, (rows*segs+per-1)/per, start, func(room []uint64, i int64) error {
+	return parallel.EachWith(0, (rows*segs+per-1)/per, start, func(room []uint64, i int64) error {
 		for at := i * per; at < min(rows*segs, (i+1)*per); at++ {
 			row, s := at/segs, at%segs
 			b := src[(row*n+s*segment)*size:][:min(segment, n-s*segment)*size]

@@ -1,0 +1,41 @@
+package aiff_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/convert/aiff"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// Sound of one channel.
+func ExampleEncode() {
+	v, err := tensor.FromSlice([]int16{1, -1, 2}, 3)
+	if err != nil {
+		log.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := aiff.Encode(&b, v, convert.Attrs{"sample_rate": 48000}); err != nil {
+		log.Fatal(err)
+	}
+	f, err := convert.OpenMap(context.Background(), mmap.NewReaderAt(bytes.NewReader(b.Bytes()), int64(b.Len()), "talk.aiff"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	for t, err := range f.Tensors() {
+		if err != nil {
+			log.Fatal(err)
+		}
+		back, err := t.Read(context.Background())
+		fmt.Println(t.Name(), t.DType(), t.Shape(), err)
+		fmt.Println(back)
+	}
+	// Output:
+	// talk i16 (3,) <nil>
+	// [ 1 -1  2]
+}
