@@ -117,6 +117,8 @@ commit; readers are not disturbed.`,
 		return names, cobra.ShellCompDirectiveDefault
 	}
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
+	t.nameFlags(cmd, func(args []string) []string { return args[min(1, len(args)):] }, "only", "exclude", "rename")
+	t.nameFlags(cmd, func(args []string) []string { return args[:min(1, len(args))] }, "name")
 	return cmd
 }
 
@@ -198,7 +200,7 @@ func (t *tool) appended(e *edit, r *convert.Appended) error {
 		parts = append(parts, counted(int64(n), "tensor")+" replaced")
 	}
 	t.say(e, "%s", strings.Join(append(parts, sizeText(r.Bytes)), ", "))
-	titles := []string{"", "NAME", "DTYPE", "SHAPE", ">SIZE", "FROM"}
+	titles := []string{"", "~NAME", "DTYPE", "SHAPE", ">SIZE", "~FROM"}
 	rules := e.o.dryRun && slices.ContainsFunc(r.Tensors, func(w convert.Written) bool { return w.Ruled() })
 	if rules {
 		titles = slices.Insert(titles, 5, "CODEC", "CHUNK")

@@ -13,7 +13,7 @@ import (
 )
 
 // atCommands are the commands that look at one generation of a file.
-var atCommands = []string{"info", "ls", "show", "stats", "verify", "convert", "hash", "plot", "repack"}
+var atCommands = []string{"info", "ls", "show", "stats", "verify", "convert", "hash", "plot", "repack", "bench", "view"}
 
 // generation is the value of --at.
 type generation uint64

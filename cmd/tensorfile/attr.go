@@ -31,13 +31,8 @@ colour, orientation, source, layout.`,
   tensorfile attr set model.tensor encoder.weight unit=m 'dims=["y", "x"]'
   tensorfile attr rm model.tensor title`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "1  there is no such attribute", "2  something could not be read or written")},
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage(cmd, "COMMAND is missing: ls, get, set or rm")
-			}
-			return usage(cmd, "there is no command %q: it is ls, get, set or rm", args[0])
-		},
-		RunE: func(*cobra.Command, []string) error { return nil },
+		Args:        needsCommand,
+		RunE:        func(*cobra.Command, []string) error { return nil },
 	}
 	cmd.AddCommand(newAttrLsCmd(t), newAttrGetCmd(t), newAttrSetCmd(t), newAttrRmCmd(t))
 	return cmd
@@ -70,6 +65,9 @@ func newAttrLsCmd(t *tool) *cobra.Command {
 			if asJSON {
 				return t.writeAttrs(in, args[1:], a)
 			}
+			if len(a) == 0 && len(args) == 1 {
+				t.note("%s: the file has no attributes; 'tensorfile attr ls %s NAME' lists those of a tensor", args[0], args[0])
+			}
 			for _, key := range slices.Sorted(maps.Keys(a)) {
 				b, err := marshal(valueJSON(a[key]))
 				if err != nil {
@@ -82,6 +80,7 @@ func newAttrLsCmd(t *tool) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	t.atFlag(cmd)
+	t.databaseFlags(cmd)
 	return cmd
 }
 
@@ -105,6 +104,9 @@ func newAttrGetCmd(t *tool) *cobra.Command {
 			v, ok := a[args[last]]
 			if !ok {
 				t.noAttr(args[0], args[1:last], args[last])
+				if _, err := in.Tensor(args[last]); err == nil && last == 1 {
+					t.note("it has a tensor of that name: 'tensorfile attr ls %s %s' lists what that has", args[0], args[last])
+				}
 				return nil
 			}
 			if asJSON {
@@ -119,6 +121,7 @@ func newAttrGetCmd(t *tool) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	t.atFlag(cmd)
+	t.databaseFlags(cmd)
 	return cmd
 }
 

@@ -187,7 +187,7 @@ func (b *bencher) run(ctx context.Context, args []string) error {
 			if err != nil {
 				return err
 			}
-			bar.set(int64(i+1)<<20, int64(len(sets))<<20)
+			bar.steps(float64(i+1)/float64(len(sets)), s.Name)
 		}
 		return nil
 	}
@@ -212,7 +212,7 @@ func (b *bencher) run(ctx context.Context, args []string) error {
 			b.t.fail(err)
 		}
 		done = addSaturated(done, x.ByteSize())
-		bar.set(done, total)
+		bar.steps(float64(done)/float64(max(total, 1)), clean(x.Name()))
 	}
 	return nil
 }
@@ -239,7 +239,7 @@ func (b *bencher) matching(ctx context.Context, in *input, globs []string) (list
 		case err != nil:
 			b.t.fail(err)
 			return nil
-		case p.sel != nil:
+		case p.Sel != nil:
 			return fmt.Errorf("%s: whole tensors are measured, no selections", clean(p.label()))
 		}
 		if _, _, composite := p.Composite(); !composite && p.NumElements() > 0 {
@@ -457,47 +457,54 @@ func (b *bencher) printMachine() {
 	fmt.Fprintf(b.t.out, "goos: %s\ngoarch: %s\npkg: github.com/tensorfile/tensorfile/cmd/tensorfile\n", runtime.GOOS, runtime.GOARCH)
 }
 
-// printTable prints a table for people: reads first, then a line for each
-// codec.
+// printTable prints tables for people: reads first, then one for each tensor with a line
+// for each codec.
 func (b *bencher) printTable() {
 	speed := func(r benchRow) string { return speedText(r.Speed, r.Memcpy) }
-	reads := newTable("TENSOR", ">SIZE", ">READ", ">ONE ELEMENT")
-	codecs := newTable("TENSOR", ">SIZE", "CODEC", ">RATIO", ">ENCODE", ">DECODE")
-	var some, sweeps bool
-	for i, r := range b.rows {
-		switch r.Op {
-		case "read":
-			some = true
-			one := "-"
-			if i+1 < len(b.rows) && b.rows[i+1].Op == "element" {
-				one = time.Duration(b.rows[i+1].NS).Round(10 * time.Nanosecond).String()
-			}
-			for _, s := range []string{clean(r.Tensor), sizeText(r.Bytes), speed(r), one} {
-				reads.cell(s)
-			}
-		case "encode":
-			sweeps = true
-			ratio, codec := "-", clean(*r.Codec)
-			if r.Ratio != nil {
-				ratio = string(appendRatio(nil, float64(*r.Ratio)))
-			}
-			if r.Choice != nil {
-				codec += ": " + *r.Choice
-			}
-			for _, s := range []string{clean(r.Tensor), sizeText(r.Bytes), codec, ratio, speed(r), speed(b.rows[i+1])} {
-				codecs.cell(s)
-			}
+	gap := ""
+	print := func(t *table, title string) {
+		if t != nil && t.rows() > 0 {
+			b.t.out.WriteString(gap + title)
+			t.write(b.t.out, true, b.t.colored())
+			gap = "\n"
 		}
 	}
-	if some {
-		reads.write(b.t.out, true, b.t.colored())
+	reads := newTable("~TENSOR", ">SIZE", ">READ", ">ONE ELEMENT")
+	for i, r := range b.rows {
+		if r.Op != "read" {
+			continue
+		}
+		one := "-"
+		if i+1 < len(b.rows) && b.rows[i+1].Op == "element" {
+			one = time.Duration(b.rows[i+1].NS).Round(10 * time.Nanosecond).String()
+		}
+		for _, s := range []string{clean(r.Tensor), sizeText(r.Bytes), speed(r), one} {
+			reads.cell(s)
+		}
 	}
-	if some && sweeps {
-		fmt.Fprintln(b.t.out)
+	print(reads, "")
+	var codecs *table
+	title, last := "", ""
+	for i, r := range b.rows {
+		if r.Op != "encode" {
+			continue
+		}
+		if codecs == nil || r.Tensor != last {
+			print(codecs, title)
+			codecs, title, last = newTable("~CODEC", ">RATIO", ">ENCODE", ">DECODE"), clean(r.Tensor)+", "+sizeText(r.Bytes)+"\n", r.Tensor
+		}
+		ratio, codec := "-", clean(*r.Codec)
+		if r.Ratio != nil {
+			ratio = string(appendRatio(nil, float64(*r.Ratio)))
+		}
+		if r.Choice != nil {
+			codec += ": " + *r.Choice
+		}
+		for _, s := range []string{codec, ratio, speed(r), speed(b.rows[i+1])} {
+			codecs.cell(s)
+		}
 	}
-	if sweeps {
-		codecs.write(b.t.out, true, b.t.colored())
-	}
+	print(codecs, title)
 }
 
 // speedText is a speed, and what it is beside a copy.

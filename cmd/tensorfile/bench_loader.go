@@ -84,7 +84,9 @@ func (b *bencher) runLoader(ctx context.Context, args []string) error {
 			rowBytes += x.ByteSize() / max(s[0], 1)
 		}
 	}
-	for _, shuffled := range []bool{false, true} {
+	bar := b.t.newProgress()
+	defer bar.end()
+	for i, shuffled := range []bool{false, true} {
 		o := loader.Options{Batch: b.batch, Shuffle: shuffled, Seed: 1, Epochs: -1, Workers: b.t.jobs, Memory: int64(b.t.mem)}
 		if o.Batch == 0 {
 			o.Batch = max(1, min(4<<20/max(rowBytes, 1), rows))
@@ -92,6 +94,7 @@ func (b *bencher) runLoader(ctx context.Context, args []string) error {
 		if err := b.loader(ctx, &o, sources); err != nil {
 			return err
 		}
+		bar.steps(float64(i+1)/2, b.loads[len(b.loads)-1].Order)
 	}
 	return nil
 }

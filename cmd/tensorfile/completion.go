@@ -74,12 +74,65 @@ func (t *tool) completeNames(cmd *cobra.Command, args []string, prefix string) (
 	return names, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
+// completeDiff completes two files, then names of the tensors in the first.
+func (t *tool) completeDiff(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) < 2 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	return t.completeNames(cmd, slices.Delete(slices.Clone(args), 1, 2), prefix)
+}
+
+// nameFlags makes flags complete the names of the tensors in the files that args
+// say are inputs; "OLD=NEW" what stands before the "=".
+func (t *tool) nameFlags(cmd *cobra.Command, inputs func(args []string) []string, flags ...string) {
+	for _, flag := range flags {
+		cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+			var names []string
+			for _, path := range inputs(args) {
+				more, _ := t.completeNames(cmd, []string{path}, prefix)
+				names = append(names, more...)
+			}
+			directive := cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+			if flag == "rename" {
+				for i := range names {
+					names[i] += "="
+				}
+				directive |= cobra.ShellCompDirectiveNoSpace
+			}
+			return names, directive
+		})
+	}
+}
+
 // completeFormat completes the names of formats that are read.
 func completeFormat(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var names []string
+	return formatNames(func(f formatJSON) bool { return f.Read }), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeWritten completes the names of formats that are written.
+func completeWritten(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return formatNames(func(f formatJSON) bool { return f.Write }), cobra.ShellCompDirectiveNoFileComp
+}
+
+func formatNames(wanted func(formatJSON) bool) (names []string) {
 	for _, f := range knownFormats() {
-		if f.Read {
+		if wanted(f) {
 			names = append(names, f.Name+"\t"+f.Description)
+		}
+	}
+	return names
+}
+
+// completeCommands completes the words of a command.
+func completeCommands(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	c, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, c := range c.Commands() {
+		if c.IsAvailableCommand() && strings.HasPrefix(c.Name(), prefix) {
+			names = append(names, c.Name()+"\t"+c.Short)
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp

@@ -10,29 +10,15 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // entriesOf is the number of stored elements of a sparse tensor.
-func entriesOf(t *tensorfile.Tensor) (n int64, ok bool) {
-	if layout, _, composite := t.Composite(); !composite || !format.IsSparse(layout) {
-		return 0, false
-	}
-	v, err := t.Part(format.RoleValues)
-	if err != nil {
-		return 0, false
-	}
-	return v.NumElements(), true
-}
+func entriesOf(t *tensorfile.Tensor) (n int64, ok bool) { return survey.EntriesOf(t) }
 
 // density is stored elements by all elements, 0 if there are none.
-func density(t *tensorfile.Tensor, entries int64) float64 {
-	n := t.NumElements()
-	if n == 0 {
-		return 0
-	}
-	return float64(entries) / float64(n)
-}
+func density(t *tensorfile.Tensor, entries int64) float64 { return survey.Density(t, entries) }
 
 // parted gives elements of the parts of a composite, stored or in memory.
 type parted struct {
@@ -55,7 +41,7 @@ type window struct {
 func partedOf(ctx context.Context, p pick) (*parted, error) {
 	layout, _, _ := p.Composite()
 	d := &parted{layout: layout, dtype: p.DType(), shape: p.Shape(), shapes: map[string]tensor.Shape{}, near: map[string]window{}}
-	if p.sel != nil {
+	if p.Sel != nil {
 		return d, d.selected(ctx, p)
 	}
 	parts, err := p.Parts()
@@ -76,7 +62,7 @@ func partedOf(ctx context.Context, p pick) (*parted, error) {
 
 // selected reads the rows that a selection takes.
 func (d *parted) selected(ctx context.Context, p pick) error {
-	ranges, _, err := p.sel.Resolve(d.shape)
+	ranges, _, err := p.Sel.Resolve(d.shape)
 	if err != nil {
 		return err
 	}
@@ -86,7 +72,7 @@ func (d *parted) selected(ctx context.Context, p pick) error {
 			if format.IsSparse(d.layout) {
 				return d.picked(ctx, p, ranges)
 			}
-			return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: fmt.Sprintf("a range of axis %d, as the tensor is stored by these", axis)}
+			return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.Sel.String(), Want: fmt.Sprintf("a range of axis %d, as the tensor is stored by these", axis)}
 		}
 	}
 	if len(ranges) == 0 {
@@ -259,7 +245,7 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 	if err != nil {
 		return err
 	}
-	if d.shape == nil && p.sel != nil {
+	if d.shape == nil && p.Sel != nil {
 		_, err := io.WriteString(w, scalarText(d.value, &tensor.FormatOptions{Precision: -1})+"\n")
 		return err
 	}
@@ -378,8 +364,8 @@ func (d *parted) lines(w io.Writer, n int64, full bool, line func(i int64) (stri
 
 // showParts prints the parts of a composite one by one.
 func (t *tool) showParts(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
-	if p.sel != nil {
-		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: "none of a tensor of layout " + layoutName(p.Tensor)}
+	if p.Sel != nil {
+		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.Sel.String(), Want: "none of a tensor of layout " + layoutName(p.Tensor)}
 	}
 	fmt.Fprintf(w, "%s  %s %v  %s  %s\n", clean(p.Name()), p.DType(), p.Shape(), sizeText(p.ByteSize()), layoutName(p.Tensor))
 	parts, err := p.Parts()
@@ -389,13 +375,13 @@ func (t *tool) showParts(ctx context.Context, w io.Writer, p pick, o *showFlags)
 	for _, x := range parts {
 		fmt.Fprintf(w, "%s  %s %v\n", x.Role, x.DType(), x.Shape())
 		if _, _, inner := x.Composite(); inner {
-			err = t.showParts(ctx, w, pick{Tensor: x.Tensor}, o)
+			err = t.showParts(ctx, w, picked(x.Tensor, nil), o)
 		} else {
 			fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 			if o.precision <= 0 {
 				fo.Precision = -1
 			}
-			if err = t.format(ctx, w, pick{Tensor: x.Tensor}, x.Shape(), fo); err == nil {
+			if err = t.format(ctx, w, picked(x.Tensor, nil), x.Shape(), fo); err == nil {
 				_, err = io.WriteString(w, "\n")
 			}
 		}

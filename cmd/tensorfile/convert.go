@@ -142,7 +142,8 @@ the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
-	cmd.RegisterFlagCompletionFunc("to", completeFormat)
+	cmd.RegisterFlagCompletionFunc("to", completeWritten)
+	t.nameFlags(cmd, func(args []string) []string { return args }, "only", "exclude", "rename")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions([]string{"u8", "i8", "i16", "i24", "i32", "f32", "f64", "alaw", "mulaw"}, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("void2-as", cobra.FixedCompletions([]string{"bf16", "f16", "i16", "u16"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -246,6 +247,8 @@ func (t *tool) convertError(cmd *cobra.Command, err error) error {
 		return &hinted{err, ruleAdvice}
 	case errors.As(err, &e) && e.Field == "layout" && strings.HasSuffix(e.Want, "alone"):
 		return &hinted{err, "--only NAME takes one; a .tensor file holds all of them"}
+	case errors.Is(err, tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "tensors" && strings.HasPrefix(e.Want, "one"):
+		return &hinted{err, "--only NAME takes one; a .tensor file holds all of them"}
 	case errors.As(err, &e) && e.Field == "layout" && e.Got == "ragged":
 		return &hinted{err, "rows differ in length: 'show --as json' and '--as csv' print them; a .tensor file holds them"}
 	case errors.As(err, &e) && e.Field == "layout" && sparseWord(e.Got):
@@ -265,7 +268,7 @@ func (t *tool) printPlan(r *convert.Result, out string) {
 	if len(r.Tensors) == 0 {
 		return
 	}
-	titles := []string{"NAME", "DTYPE", "SHAPE", ">SIZE", "FROM"}
+	titles := []string{"~NAME", "DTYPE", "SHAPE", ">SIZE", "~FROM"}
 	rules := slices.ContainsFunc(r.Tensors, func(w convert.Written) bool { return w.Ruled() })
 	if rules {
 		titles = slices.Insert(titles, 4, "CODEC", "CHUNK")

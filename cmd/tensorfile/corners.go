@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -45,7 +46,7 @@ func corners(ctx context.Context, p pick, shape tensor.Shape, limit int64) (tens
 	}
 	copy(wide, small)
 	// Where even the corners are too many, Format shows one item of outer axes.
-	for axis := 0; product(shown) >= summaryMost && axis < len(shape); axis++ {
+	for axis := 0; survey.Product(shown) >= summaryMost && axis < len(shape); axis++ {
 		shown[axis], small[axis] = 1, 1
 		axes[axis] = []segment{{0, 1, 0}}
 	}
@@ -66,14 +67,6 @@ func corners(ctx context.Context, p pick, shape tensor.Shape, limit int64) (tens
 	return dst.BroadcastTo(wide)
 }
 
-func product(s []int64) int64 {
-	n := int64(1)
-	for _, e := range s {
-		n = saturatedProduct(n, e)
-	}
-	return n
-}
-
 type cornerReader struct {
 	pick
 	shape tensor.Shape
@@ -92,8 +85,8 @@ func (r *cornerReader) read(ctx context.Context, axis int, sel tensor.Selection,
 	if err == nil && (size <= r.whole || axis == len(r.shape)) {
 		sel := append(append(tensor.Selection(nil), sel...), tensor.SelectionItem{Kind: tensor.SelectEllipsis})
 		var all tensor.View
-		if r.sel != nil {
-			all, err = r.Read(ctx, r.sel, sel)
+		if r.Sel != nil {
+			all, err = r.Read(ctx, r.Sel, sel)
 		} else {
 			all, err = r.Read(ctx, sel)
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // databaseCommands are the commands that read tables and queries of databases.
-var databaseCommands = []string{"info", "ls", "show", "stats", "verify", "convert", "append", "hash", "diff", "plot"}
+var databaseCommands = []string{"info", "ls", "show", "stats", "verify", "convert", "append", "hash", "diff", "plot", "bench"}
 
 // databaseFlags say what of a database is read, and written.
 type databaseFlags struct{ query, table string }

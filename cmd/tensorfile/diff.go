@@ -24,6 +24,7 @@ func init() { commands = append(commands, newDiffCmd) }
 type diffFlags struct {
 	tol      compare.Tolerance
 	nanEqual bool
+	values   bool
 	metadata bool
 	report   int
 	quiet    bool
@@ -51,14 +52,21 @@ these holds, and -0 is 0; infinities are near nothing but themselves:
   x and y are floats, and at most ULP representable numbers apart
 
 Bools, text, bytes and quantised blocks know no tolerance. Relative differences
-in the output are |x - y| / max(|x|, |y|).`,
+in the output are |x - y| / max(|x|, |y|).
+
+Another dtype or layout is a difference of its own. With --values it is none, and
+the numbers are compared: what is quantised is dequantised on the way, and numbers
+of different dtypes are brought to one that holds both, as NumPy does. The
+output and --ulp are in that dtype.`,
 		Example: `  tensorfile diff model.npz model.tensor
   tensorfile diff --rtol 1e-5 --atol 1e-8 before.tensor after.tensor
   tensorfile diff --ulp 1 -r 10 a.tensor b.tensor 'layers.*.weight'
+  tensorfile diff --values -r 3 model.safetensors small.tensor
   tensorfile diff --at 3 model.tensor model.tensor
   tensorfile diff --metadata --json a.tensor b.tensor | jq '.tensors[].status'`,
-		Annotations: map[string]string{exitStatus: exitText("0  the same", "1  different, or a glob matches nothing", "2  a file or a tensor cannot be read")},
-		Args:        nArgs(2, -1),
+		Annotations:       map[string]string{exitStatus: exitText("0  the same", "1  different, or a glob matches nothing", "2  a file or a tensor cannot be read")},
+		Args:              nArgs(2, -1),
+		ValidArgsFunction: t.completeDiff,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.report < 0 || o.report > maxReport {
 				return usage(cmd, "-r is a number of differences up to %d", maxReport)
@@ -78,6 +86,7 @@ in the output are |x - y| / max(|x|, |y|).`,
 	f.Float64Var(&o.tol.Rel, "rtol", 0, "numbers may differ by `X` times the larger magnitude")
 	f.Uint64Var(&o.tol.ULP, "ulp", 0, "floats may be `N` representable numbers apart")
 	f.BoolVar(&o.nanEqual, "nan-equal", false, "all NaNs are the same")
+	f.BoolVar(&o.values, "values", false, "compare numbers whatever the dtypes, and what is quantised by what it stands for")
 	f.BoolVar(&o.metadata, "metadata", false, "compare attributes of tensors and files, too")
 	f.IntVarP(&o.report, "report", "r", 0, "print the `N` largest differences of each tensor")
 	f.BoolVarP(&o.quiet, "quiet", "q", false, "print nothing, only set the exit status")
@@ -107,7 +116,7 @@ func (t *tool) diff(cmd *cobra.Command, pathA, pathB string, names []string, o *
 	defer a.close()
 	defer b.close()
 	d := &differ{tool: t, a: a, b: b, o: o, same: true, opts: &compare.Options{
-		NaNEqual: o.nanEqual, Attrs: o.metadata, Largest: o.report, Workers: t.jobs,
+		NaNEqual: o.nanEqual, Values: o.values, Attrs: o.metadata, Largest: o.report, Workers: t.jobs,
 	}}
 	if f := cmd.Flags(); f.Changed("atol") || f.Changed("rtol") || f.Changed("ulp") {
 		d.opts.Tolerance = &o.tol
@@ -128,14 +137,10 @@ func (t *tool) diff(cmd *cobra.Command, pathA, pathB string, names []string, o *
 	}
 	bar := t.newProgress()
 	defer bar.end()
-	size, total := bar.sizes(a)
-	done := int64(0)
-	for r, err := range d.results(ctx, len(names) > 0) {
+	for r, err := range d.results(bar.watch(ctx, bar.total(a)), len(names) > 0) {
 		if err != nil {
 			return err
 		}
-		done += size(r.Name)
-		bar.set(done, total)
 		if err := d.result(r); err != nil {
 			return err
 		}
@@ -371,7 +376,11 @@ func (d *differ) text(r *compare.Result) string {
 		if r.Different == 1 {
 			verb = "differs"
 		}
-		s := fmt.Sprintf("%s of %s %s, first at %s", countText(r.Different), counted(r.Elements, "element"), verb, indexText(r.First))
+		s := ""
+		if a, b := numbersText(r.A), numbersText(r.B); a != b {
+			s = fmt.Sprintf("%s, %s: ", a, b)
+		}
+		s += fmt.Sprintf("%s of %s %s, first at %s", countText(r.Different), counted(r.Elements, "element"), verb, indexText(r.First))
 		if r.Numeric && r.NaN < r.Different {
 			s += fmt.Sprintf(", by up to %s (relative %s)", floatText(r.MaxAbs), floatText(r.MaxRel))
 		}
@@ -381,6 +390,14 @@ func (d *differ) text(r *compare.Result) string {
 		return s
 	}
 	return ""
+}
+
+// numbersText says of what the numbers of a tensor are made.
+func numbersText(t *tensorfile.Tensor) string {
+	if _, _, ok := t.Composite(); ok {
+		return t.DType().String() + " " + quantisedWord(t)
+	}
+	return t.DType().String()
 }
 
 // indexText is an index as it stands behind a name.
@@ -434,6 +451,7 @@ type diffJSON struct {
 	DTypeB    *string          `json:"dtype_b"`
 	ShapeA    []int64          `json:"shape_a"`
 	ShapeB    []int64          `json:"shape_b"`
+	DType     *string          `json:"dtype"`
 	Elements  *int64           `json:"elements"`
 	Different *int64           `json:"different"`
 	NaN       *int64           `json:"nan"`
@@ -473,7 +491,8 @@ func resultDoc(r *compare.Result) diffJSON {
 	if r.Status != compare.Different || r.Different == 0 {
 		return j
 	}
-	j.Elements, j.Different, j.NaN, j.First = &r.Elements, &r.Different, &r.NaN, r.First
+	d := r.DType.String()
+	j.DType, j.Elements, j.Different, j.NaN, j.First = &d, &r.Elements, &r.Different, &r.NaN, r.First
 	j.MaxAbs, j.MaxRel = number(r.MaxAbs), number(r.MaxRel)
 	for _, x := range r.Largest {
 		j.Largest = append(j.Largest, differenceJSON{x.Index, elementJSON(r, x.A), elementJSON(r, x.B), number(x.Abs), number(x.Rel)})

@@ -59,6 +59,7 @@ var errNothing = errors.New("nothing to commit")
 // edit opens the native file at path, has fn change it and commits, unless fn
 // fails or this is a dry run. done then says what was done.
 func (t *tool) edit(cmd *cobra.Command, path string, o *editFlags, fn func(*edit) error, done func(*edit) error) error {
+	path = oneFile(path)
 	ctx := cmd.Context()
 	if o.wait < 0 {
 		return usage(cmd, "--wait %v: a time is not negative", o.wait)
@@ -172,6 +173,7 @@ func editError(path string, err error) error {
 	var e *tensorfile.Error
 	var h *hinted
 	is := func(kind error) bool { return errors.Is(err, kind) }
+	own := func() bool { return errors.As(err, &e) && e.Path == path } // not about an output
 	switch {
 	case errors.As(err, &h):
 	case is(tensorfile.ErrCommitUnknown):
@@ -182,11 +184,11 @@ func editError(path string, err error) error {
 		return &hinted{err, "--unlocked goes on without; nobody else may write the file meanwhile"}
 	case is(tensorfile.ErrUnsupported) && errors.As(err, &e) && e.Field == "file system":
 		return &hinted{err, "--remote-fs goes on; or copy the file to a local disk, edit it there and copy it back"}
-	case is(fs.ErrPermission) || is(syscall.EROFS):
+	case (is(fs.ErrPermission) || is(syscall.EROFS)) && own():
 		return &hinted{err, "'tensorfile repack " + path + " OUT' writes a copy that can be edited"}
 	case is(tensorfile.ErrFormat) && errors.As(err, &e) && e.Field == "magic":
 		return &hinted{err, "only .tensor files are edited in place; 'tensorfile convert' makes one of any format"}
-	case is(fs.ErrNotExist):
+	case is(fs.ErrNotExist) && own():
 		return &hinted{err, "'tensorfile convert IN... " + path + "' makes a new file"}
 	}
 	return err

@@ -23,7 +23,7 @@ func (d *parted) picked(ctx context.Context, p pick, ranges []tensor.AxisRange) 
 		d.value, err = a.At(at...)
 		return err
 	}
-	if a, err = a.Select(ctx, p.sel, nil); err != nil {
+	if a, err = a.Select(ctx, p.Sel, nil); err != nil {
 		return err
 	}
 	d.layout, d.shape = uint16(a.Layout()), a.Shape()

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 )
 
 // Exit statuses (see the help of each command).
@@ -57,6 +60,10 @@ func hint(err error) string {
 	}
 	is := func(kind error) bool { return errors.Is(err, kind) }
 	switch {
+	case is(tensorfile.ErrFormat) && isFolder(e.Path):
+		return "'tensorfile convert " + e.Path + " OUT --stack' makes one tensor of the files in it"
+	case is(fs.ErrNotExist) && e.Field == "temporary file":
+		return "there is no directory " + filepath.Dir(e.Path)
 	case is(tensorfile.ErrCommitUnknown):
 		return "'tensorfile info " + e.Path + "' says which one it is"
 	case is(tensorfile.ErrLimit) && strings.Contains(e.Want, "MaxBytes"):
@@ -67,6 +74,8 @@ func hint(err error) string {
 		return "the file was changed while it was read; run the command again when it is at rest"
 	case is(tensorfile.ErrFormat) && e.Field == "magic":
 		return "'tensorfile formats' lists what is read; --from FORMAT says what the file is"
+	case is(tensorfile.ErrTruncated) && e.Rule == format.RuleRootTruncated:
+		return "a copy of it may not have come to its end; 'tensorfile recover " + e.Path + " -o OUT' saves what is intact"
 	case is(tensorfile.ErrCorrupt), is(tensorfile.ErrTruncated):
 		return "'tensorfile verify' lists all that is wrong with a file"
 	case is(tensorfile.ErrExists):
@@ -75,6 +84,11 @@ func hint(err error) string {
 		return "check the permissions of the file and of the directories above it"
 	}
 	return ""
+}
+
+func isFolder(path string) bool {
+	fi, err := os.Stat(path)
+	return err == nil && fi.IsDir()
 }
 
 // isBrokenPipe reports whether nobody reads what was written. A closed standard

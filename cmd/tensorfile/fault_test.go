@@ -40,7 +40,7 @@ func inProcess(t *testing.T, args ...string) (stdout, stderr string, code int) {
 		t.Fatal(err)
 	}
 	defer null.Close()
-	tl := &tool{in: strings.NewReader(""), out: &output{bufio.NewWriter(&out), null}, err: &errs}
+	tl := &tool{in: strings.NewReader(""), out: &output{Writer: bufio.NewWriter(&out), file: null}, err: &errs}
 	code = tl.run(context.Background(), args)
 	return out.String(), errs.String(), code
 }
@@ -395,7 +395,7 @@ func TestFaultsSameFile(t *testing.T) {
 	n := 0
 	for _, args := range [][]string{
 		{"convert", "-f", "m.tensor", "same.tensor"}, {"repack", "-f", "m.tensor", "same.tensor"}, {"recover", "-f", "m.tensor", "-o", "same.tensor"},
-		{"show", "m.tensor", "w", "--as", "csv", "-f", "-o", "same.tensor"},
+		{"show", "m.tensor", "w", "--as", "csv", "-f", "-o", "same.tensor"}, {"plot", "m.tensor", "w", "--to", "svg", "-f", "-o", "same.tensor", "--size", "64x48"},
 	} {
 		d.reset(t)
 		same := d.path("same.tensor")
@@ -430,11 +430,11 @@ func TestFaultsSameFile(t *testing.T) {
 var readers = [][]string{
 	{"info", "m.tensor"}, {"info", "--json", "m.tensor"}, {"ls", "m.tensor"}, {"ls", "-l", "m.tensor"}, {"ls", "--json", "m.tensor"}, {"ls", "m.tensor", "w*"},
 	{"show", "m.tensor", "w"}, {"show", "m.tensor", "v[::7]", "s"}, {"show", "m.tensor", "w", "--as", "csv"}, {"show", "m.tensor", "v", "--json"},
-	{"stats", "m.tensor"}, {"stats", "--json", "m.tensor"}, {"verify", "m.tensor"}, {"verify", "--json", "m.tensor"}, {"hash", "m.tensor"}, {"hash", "--tensors", "m.tensor"},
+	{"stats", "m.tensor"}, {"stats", "--json", "m.tensor"}, {"plot", "m.tensor", "w", "-o", "-", "--to", "svg", "--size", "64x48"}, {"verify", "m.tensor"}, {"verify", "--json", "m.tensor"}, {"hash", "m.tensor"}, {"hash", "--tensors", "m.tensor"},
 	{"diff", "m.tensor", "in.tensor"}, {"diff", "m.tensor", "copy.tensor"}, {"log", "m.tensor"}, {"log", "--json", "m.tensor"}, {"inspect", "m.tensor"},
 	{"attr", "ls", "m.tensor"}, {"attr", "get", "m.tensor", "w", "unit"}, {"info", "in.npz"}, {"ls", "in.npz"}, {"show", "in.npz", "v"}, {"stats", "in.npz"}, {"verify", "in.npz"}, {"hash", "in.npz"},
-	{"info", "chunks.tensor"}, {"ls", "-l", "chunks.tensor"}, {"show", "chunks.tensor", "v"}, {"show", "chunks.tensor", "v[100:300]"}, {"stats", "chunks.tensor"}, {"verify", "chunks.tensor"},
-	{"info", "sparse.tensor"}, {"ls", "-l", "sparse.tensor"}, {"show", "sparse.tensor", "w"}, {"show", "sparse.tensor", "w[3:7]"}, {"stats", "sparse.tensor"}, {"verify", "sparse.tensor"}, {"hash", "sparse.tensor"},
+	{"info", "chunks.tensor"}, {"ls", "-l", "chunks.tensor"}, {"show", "chunks.tensor", "v"}, {"show", "chunks.tensor", "v[100:300]"}, {"stats", "chunks.tensor"}, {"plot", "chunks.tensor", "v", "--kind", "hist", "-o", "-", "--to", "svg", "--size", "64x48"}, {"verify", "chunks.tensor"},
+	{"info", "sparse.tensor"}, {"ls", "-l", "sparse.tensor"}, {"show", "sparse.tensor", "w"}, {"show", "sparse.tensor", "w[3:7]"}, {"stats", "sparse.tensor"}, {"plot", "sparse.tensor", "w", "-o", "-", "--to", "svg", "--size", "64x48"}, {"verify", "sparse.tensor"}, {"hash", "sparse.tensor"},
 	{"ls", "sparse.npz"}, {"show", "sparse.npz", "sparse"}, {"verify", "sparse.npz"}, {"ls", "w.mtx"}, {"show", "w.mtx", "w"}, {"stats", "w.mtx"}, {"verify", "w.mtx"}, {"hash", "w.mtx"},
 	{"hash", "chunks.tensor"}, {"diff", "chunks.tensor", "in.tensor"}, {"inspect", "chunks.tensor"}, {"recover", "-n", "chunks.tensor"}, {"repack", "-n", "chunks.tensor", "no.tensor", "--codec", "v=lz4"},
 	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"convert", "-n", "m.tensor", "no.npz", "--only", "w", "--flip", "0"}, {"recover", "-n", "m.tensor"},

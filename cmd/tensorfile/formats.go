@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/term"
 )
 
 func init() { commands = append(commands, newFormatsCmd) }
@@ -51,25 +52,73 @@ settles it where neither tells.`,
 					Formats []formatJSON `json:"formats"`
 				}{schema("formats"), list})
 			}
-			yes := map[bool]string{true: "yes", false: "-"}
-			tab := newTable("FORMAT", "READ", "WRITE", "TENSORS", "EXTENSIONS", "DESCRIPTION")
-			for _, f := range list {
-				many := "many"
-				if f.Single {
-					many = "one"
-				}
-				names := f.Extensions
-				for _, scheme := range f.Schemes {
-					names = append(names, scheme+"://")
-				}
-				for _, s := range []string{f.Name, yes[f.Read], yes[f.Write], many, strings.Join(names, " "), f.Description} {
-					tab.cell(s)
-				}
-			}
-			tab.write(t.out, true, t.colored())
+			t.printFormats(list)
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// printFormats prints a table. On a terminal that is too narrow for it extensions and
+// descriptions go on in the lines below, and if it is narrower still, descriptions
+// have lines of their own.
+func (t *tool) printFormats(list []formatJSON) {
+	yes := map[bool]string{true: "yes", false: "-"}
+	words := func(f *formatJSON) string {
+		names := f.Extensions
+		for _, scheme := range f.Schemes {
+			names = append(names, scheme+"://")
+		}
+		return strings.Join(names, " ")
+	}
+	names, texts := 0, 0 // columns of those two
+	before := len("  READ  WRITE  TENSORS  ") + 2
+	for i := range list {
+		names, texts = max(names, len(words(&list[i]))), max(texts, term.Width(list[i].Description))
+	}
+	for _, f := range list {
+		before = max(before, len("  READ  WRITE  TENSORS  ")+2+len(f.Name))
+	}
+	titles := []string{"FORMAT", "READ", "WRITE", "TENSORS", "EXTENSIONS", "DESCRIPTION"}
+	below := false
+	if room := t.out.columns() - before; t.out.columns() > 0 && names+texts > room {
+		if below = room < 80; below {
+			names, titles = max(room+2, 24), titles[:5]
+		} else {
+			names = room / 2
+			texts = room - names
+		}
+	}
+	tab := newTable(titles...)
+	for i := range list {
+		f := &list[i]
+		many := "many"
+		if f.Single {
+			many = "one"
+		}
+		first := []string{f.Name, yes[f.Read], yes[f.Write], many}
+		lines := [][]string{term.Wrap(words(f), names), term.Wrap(f.Description, texts)}
+		rows := max(len(lines[0]), len(lines[1]))
+		if below {
+			lines, rows = lines[:1], len(lines[0])
+		}
+		for k := range rows {
+			for _, s := range first {
+				tab.cell(s)
+			}
+			for _, list := range lines {
+				if k < len(list) {
+					tab.cell(list[k])
+				} else {
+					tab.cell("")
+				}
+			}
+			first = []string{"", "", "", ""}
+		}
+		if below {
+			tab.span("  " + f.Description)
+		}
+	}
+	tab.write(t.out, true, t.colored())
 }

@@ -28,13 +28,8 @@ are their references in Go.`,
   tensorfile gpu load model.safetensors
   tensorfile gpu bench --device host`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "1  no tensor matches, or a kernel made what it should not", "2  there is no driver or no device, or something could not be read")},
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage(cmd, "COMMAND is missing: info, load or bench")
-			}
-			return usage(cmd, "there is no command %q: it is info, load or bench", args[0])
-		},
-		RunE: func(*cobra.Command, []string) error { return nil },
+		Args:        needsCommand,
+		RunE:        func(*cobra.Command, []string) error { return nil },
 	}
 	cmd.AddCommand(newGPUInfoCmd(t), newGPULoadCmd(t), newGPUBenchCmd(t))
 	return cmd

@@ -127,7 +127,7 @@ func (t *tool) gpuBench(ctx context.Context, d *gpu.Device, o *measure.Options, 
 	limits := len(rows)
 	err = measure.Kernels(ctx, d, o, measure.Find(rows, measure.Memory), match, func(r measure.Row) error {
 		rows = append(rows, r)
-		bar.show(float64(len(rows)-limits)/float64(all), r.Name)
+		bar.steps(float64(len(rows)-limits)/float64(all), r.Name)
 		if r.Same != nil && !*r.Same {
 			t.raise(exitNo)
 		}

@@ -149,7 +149,7 @@ func (doc *gpuInfoJSON) write(t *tool) {
 		facts.write(t.out, false, false)
 		fmt.Fprintln(t.out)
 	}
-	table := newTable("KERNELS", ">ENTRIES", "CONFIRMED ON")
+	table := newTable("KERNELS", ">ENTRIES", "<CONFIRMED ON")
 	for _, f := range doc.Kernels {
 		on := "not confirmed"
 		if len(f.Confirmed) > 0 {

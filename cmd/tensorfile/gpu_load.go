@@ -94,6 +94,8 @@ Tensors that the device has no room for are streamed, block by block.`,
 	f.BoolVar(&l.o.Upload.Staged, "staged", false, "with --device host: copy as a device has to, do not read in place")
 	f.DurationVar(&l.o.Each, "time", l.o.Each, "repeat for `DURATION`")
 	f.BoolVar(&l.asJSON, "json", false, "print one JSON document")
+	t.atFlag(cmd)
+	t.databaseFlags(cmd)
 	return cmd
 }
 
@@ -121,7 +123,7 @@ func (l *gpuLoader) run(cmd *cobra.Command, args []string) (err error) {
 		return err
 	}
 	bar := t.newProgress()
-	l.o.Step = bar.show
+	l.o.Step = bar.steps
 	m, err := measure.Time(ctx, d, &l.o, list...)
 	bar.end()
 	if err != nil {

@@ -92,10 +92,8 @@ func (t *tool) hashFile(ctx context.Context, path string) (*hashed, error) {
 	h.format = in.Info().Format
 	bar := t.newProgress()
 	defer bar.end()
-	size, total := bar.sizes(in)
-	done := int64(0)
 	var good []tensorfile.TensorHash
-	for x, err := range in.Hashes(ctx, &tensorfile.HashOptions{Workers: t.jobs}) {
+	for x, err := range in.Hashes(bar.watch(ctx, bar.total(in)), &tensorfile.HashOptions{Workers: t.jobs}) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, ctx.Err()
@@ -105,8 +103,6 @@ func (t *tool) hashFile(ctx context.Context, path string) (*hashed, error) {
 			h.list = append(h.list, hashedTensor{x, err})
 			good = append(good, x)
 		}
-		done += size(x.Name)
-		bar.set(done, total)
 	}
 	if h.err == nil {
 		h.err = in.Check()
@@ -115,23 +111,17 @@ func (t *tool) hashFile(ctx context.Context, path string) (*hashed, error) {
 	return h, nil
 }
 
-// sizes gives the bytes of a tensor, and of all, if progress is shown.
-func (p *progress) sizes(in *input) (of func(name string) int64, total int64) {
+// total is how many bytes all tensors have, if progress is shown.
+func (p *progress) total(in *input) (n int64) {
 	if p.w == nil {
-		return func(string) int64 { return 0 }, 0
+		return 0
 	}
 	for x, err := range in.Tensors() {
 		if err == nil {
-			total = addSaturated(total, x.ByteSize())
+			n = addSaturated(n, x.ByteSize())
 		}
 	}
-	return func(name string) int64 {
-		x, err := in.Tensor(name)
-		if err != nil {
-			return 0
-		}
-		return x.ByteSize()
-	}, total
+	return n
 }
 
 func (h *hashed) print(t *tool, tensors bool) {

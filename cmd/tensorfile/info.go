@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/term"
 )
 
 func init() { commands = append(commands, newInfoCmd) }
@@ -80,7 +81,11 @@ of --json, such as tensors, elements, bytes, stored, ratio, generation, format.`
 				return usage(cmd, "--get and --json exclude each other")
 			}
 			if get != "" && !slices.Contains(infoKeys(), get) {
-				return usage(cmd, "there is no key %q; keys are %s", get, strings.Join(infoKeys(), ", "))
+				e := usage(cmd, "there is no key %q; keys are %s", get, strings.Join(infoKeys(), ", "))
+				if near := nearWord(get, infoKeys()); near != "" {
+					e.hint = "did you mean --get " + near + "?"
+				}
+				return e
 			}
 			list := []infoJSON{}
 			for i, path := range files(args) {
@@ -313,8 +318,12 @@ func (j *infoJSON) write(w *output) {
 	line("Elements", "%s", countText(j.Elements))
 	line("Bytes", "%s", bytes(j.Bytes))
 	line("Stored", "%s", bytes(j.Stored))
-	if j.Ratio != nil {
-		line("Ratio", "%s", appendRatio(nil, float64(*j.Ratio)))
+	if r := j.Ratio; r != nil {
+		text := string(appendRatio(nil, float64(*r)))
+		if *r >= 1e4 && *r < 1e15 { // there is room here
+			text = countText(int64(*r))
+		}
+		line("Ratio", "%s", text)
 	}
 	for i, d := range j.DTypes {
 		key := ""
@@ -351,7 +360,11 @@ func (j *infoJSON) write(w *output) {
 			if err != nil {
 				continue
 			}
-			line(title, "%s = %s", clean(k), shorten(clean(string(b)), 200))
+			text := clean(k) + " = " + shorten(clean(string(b)), 200)
+			if n := w.columns(); n > 0 {
+				text = term.Head(text, max(n-len("Attributes  : "), leastCut))
+			}
+			line(title, "%s", text)
 		}
 	}
 	note := func(s string) { line("Note", "%s", s) }

@@ -42,7 +42,7 @@ files the extents of the tensors are shown.`,
 			if asJSON {
 				err = t.inspectJSON(m, bytes)
 			} else {
-				err = m.WriteText(t.out, bytes)
+				err = m.WriteText(t.out, bytes, t.out.columns())
 			}
 			if err != nil {
 				return err

@@ -5,12 +5,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"math"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -111,59 +111,13 @@ func pathJSON(path string) jsonPath {
 	return jsonPath{tensor.Escape(path), base64.StdEncoding.EncodeToString([]byte(path))}
 }
 
-// jsonFloat is a number in a document; NaN and the infinities, which JSON does
-// not have, are strings.
-type jsonFloat float64
-
-func (f jsonFloat) MarshalJSON() ([]byte, error) { return appendJSONFloat(nil, float64(f), 64), nil }
+// jsonFloat is a number in a document; NaN and the infinities are strings.
+type jsonFloat = survey.Float
 
 // appendJSONFloat appends the shortest number that reads back the same.
-func appendJSONFloat(b []byte, x float64, bits int) []byte {
-	switch {
-	case math.IsNaN(x):
-		return append(b, `"NaN"`...)
-	case math.IsInf(x, 1):
-		return append(b, `"Infinity"`...)
-	case math.IsInf(x, -1):
-		return append(b, `"-Infinity"`...)
-	}
-	format := byte('f')
-	if a := math.Abs(x); a != 0 && (a < 1e-6 || a >= 1e21) {
-		format = 'e'
-	}
-	return strconv.AppendFloat(b, x, format, -1, bits)
-}
+func appendJSONFloat(b []byte, x float64, bits int) []byte { return survey.AppendJSONFloat(b, x, bits) }
 
 // attrsJSON turns attributes into what a document can hold.
-func attrsJSON(a tensorfile.Attrs) any {
-	if len(a) == 0 {
-		return nil
-	}
-	return valueJSON(map[string]any(a))
-}
+func attrsJSON(a tensorfile.Attrs) any { return survey.Attributes(a) }
 
-func valueJSON(v any) any {
-	switch v := v.(type) {
-	case float64:
-		return jsonFloat(v)
-	case float32:
-		return json.RawMessage(appendJSONFloat(nil, float64(v), 32))
-	case []byte:
-		return map[string]string{"base64": base64.StdEncoding.EncodeToString(v)}
-	case []any:
-		out := make([]any, len(v))
-		for i := range v {
-			out[i] = valueJSON(v[i])
-		}
-		return out
-	case tensorfile.Attrs:
-		return valueJSON(map[string]any(v))
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k := range v {
-			out[k] = valueJSON(v[k])
-		}
-		return out
-	}
-	return v
-}
+func valueJSON(v any) any { return survey.Value(v) }

@@ -19,7 +19,8 @@ func newLogCmd(t *tool) *cobra.Command {
 		Use:   "log FILE",
 		Short: "List the generations of a .tensor file",
 		Long: `List the generations of a .tensor file, newest first: when each was committed, the
-bytes that it added to the file, and how many names it changed:
+bytes that it added to the file, and how many names it changed, the file itself
+counted as one:
 
   +  added     -  removed     ~  replaced     *  other attributes only
 
@@ -113,7 +114,7 @@ func (t *tool) history(ctx context.Context, in *input, limit int, fn func(tensor
 func (t *tool) log(ctx context.Context, in *input, limit int, long bool) error {
 	titles := []string{">GEN", "COMMITTED", ">BYTES", "CHANGES"}
 	if long {
-		titles = append(titles, "WRITER")
+		titles = append(titles, "<WRITER")
 	}
 	tab := newTable(titles...)
 	err := t.history(ctx, in, limit, func(g tensorfile.Generation, changes []tensorfile.Change, err error) error {

@@ -31,12 +31,18 @@ dtype, shape, how the elements lie, codec, size of all elements and how many
 times larger that is than what is stored.
 
 LAYOUT is C or F order, strided (gaps, turned axes, windows), broadcast (one
-element stands for many), chunked, or a sparse layout. With globs, only the
+element stands for many), chunked, a sparse layout, ragged or string (rows that
+differ in length), or quantised: with the dtype and group of its values. RATIO
+is - where nothing is stored: one element repeated, or none. With globs, only the
 tensors whose names match are listed; * crosses / and . like any character.
 
 -l adds the strides in bytes, where the storage begins in the file (and how far
 into it the tensor starts), the shape of chunks, and notes: which tensors share
-a storage, big-endian or misaligned elements, units, names of axes.`,
+a storage, big-endian or misaligned elements, units, names of axes.
+
+On a terminal long names are shortened to its width, never in a pipe. Lines are
+printed as the file is read, some hundred at a time, so that columns can grow
+wider on the way.`,
 		Example: `  tensorfile ls model.tensor
   tensorfile ls -l weights.npz 'layers.*.weight'
   tensorfile ls --sort size model.tensor | head
@@ -164,16 +170,19 @@ func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) err
 		tree.write(t.out, t.colored())
 		return err
 	}
-	titles := []string{"NAME", "DTYPE", "SHAPE", "LAYOUT", "?NNZ", "?DENSITY", "CODEC", ">SIZE", ">RATIO"}
+	titles := []string{"~NAME", "DTYPE", "SHAPE", "LAYOUT", "?NNZ", "?DENSITY", "CODEC", ">SIZE", ">RATIO"}
 	if o.long {
-		titles = append(titles, "STRIDES", ">OFFSET", "CHUNK", "NOTES")
+		titles = append(titles, "STRIDES", ">OFFSET", "CHUNK", "<NOTES")
 	}
 	tab := newTable(titles...)
+	if o.sort == "" {
+		tab.stream(t.out, !o.noHeader, t.colored())
+	}
 	var keys []sortKey
 	err := t.each(cmd, in, globs, func(name string, x *tensorfile.Tensor, err error) {
 		count(err)
 		if o.sort != "" {
-			keys = append(keys, keyOf(name, x))
+			keys = append(keys, keyOf(o.sort, name, x))
 		}
 		if x == nil {
 			tab.cell(clean(name))
@@ -185,10 +194,11 @@ func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) err
 			lsLong(tab, x, shared)
 		}
 	})
-	if o.sort != "" {
+	switch {
+	case o.sort == "":
+		tab.flush()
+	case tab.rows() > 0:
 		tab.order = sortOrder(keys, o.sort)
-	}
-	if tab.rows() > 0 {
 		tab.write(t.out, !o.noHeader, t.colored())
 	}
 	return err
@@ -302,11 +312,19 @@ type sortKey struct {
 	size, offset int64
 }
 
-func keyOf(name string, x *tensorfile.Tensor) sortKey {
-	if x == nil { // behind all others
-		return sortKey{name: name, size: -1, offset: math.MaxInt64, dtype: "\xff"}
+// keyOf returns what is needed to sort by a key, and no more: there may be a million.
+func keyOf(by, name string, x *tensorfile.Tensor) (k sortKey) {
+	switch {
+	case by == "name":
+		k.name = name
+	case x == nil: // behind all others
+		k = sortKey{size: -1, offset: math.MaxInt64, dtype: "\xff"}
+	case by == "dtype":
+		k.dtype = x.DType().String()
+	default:
+		k.size, k.offset = x.ByteSize(), x.Storage().Offset+x.Offset()
 	}
-	return sortKey{name, x.DType().String(), x.ByteSize(), x.Storage().Offset + x.Offset()}
+	return k
 }
 
 // sortOrder returns the rows in the order of a key; equal ones stay as they
@@ -429,7 +447,7 @@ func (t *tool) lsJSON(cmd *cobra.Command, in *input, globs []string, o *lsFlags,
 			line = tensorDoc(x, shared)
 		}
 		if o.sort != "" {
-			lines, keys = append(lines, line), append(keys, keyOf(name, x))
+			lines, keys = append(lines, line), append(keys, keyOf(o.sort, name, x))
 		} else if err := doc.add(line); err != nil {
 			t.fail(err)
 		}

@@ -26,7 +26,7 @@ const noSleep = "atexit_sleep_ms=0"
 func TestMain(m *testing.M) {
 	os.Setenv("GORACE", noSleep)
 	testscript.Main(m, map[string]func(){
-		"tensorfile": main,
+		"tensorfile": recorded,
 		"mkfile":     mkfile,
 		"planted":    planted,
 		"library":    library,
@@ -47,10 +47,18 @@ func TestMain(m *testing.M) {
 //	cut FILE N               leave the first N bytes
 //	join OUT FILE...         the bytes of files, one behind the other
 //	same A B                 equal but for UUIDs
+//	holdlock FILE TIME       keep other writers from a file for a while
+//	unfinished OUT OLD NEW   what an append to OLD leaves that never ended
 //
 // $NONE and $NODIR are what this system says of a file that is not there, and of
 // one in a folder that is not there.
 func TestScript(t *testing.T) {
+	schemas, err := filepath.Abs("../../docs/schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := t.TempDir()
+	documentsSeen(t, documents)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
@@ -61,13 +69,16 @@ func TestScript(t *testing.T) {
 			e.Setenv("KEPT", kept)
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("GORACE", noSleep)
+			e.Setenv(envSchemas, schemas)
+			e.Setenv(envDocuments, documents)
+			e.Setenv(envIgnore, os.Getenv(envIgnore))
 			e.Setenv("NONE", whyNot(e.WorkDir, "none"))
 			e.Setenv("NODIR", whyNot(e.WorkDir, filepath.Join("none", "none")))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "join": scriptJoin, "same": scriptSame,
-			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven,
+			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven, "holdlock": scriptHoldLock, "unfinished": scriptUnfinished,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

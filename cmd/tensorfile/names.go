@@ -9,40 +9,24 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/internal/glob"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 // A pick is a tensor that an argument names, and the selection behind its name
 // if it had one.
-type pick struct {
-	*tensorfile.Tensor
-	sel tensor.Selection
-}
+type pick struct{ survey.Pick }
 
-// shape of what is picked.
-func (p pick) shape() (tensor.Shape, error) {
-	if p.sel == nil {
-		return p.Shape(), nil
-	}
-	_, s, err := p.sel.Resolve(p.Shape())
-	return s, located(err, p.Tensor)
+func picked(t *tensorfile.Tensor, sel tensor.Selection) pick {
+	return pick{survey.Pick{Tensor: t, Sel: sel}}
 }
 
 // label is the name with the selection.
 func (p pick) label() string {
-	if p.sel == nil {
+	if p.Sel == nil {
 		return p.Name()
 	}
-	return p.Name() + p.sel.String()
-}
-
-// located adds file and tensor to an error that names none.
-func located(err error, t *tensorfile.Tensor) error {
-	var e *tensorfile.Error
-	if errors.As(err, &e) && e.Path == "" {
-		e.Path, e.Tensor = t.File().Path(), t.Name()
-	}
-	return err
+	return p.Name() + p.Sel.String()
 }
 
 // find opens the tensors that an argument names, in the order of the file. The
@@ -59,7 +43,7 @@ func located(err error, t *tensorfile.Tensor) error {
 func (in *input) find(arg string, selections bool, each func(pick, error) error) (found bool, err error) {
 	t, err := in.Tensor(arg)
 	if err == nil {
-		return true, each(pick{t, nil}, nil)
+		return true, each(picked(t, nil), nil)
 	}
 	if !errors.Is(err, tensorfile.ErrNotFound) {
 		return true, each(pick{}, err)
@@ -74,9 +58,9 @@ func (in *input) find(arg string, selections bool, each func(pick, error) error)
 		t, err := in.Tensor(name)
 		switch {
 		case err == nil && selErr != nil:
-			return false, located(selErr, t)
+			return false, survey.Located(selErr, t)
 		case err == nil:
-			return true, each(pick{t, sel}, nil)
+			return true, each(picked(t, sel), nil)
 		case !errors.Is(err, tensorfile.ErrNotFound):
 			return true, each(pick{}, err)
 		}
@@ -118,7 +102,7 @@ func (in *input) matching(pattern string, sel tensor.Selection, each func(pick, 
 		if err == nil {
 			t, err = in.Tensor(name)
 		}
-		if err := each(pick{t, sel}, err); err != nil {
+		if err := each(picked(t, sel), err); err != nil {
 			return found, err
 		}
 	}

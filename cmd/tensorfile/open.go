@@ -38,6 +38,7 @@ func (t *tool) open(ctx context.Context, path string) (*input, error) {
 }
 
 func (t *tool) openWith(ctx context.Context, path string, o *convert.OpenOptions) (*input, error) {
+	path = oneFile(path)
 	if path == convert.Stream {
 		f, err := t.stdin(ctx, o)
 		if err != nil {
@@ -83,8 +84,11 @@ func (t *tool) spool() (io.ReaderAt, int64, error) {
 			return os.Stdin, fi.Size(), nil
 		}
 	}
+	bar := t.newProgress()
+	defer bar.end()
+	in := bar.reader(t.in)
 	var head bytes.Buffer
-	size, err := io.Copy(&head, io.LimitReader(t.in, spoolLimit))
+	size, err := io.Copy(&head, io.LimitReader(in, spoolLimit))
 	if err != nil || size < spoolLimit {
 		return bytes.NewReader(head.Bytes()), size, err
 	}
@@ -99,7 +103,7 @@ func (t *tool) spool() (io.ReaderAt, int64, error) {
 	} else {
 		t.atExit = append(t.atExit, func() { file.Close(); os.Remove(file.Name()) })
 	}
-	size, err = io.Copy(file, io.MultiReader(&head, t.in))
+	size, err = io.Copy(file, io.MultiReader(&head, in))
 	return file, size, err
 }
 
@@ -124,10 +128,13 @@ func failedName(err error) string {
 	return strings.TrimSuffix(e.Member, filepath.Ext(e.Member))
 }
 
+// expandGlobs is set where the shell leaves globs to the program.
+var expandGlobs = runtime.GOOS == "windows"
+
 // files are the arguments that name files. Where the shell leaves globs to the
 // program, they are expanded here; one that matches nothing stays as it is.
 func files(args []string) []string {
-	if runtime.GOOS != "windows" {
+	if !expandGlobs {
 		return args
 	}
 	var out []string
@@ -143,4 +150,13 @@ func files(args []string) []string {
 		out = append(out, arg)
 	}
 	return out
+}
+
+// oneFile is the argument that names one file. A glob that matches several stays
+// as it is, and is not there.
+func oneFile(arg string) string {
+	if list := files([]string{arg}); len(list) == 1 {
+		return list[0]
+	}
+	return arg
 }

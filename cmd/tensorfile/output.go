@@ -9,17 +9,52 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
+
+	"github.com/tensorfile/tensorfile/internal/term"
 )
 
 // output is the buffered standard output.
 type output struct {
 	*bufio.Writer
-	file *os.File
+	file   *os.File
+	width  func() int
+	before func() // called before bytes leave the buffer; nil: nothing is to be done
 }
 
 func newOutput(ctx context.Context, f *os.File) *output {
-	return &output{bufio.NewWriterSize(interruptibleWriter{ctx, f}, 64<<10), f}
+	o := &output{file: f}
+	o.Writer = bufio.NewWriterSize(outputWriter{o, interruptibleWriter{ctx, f}}, 64<<10)
+	o.width = sync.OnceValue(func() int {
+		if !terminal(f) {
+			return 0
+		}
+		s, _ := term.SizeOf(f)
+		return s.Columns
+	})
+	return o
+}
+
+// outputWriter is what is behind the buffer.
+type outputWriter struct {
+	o *output
+	w io.Writer
+}
+
+func (w outputWriter) Write(p []byte) (int, error) {
+	if w.o.before != nil {
+		w.o.before()
+	}
+	return w.w.Write(p)
+}
+
+// columns are those of the terminal that results go to, 0 if they go elsewhere.
+func (o *output) columns() int {
+	if o.width == nil {
+		return 0
+	}
+	return o.width()
 }
 
 // terminal reports whether f is a terminal.

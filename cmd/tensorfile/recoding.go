@@ -124,7 +124,7 @@ func (r recoding) print(t *tool) {
 	if len(r) == 0 {
 		return
 	}
-	tab := newTable("NAME", "DTYPE", "SHAPE", "CODEC", "CHUNK")
+	tab := newTable("~NAME", "DTYPE", "SHAPE", "CODEC", "CHUNK")
 	for _, x := range r {
 		codec, chunk := ruleCells(convert.Written{Codec: x.o.Codec, Chunk: x.o.Chunk})
 		for _, s := range []string{clean(x.name), x.d.String(), x.shape.String(), codec, chunk} {

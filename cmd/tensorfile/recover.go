@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,18 +32,27 @@ every record stands twice in a file, and each copy is found by itself. Of a tens
 in chunks OUT has all that are intact; the damaged ones stay what they are, and
 reading them fails there, too.
 
+Records stand behind the tensors that they are about: at the end of a file that was
+written at once, and in a large one after each 64 MiB of tensors, too. If the end is
+cut off, what stands behind the last of them is lost; of a small file that is all.
+
 FILE is only read. OUT holds the content of the last commit, without the
 generations before it. It is no more to be trusted than FILE: whoever could write
 the bytes could forge what is found in them.`,
 		Example: `  tensorfile recover -n broken.tensor
   tensorfile recover broken.tensor -o saved.tensor`,
 		Annotations: map[string]string{exitStatus: exitText("0  done, and nothing is lost", "2  nothing was found, or something could not be read or written", "3  done, and something is lost, or may be")},
-		Args:        nArgs(1, 1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 && o.out == "" {
+				return usage(cmd, "-o is missing before %q, where to write what is saved", args[1])
+			}
+			return nArgs(1, 1)(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.out == "" && !o.DryRun {
 				return usage(cmd, "-o OUT is missing: where to write what is saved")
 			}
-			return t.recover(cmd.Context(), args[0], &o)
+			return t.recover(cmd.Context(), oneFile(args[0]), &o)
 		},
 	}
 	f := cmd.Flags()
@@ -64,7 +74,16 @@ func (t *tool) recover(ctx context.Context, path string, o *recoverFlags) error 
 		}
 	}
 	o.Align = int(o.align)
-	rep, err := tensorfile.Recover(ctx, path, o.out, &o.RecoverOptions)
+	bar := t.newProgress()
+	total := int64(0)
+	if fi, err := os.Stat(path); err == nil && bar.w != nil {
+		total = 3 * fi.Size() // it is looked through, checked and copied
+		if o.DryRun {
+			total = 2 * fi.Size()
+		}
+	}
+	rep, err := tensorfile.Recover(bar.watch(ctx, total), path, o.out, &o.RecoverOptions)
+	bar.end()
 	if err != nil {
 		return recoverError(err)
 	}
@@ -78,9 +97,16 @@ func (t *tool) recover(ctx context.Context, path string, o *recoverFlags) error 
 	return nil
 }
 
+// noRuns is what an error of recover says of a file that has a header or root
+// records, but no catalog.
+const noRuns = "no run of a catalog"
+
 func recoverError(err error) error {
 	var e *tensorfile.Error
 	if errors.Is(err, tensorfile.ErrCorrupt) && errors.As(err, &e) && e.Field == "structures" {
+		if e.Got == noRuns {
+			return &hinted{err, "what says where its tensors lie is gone; of a small file it stands at the end"}
+		}
 		return &hinted{err, "nothing of a .tensor file was found in it"}
 	}
 	return err

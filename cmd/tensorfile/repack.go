@@ -47,7 +47,7 @@ IN: if the command fails or is interrupted, what was there is there as it was.`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "2  something could not be read or written; the output is as it was")},
 		Args:        nArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in := args[0]
+			in := oneFile(args[0])
 			out := in
 			switch {
 			case o.inPlace && len(args) > 1:
@@ -131,11 +131,17 @@ func (t *tool) repack(ctx context.Context, path, out string, o *repackFlags) err
 	}
 	defer t.useJobs()()
 	var res *tensorfile.RepackResult
+	bar := t.newProgress()
+	total := in.Info().Live
+	if o.KeepAll || len(o.Keep) > 0 {
+		total = in.Info().Length
+	}
 	err = t.waiting(ctx, path, o.wait, func(wait time.Duration) error {
 		o.Wait = wait
-		res, err = tensorfile.Repack(ctx, in.File, out, &o.RepackOptions)
+		res, err = tensorfile.Repack(bar.watch(ctx, total), in.File, out, &o.RepackOptions)
 		return err
 	})
+	bar.end()
 	if err != nil {
 		return repackError(path, err)
 	}

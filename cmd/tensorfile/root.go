@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // commands makes the commands of the tool. Each file adds its own:
@@ -30,7 +28,8 @@ type tool struct {
 	err  io.Writer // everything else
 	code int
 
-	atExit []func() // leave nothing behind
+	atExit []func()  // leave nothing behind
+	bar    *progress // the newest; nil: none yet
 
 	jobs       int
 	mem        size
@@ -77,6 +76,7 @@ func (t *tool) run(ctx context.Context, args []string) int {
 
 // finish reports the error that ended a command and returns the exit status.
 func (t *tool) finish(err error) int {
+	t.wipe()
 	switch {
 	case err == nil:
 		return t.code
@@ -100,6 +100,7 @@ func (t *tool) raise(code int) { t.code = max(t.code, code) }
 
 // report prints an error and what to try, behind all results so far.
 func (t *tool) report(err error) {
+	t.wipe()
 	t.out.Flush()
 	fmt.Fprintf(t.err, "tensorfile: %s\n", clean(err.Error()))
 	if h := hint(err); h != "" {
@@ -109,6 +110,7 @@ func (t *tool) report(err error) {
 
 // note prints something worth knowing that is not an error.
 func (t *tool) note(format string, args ...any) {
+	t.wipe()
 	t.out.Flush()
 	fmt.Fprintf(t.err, "tensorfile: note: %s\n", clean(fmt.Sprintf(format, args...)))
 }
@@ -124,10 +126,20 @@ in place.`,
   tensorfile ls weights.npz 'layers.*.weight'
   tensorfile show weights.npz 'conv1[0, :, ::2]'`,
 		Annotations: map[string]string{
-			"NAME arguments": `  Names are globs: * any characters, ? one, [a-z] one of a set. A selection as
-  in NumPy may follow: 'w[0:10, ::2, -1]'. An argument that equals a tensor's
-  name is that tensor, whatever brackets or stars it holds.`,
-			exitStatus: exitText("0  done", "1  a negative answer: nothing matched, a difference, damage found", "2  wrong usage, or something could not be read or written"),
+			"FILE arguments": `  A path, an http:// or https:// address, or - for standard input. The format is
+  found by the first bytes, then by the extension; --from settles it. Behind --
+  nothing is a flag: for names that begin with -.`,
+			"Environment": `  NO_COLOR             no colours, unless --color always asks for them
+  TERM=dumb            neither colours nor progress lines nor pictures
+  COLUMNS, LINES       the size of the terminal, instead of what it says
+  SOURCE_DATE_EPOCH    the time of commits: equal inputs give equal bytes
+  GOMAXPROCS           the default of -j`,
+			"NAME arguments": `  Names are globs: * any characters, ? one, [a-z] one of a set. An argument that
+  equals a tensor's name is that tensor, whatever brackets or stars it holds. In
+  show, stats and plot a selection as in NumPy may follow: 'w[0:10, ::2, -1]'.`,
+			exitStatus: exitText(
+				"0    done", "1    a negative answer: nothing matched, a difference, damage found", "2    wrong usage, or something could not be read or written",
+				"3    done but for what had to be left out", "130  interrupted", "141  nobody read the output to its end"),
 		},
 		Args:          noSuchCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -138,18 +150,28 @@ in place.`,
 	root.SetOut(t.out)
 	root.SetErr(t.err)
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { writeHelp(cmd.OutOrStdout(), cmd) })
-	root.SetUsageFunc(func(cmd *cobra.Command) error { writeHelp(cmd.OutOrStderr(), cmd); return nil })
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%s", err) })
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if words := cmd.Flags().Args(); cmd.HasAvailableSubCommands() && len(words) > 0 {
+			t.fail(noSuchCommand(cmd, words)) // lst --help
+			return
+		}
+		t.writeHelp(cmd.OutOrStdout(), cmd)
+	})
+	root.SetUsageFunc(func(cmd *cobra.Command) error { t.writeHelp(cmd.OutOrStderr(), cmd); return nil })
+	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(&cobra.Command{
-		Use:    "help [COMMAND]",
-		Short:  "Help about a command",
-		Hidden: true,
+		Use:               "help [COMMAND]",
+		Short:             "Help about a command",
+		Hidden:            true,
+		ValidArgsFunction: completeCommands,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, rest, err := cmd.Root().Find(args)
-			if err != nil || len(rest) > 0 {
+			switch {
+			case err != nil:
 				return noSuchCommand(cmd.Root(), args)
+			case len(rest) > 0:
+				return noSuchCommand(c, rest)
 			}
 			return c.Help()
 		},
@@ -193,31 +215,12 @@ in place.`,
 	return root
 }
 
-// noSuchCommand refuses words where a command should stand.
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	e := usage(cmd, "there is no command %q", args[0])
-	cmd.SuggestionsMinimumDistance = 2
-	switch near := cmd.SuggestionsFor(args[0]); {
-	case len(near) > 0:
-		far := func(name string) int { return distance(args[0], name, 3) }
-		slices.SortStableFunc(near, func(a, b string) int { return cmp.Compare(far(a), far(b)) })
-		e.hint = "did you mean 'tensorfile " + near[0] + "'?"
-	default:
-		if fi, err := os.Stat(args[0]); err == nil && fi.Mode().IsRegular() {
-			e.hint = "to list what a file holds: tensorfile ls " + args[0]
-		}
-	}
-	return e
-}
-
 // nArgs asks for at least min and, unless max is negative, at most max
-// arguments, and says which of those in the usage line are missing.
+// arguments, and says which of those in the usage line are missing: the first
+// that cannot be left out.
 func nArgs(min, max int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		words := strings.Fields(cmd.Use)[1:]
+		words := slices.DeleteFunc(strings.Fields(cmd.Use)[1:], func(s string) bool { return strings.HasPrefix(s, "[") })
 		switch {
 		case len(args) < min:
 			return usage(cmd, "%s is missing", words[len(args)])
@@ -233,69 +236,3 @@ func nArgs(min, max int) cobra.PositionalArgs {
 const exitStatus = "Exit status"
 
 func exitText(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }
-
-// writeHelp prints the help of a command.
-func writeHelp(w io.Writer, cmd *cobra.Command) {
-	section := func(title, text string) {
-		if text = strings.Trim(text, "\n"); text != "" {
-			fmt.Fprintf(w, "\n%s:\n%s\n", title, text)
-		}
-	}
-	text := cmd.Long
-	if text == "" {
-		text = cmd.Short + "."
-	}
-	fmt.Fprintln(w, text)
-	line := cmd.UseLine()
-	if !cmd.HasParent() {
-		line = "tensorfile COMMAND [flags]"
-	}
-	section("Usage", "  "+line)
-	section("Examples", cmd.Example)
-	if cmd.HasAvailableSubCommands() {
-		var b strings.Builder
-		for _, c := range cmd.Commands() {
-			if c.IsAvailableCommand() {
-				fmt.Fprintf(&b, "  %-12s%s\n", c.Name(), c.Short)
-			}
-		}
-		section("Commands", b.String())
-	}
-	section("Flags", flagText(cmd.LocalFlags()))
-	section("Flags of all commands", flagText(cmd.InheritedFlags()))
-	titles := make([]string, 0, len(cmd.Annotations))
-	for title := range cmd.Annotations {
-		if title != exitStatus {
-			titles = append(titles, title)
-		}
-	}
-	slices.Sort(titles)
-	for _, title := range titles {
-		section(title, cmd.Annotations[title])
-	}
-	section(exitStatus, cmd.Annotations[exitStatus])
-}
-
-func flagText(f *pflag.FlagSet) string {
-	var b strings.Builder
-	f.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
-		name := "      --" + f.Name
-		if f.Shorthand != "" {
-			name = "  -" + f.Shorthand + ", --" + f.Name
-		}
-		arg, text := pflag.UnquoteUsage(f)
-		if arg != "" {
-			name += " " + arg
-		}
-		switch f.DefValue {
-		case "", "0", "false", "[]":
-		default:
-			text += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(&b, "%-24s  %s\n", name, text)
-	})
-	return b.String()
-}

@@ -93,7 +93,7 @@ func (t *tool) appendedRows(e *edit, r *convert.Rows) error {
 		text += fmt.Sprintf(" in %s of %s", counted(int64(r.Chunks), "chunk"), sizeText(r.Stored))
 	}
 	t.say(e, "%s", text)
-	tab := newTable("", "NAME", "DTYPE", "SHAPE", ">SIZE", "FROM")
+	tab := newTable("", "~NAME", "DTYPE", "SHAPE", ">SIZE", "~FROM")
 	for _, w := range r.From {
 		for _, s := range []string{"+", clean(w.Name), w.DType.String(), w.Shape.String(), sizeText(w.Bytes), source(w)} {
 			tab.cell(s)

@@ -140,6 +140,9 @@ func setAdvice(err error, o *convert.Options) error {
 	if err == nil || o.Open.SkipBad || !errors.As(err, &e) || e.Field == "stack" || e.Path == "" {
 		return err
 	}
+	if e.Field == "layout" { // a text among pictures
+		return &hinted{err, "--skip-bad leaves it out"}
+	}
 	for _, kind := range []error{tensorfile.ErrFormat, tensorfile.ErrTruncated, tensorfile.ErrCorrupt} {
 		if errors.Is(err, kind) {
 			return &hinted{err, "--skip-bad leaves out files that are bad, and lists them"}
@@ -156,10 +159,10 @@ func (p *progress) setFiles(s convert.SetProgress) {
 	files := fmt.Sprintf("%d of %d files", s.Files, s.Of)
 	switch s.Stage {
 	case convert.Opening:
-		p.show(float64(s.Files)/float64(s.Of), files+" looked at")
+		p.steps(float64(s.Files)/float64(s.Of), files+" looked at")
 	case convert.Checking:
-		p.show(float64(s.Files)/float64(s.Of), files+" checked")
+		p.steps(float64(s.Files)/float64(s.Of), files+" checked")
 	default:
-		p.show(float64(s.Files)/float64(s.Of), fmt.Sprintf("%s, %s of %s", files, sizeText(s.Bytes), sizeText(s.Size)))
+		p.show(float64(s.Files)/float64(s.Of), fmt.Sprintf("%s, %s of %s", files, sizeText(s.Bytes), sizeText(s.Size)), float64(s.Bytes))
 	}
 }

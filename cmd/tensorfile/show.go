@@ -14,6 +14,7 @@ import (
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/internal/atomicfile"
 	"github.com/tensorfile/tensorfile/internal/fsys"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -22,7 +23,9 @@ func init() { commands = append(commands, newShowCmd) }
 type showFlags struct {
 	full, hex, force, json bool
 	precision              int
-	as, output             string
+	as, output, picture    string
+
+	canvas *canvas // nil: values are printed
 }
 
 var showForms = []string{"text", "csv", "json", "npy", "raw"}
@@ -37,6 +40,13 @@ as a summary of their corners, of which nothing else is read. Several names, and
 globs, are shown one after the other. The name may be left out where a file holds
 one tensor.
 
+On a terminal pictures and recordings are drawn instead: what attributes say to be
+one, and u8 of the shape (H, W, 3) or the like. --picture draws anything with the
+axes HW, HWC or CHW, or with one axis, in a pipe, too: half is half blocks in colours
+of 24 bits, half256 in 256 colours, sixel and kitty are for terminals that have
+them. auto finds out what there is. Each pixel is the mean of those that it stands
+for. Recordings are drawn with dots, from the least to the largest sample.
+
 --as text prints a line about the tensor and its values. csv is a line for each
 row of the last axis, rows of all other axes below each other. json is nested
 lists. npy is a file of NumPy's. raw is the elements' bytes, in C order, numbers
@@ -46,7 +56,9 @@ first bytes of raw, with --full all of them.`,
   tensorfile show weights.npz 'conv1[0, :, ::2]' --precision 3
   tensorfile show model.tensor bias --as csv > bias.csv
   tensorfile show model.tensor 'tokens[-100:]' --as npy -o last.npy
-  tensorfile show array.npy --hex`,
+  tensorfile show array.npy --hex
+  tensorfile show photo.jpg
+  tensorfile show weights.npz 'conv1[0, 0]' --picture half`,
 		Annotations: map[string]string{
 			"Selections": `  As in NumPy: items for the axes, between commas. 3 or -1 is one element,
   2:10, ::2 and ::-1 are ranges, ... stands for all axes that are left.`,
@@ -68,6 +80,10 @@ first bytes of raw, with --full all of them.`,
 			}
 			if o.output == "" && (o.as == "npy" || o.as == "raw") && terminal(t.out.file) {
 				return usage(cmd, "standard output is a terminal, and %s is binary: -o FILE or a pipe takes it", o.as)
+			}
+			var err error
+			if o.canvas, err = t.canvas(cmd, &o); err != nil {
+				return err
 			}
 			in, err := t.open(cmd.Context(), args[0])
 			if err != nil {
@@ -93,6 +109,8 @@ first bytes of raw, with --full all of them.`,
 	f.BoolVar(&o.json, "json", false, "the same as --as json")
 	f.StringVarP(&o.output, "output", "o", "", "write to this `FILE`")
 	f.BoolVarP(&o.force, "force", "f", false, "replace a file that is there")
+	f.StringVar(&o.picture, "picture", "auto", "draw pictures and recordings: `HOW` is auto, never, half, half256, sixel or kitty")
+	cmd.RegisterFlagCompletionFunc("picture", cobra.FixedCompletions(pictureForms, cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("as", cobra.FixedCompletions(showForms, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -158,41 +176,51 @@ func (t *tool) show(ctx context.Context, picks []pick, o *showFlags) (err error)
 
 func (t *tool) showTo(ctx context.Context, w io.Writer, picks []pick, o *showFlags) error {
 	for i, p := range picks {
-		var err error
-		if _, _, composite := p.Composite(); composite {
-			if i > 0 {
-				io.WriteString(w, "\n")
-			}
-			if err := t.showComposite(ctx, w, p, o); err != nil {
-				return located(err, p.Tensor)
-			}
-			continue
-		}
-		switch o.as {
-		case "csv":
-			err = t.showCSV(ctx, w, p)
-		case "json":
-			err = t.showJSON(ctx, w, p)
-		case "npy":
-			err = t.showNPY(ctx, w, p)
-		case "raw":
-			err = t.writeBytes(ctx, w, p)
-		default:
-			if i > 0 {
-				io.WriteString(w, "\n")
-			}
-			err = t.showText(ctx, w, p, o)
-		}
-		if err != nil {
-			return located(err, p.Tensor)
+		bar := t.newOutputProgress(w)
+		err := t.showOne(bar.watch(ctx, p.size()), w, p, i > 0, o)
+		if bar.end(); err != nil {
+			return survey.Located(err, p.Tensor)
 		}
 	}
 	return nil
 }
 
+// size is how many bytes what is picked has.
+func (p pick) size() int64 {
+	shape, err := p.Extents()
+	if err != nil {
+		return 0 // told when it is read
+	}
+	n, _ := tensor.ByteSize(p.DType(), shape)
+	return n
+}
+
+// showOne writes one tensor, with a line between it and the one before.
+func (t *tool) showOne(ctx context.Context, w io.Writer, p pick, next bool, o *showFlags) error {
+	_, _, composite := p.Composite()
+	if next && (composite || o.as == "text") {
+		io.WriteString(w, "\n")
+	}
+	switch {
+	case composite && o.canvas != nil && o.canvas.asked:
+		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Offset: -1, Field: "picture", Got: "layout " + layoutName(p.Tensor), Want: "a dense tensor"}
+	case composite:
+		return t.showComposite(ctx, w, p, o)
+	case o.as == "csv":
+		return t.showCSV(ctx, w, p)
+	case o.as == "json":
+		return t.showJSON(ctx, w, p)
+	case o.as == "npy":
+		return t.showNPY(ctx, w, p)
+	case o.as == "raw":
+		return t.writeBytes(ctx, w, p)
+	}
+	return t.showText(ctx, w, p, o)
+}
+
 // showText prints a line about a tensor, and its values.
 func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return err
 	}
@@ -205,20 +233,23 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 		bold, plain = "\x1b[1m", "\x1b[0m"
 	}
 	about := []string{p.DType().String() + " " + shape.String(), sizeText(n)}
-	if p.sel == nil {
+	if p.Sel == nil {
 		about = append(about, layoutWord(p.Tensor))
 	}
 	if st := p.Storage(); codecOf(&st) != "" {
 		about = append(about, codecOf(&st))
 	}
 	for _, n := range notes(p.Tensor, nil) {
-		if p.sel == nil || !strings.HasPrefix(n, "axes ") { // some of which may be gone
+		if p.Sel == nil || !strings.HasPrefix(n, "axes ") { // some of which may be gone
 			about = append(about, n)
 		}
 	}
 	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, strings.Join(about, "  "))
 	if o.hex {
 		return t.showHex(ctx, w, p, n, o.full)
+	}
+	if drawn, err := t.draw(ctx, w, p, o.canvas); drawn || err != nil {
+		return err
 	}
 	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 	if o.precision <= 0 {
@@ -238,8 +269,8 @@ func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Sha
 		g := &gate{ctx: ctx, w: w}
 		return abandonable(ctx, func() error {
 			return p.Guard(func(v tensor.View) (err error) {
-				if p.sel != nil {
-					if v, err = v.Select(p.sel); err != nil {
+				if p.Sel != nil {
+					if v, err = v.Select(p.Sel); err != nil {
 						return err
 					}
 				}
@@ -252,7 +283,7 @@ func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Sha
 		return err
 	}
 	if o.Full || n <= summaryThreshold {
-		v, err := p.readAll(ctx)
+		v, err := p.ReadAll(ctx)
 		if err != nil {
 			return err
 		}
@@ -266,14 +297,6 @@ func (t *tool) format(ctx context.Context, w io.Writer, p pick, shape tensor.Sha
 	short := *o
 	short.Threshold = -1
 	return tensor.Fprint(w, v, &short)
-}
-
-// readAll copies what is picked.
-func (p pick) readAll(ctx context.Context) (tensor.View, error) {
-	if p.sel == nil {
-		return p.Read(ctx)
-	}
-	return p.Read(ctx, p.sel)
 }
 
 // abandonable calls fn, which can take very long before it writes a first byte,

@@ -12,6 +12,7 @@ import (
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/argument"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/tensor/stats"
 )
@@ -78,50 +79,8 @@ one for theirs, in bytes.`,
 	return cmd
 }
 
-// statsJSON is a tensor in the document of stats. Without statistics, because
-// the dtype is not numeric, all keys from nan on are null.
-type statsJSON struct {
-	Name      string         `json:"name"`
-	Selection *string        `json:"selection"`
-	DType     string         `json:"dtype"`
-	Shape     []int64        `json:"shape"`
-	Numeric   bool           `json:"numeric"`
-	Of        string         `json:"of"` // "values", "stored values" of composites, "lengths" of rows and strings, "magnitudes" of complex numbers
-	Count     int64          `json:"count"`
-	Density   *jsonFloat     `json:"density,omitempty"` // of what is sparse: count by elements
-	NaN       *int64         `json:"nan"`
-	PosInf    *int64         `json:"positive_infinity"`
-	NegInf    *int64         `json:"negative_infinity"`
-	Zeros     *int64         `json:"zeros"`
-	Min       *jsonNumber    `json:"min"`
-	Max       *jsonNumber    `json:"max"`
-	Mean      *jsonFloat     `json:"mean"`
-	Std       *jsonFloat     `json:"std"`
-	Quantiles []quantileJSON `json:"quantiles"`
-	Exact     *bool          `json:"quantiles_exact"`
-	Histogram *histogramJSON `json:"histogram"`
-}
-
-type quantileJSON struct {
-	Q     float64   `json:"q"`
-	Value jsonFloat `json:"value"`
-}
-
-type histogramJSON struct {
-	Min    jsonFloat `json:"min"`
-	Max    jsonFloat `json:"max"`
-	Counts []int64   `json:"counts"`
-}
-
-// jsonNumber is a number with all its digits.
-type jsonNumber struct{ stats.Number }
-
-func (n jsonNumber) MarshalJSON() ([]byte, error) {
-	if n.IsInt() {
-		return []byte(n.String()), nil
-	}
-	return appendJSONFloat(nil, n.Float64(), n.BitSize()), nil
-}
+// statsJSON is a tensor in the document of stats.
+type statsJSON = survey.StatsDoc
 
 // described is what is known of a tensor.
 type described struct {
@@ -163,7 +122,7 @@ func (d *described) suffix() string {
 // stats prints the statistics of an open file.
 func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlags) error {
 	ctx := cmd.Context()
-	titles := []string{"NAME", "DTYPE", ">COUNT", "?DENSITY", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
+	titles := []string{"~NAME", "DTYPE", ">COUNT", "?DENSITY", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
 	for _, q := range o.quantiles {
 		titles = append(titles, ">P"+strconv.FormatFloat(q*100, 'g', 6, 64))
 	}
@@ -250,7 +209,7 @@ func (t *tool) statsProgress(ctx context.Context, in *input, names []string, o *
 	var mu sync.Mutex
 	done, total := int64(0), int64(0)
 	err := t.picked(ctx, in, names, func(p pick, err error) error {
-		if shape, err := p.shape(); err == nil {
+		if shape, err := p.Extents(); err == nil {
 			n, _ := tensor.ByteSize(p.DType(), shape)
 			total = addSaturated(total, n)
 			if o.hist > 0 {
@@ -284,7 +243,7 @@ func (t *tool) picked(ctx context.Context, in *input, names []string, fn func(pi
 	}
 	if len(names) == 0 {
 		for x, err := range in.Tensors() {
-			if err := one(pick{x, nil}, err); err != nil {
+			if err := one(picked(x, nil), err); err != nil {
 				return err
 			}
 		}
@@ -323,114 +282,20 @@ func (t *tool) picked(ctx context.Context, in *input, names []string, fn func(pi
 
 // describe takes the statistics of what is picked.
 func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(tensor.View)) (*described, error) {
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return nil, err
 	}
 	d := &described{pick: p, shape: shape}
-	if !stats.Numeric(p.DType()) {
-		return d, nil
+	if layout, _, composite := p.Composite(); composite && layout == format.LayoutRagged && p.Sel != nil && stats.Numeric(p.DType()) {
+		return d, survey.Located(d.describeRows(ctx, o), p.Tensor)
 	}
-	if layout, _, composite := p.Composite(); composite && !isQuantised(p.Tensor) {
-		// Of the elements that are stored; codes without their scales say nothing.
-		x, err := p.Part(format.RoleValues)
-		if err == nil && layout == format.LayoutRagged && p.sel != nil {
-			return d, located(d.describeRows(ctx, o), p.Tensor)
-		}
-		if err != nil || layout == format.LayoutQuantised || p.sel != nil {
-			return d, located(err, p.Tensor)
-		}
-		if _, _, inner := x.Composite(); inner {
-			return d, nil
-		}
-		p = pick{Tensor: x}
-		d.stored = x.Shape()
-	}
-	so := &stats.Options{NoQuantiles: len(o.quantiles) == 0}
-	if n, err := distinct(p); err != nil {
-		return nil, err
-	} else if n > exactQuantiles {
-		so.Exact = -1
-	}
-	var accs []*stats.Accumulator
-	repeat, err := t.eachBlock(ctx, p, func(parts int) { accs = make([]*stats.Accumulator, parts) }, func(part int, v tensor.View) (err error) {
-		if accs[part] == nil {
-			if accs[part], err = stats.New(p.DType(), so); err != nil {
-				return err
-			}
-		}
-		defer seen(v)
-		return accs[part].Add(v)
-	})
+	x, err := survey.Describe(ctx, p.Pick, &survey.StatsOptions{Quantiles: o.quantiles, Bins: o.hist, Jobs: t.jobs, Seen: seen})
 	if err != nil {
-		return nil, located(err, p.Tensor)
-	}
-	if d.acc, err = stats.New(p.DType(), so); err != nil {
 		return nil, err
 	}
-	for _, a := range accs {
-		if a != nil {
-			if err := d.acc.Merge(a); err != nil {
-				return nil, err
-			}
-		}
-	}
-	d.acc.Repeat(repeat)
-	d.sum = d.acc.Summary()
-	if o.hist > 0 {
-		d.hist, err = t.histogram(ctx, p, d.acc, o.hist, seen)
-	}
-	return d, err
-}
-
-// distinct is the number of elements that are not the same one again.
-func distinct(p pick) (int64, error) {
-	if p.Storage().Kind == tensorfile.StorageEncoded || isQuantised(p.Tensor) {
-		shape, err := p.shape()
-		if err != nil {
-			return 0, err
-		}
-		return shape.NumElements()
-	}
-	pl, err := newPlan(p, false)
-	if err != nil {
-		return 0, err
-	}
-	return pl.size.NumElements()
-}
-
-// exactQuantiles is up to how many elements quantiles are exact.
-const exactQuantiles = 1 << 20
-
-// histogram counts in a second pass, because the range must be known.
-func (t *tool) histogram(ctx context.Context, p pick, acc *stats.Accumulator, bins int, seen func(tensor.View)) (*stats.Histogram, error) {
-	lo, hi, ok := acc.Range()
-	if !ok {
-		return nil, nil
-	}
-	var hists []*stats.Histogram
-	repeat, err := t.eachBlock(ctx, p, func(parts int) { hists = make([]*stats.Histogram, parts) }, func(part int, v tensor.View) (err error) {
-		if hists[part] == nil {
-			if hists[part], err = stats.NewHistogram(p.DType(), lo, hi, bins); err != nil {
-				return err
-			}
-		}
-		defer seen(v)
-		return hists[part].Add(v)
-	})
-	if err != nil {
-		return nil, located(err, p.Tensor)
-	}
-	total, err := stats.NewHistogram(p.DType(), lo, hi, bins)
-	for _, h := range hists {
-		if err == nil && h != nil {
-			err = total.Merge(h)
-		}
-	}
-	if err == nil {
-		total.Repeat(repeat)
-	}
-	return total, err
+	d.stored, d.acc, d.sum, d.hist = x.Stored, x.Acc, x.Sum, x.Hist
+	return d, nil
 }
 
 // floatText is a number for people.
@@ -485,49 +350,8 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 }
 
 func statsDoc(d *described, o *statsFlags) statsJSON {
-	j := statsJSON{Name: d.Name(), DType: d.dtype().String(), Shape: list(d.shape), Of: "values", Count: d.count()}
-	switch {
-	case d.rows:
-		j.Of = "lengths"
-	case d.stored != nil:
-		j.Of = "stored values"
-	}
-	if n, ok := entriesOf(d.Tensor); ok {
-		x := jsonFloat(density(d.Tensor, n))
-		j.Density = &x
-	}
-	if d.sel != nil {
-		text := d.sel.String()
-		j.Selection = &text
-	}
-	if d.acc == nil {
-		return j
-	}
-	if d.dtype().Class == tensor.ClassComplex {
-		j.Of = "magnitudes"
-	}
-	s := &d.sum
-	mean, std := jsonFloat(s.Mean), jsonFloat(s.Std)
-	j.Numeric, j.NaN, j.PosInf, j.NegInf, j.Zeros = true, &s.NaN, &s.PosInf, &s.NegInf, &s.Zeros
-	if s.Min.Valid() {
-		j.Min, j.Max = &jsonNumber{s.Min}, &jsonNumber{s.Max}
-	}
-	if !math.IsNaN(s.Mean) || s.Count > s.NaN+s.PosInf+s.NegInf {
-		j.Mean, j.Std = &mean, &std
-	}
-	j.Quantiles = []quantileJSON{}
-	for _, q := range o.quantiles {
-		x, exact := d.acc.Quantile(q)
-		if math.IsNaN(x) && !s.Min.Valid() {
-			continue // of nothing
-		}
-		j.Quantiles = append(j.Quantiles, quantileJSON{q, jsonFloat(x)})
-		j.Exact = &exact
-	}
-	if h := d.hist; h != nil {
-		j.Histogram = &histogramJSON{jsonFloat(h.Lo), jsonFloat(h.Hi), h.Counts}
-	}
-	return j
+	x := survey.Description{Pick: d.Pick, Extent: d.shape, Stored: d.stored, Rows: d.rows, Sum: d.sum, Acc: d.acc, Hist: d.hist}
+	return x.Doc(o.quantiles)
 }
 
 // barWidth is the length of the longest bar of a histogram.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -109,9 +110,4 @@ func codecText(s string) string {
 }
 
 // codecOf is how the chunks of a tensor are stored, "" for plain bytes.
-func codecOf(st *tensorfile.StorageInfo) string {
-	if st.Kind == tensorfile.StorageGrid && st.Codec == "" {
-		return "raw"
-	}
-	return codecText(st.Codec)
-}
+func codecOf(st *tensorfile.StorageInfo) string { return clean(survey.CodecOf(st)) }

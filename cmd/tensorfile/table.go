@@ -4,28 +4,42 @@ import (
 	"bytes"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/tensorfile/tensorfile/internal/term"
 )
 
 // A table lines up cells in columns, two spaces apart. A file may have very many
 // tensors: cells are kept as bytes in blocks of rows, so that a row costs no
-// allocation and nothing is moved when the table grows.
+// allocation and nothing is moved when the table grows. A table that streams
+// prints each block when it is full; then columns grow wider from block to block.
 type table struct {
 	cols   []column
 	cells  []byte // of the last block; cells are appended here
 	blocks []block
 	spans  []int // first cells, ascending, that take the rest of their row
 	order  []int // in which to print the rows; nil: as they came
+	wide   int   // columns of the widest of spans that say little
 	n      int   // cells so far
 	col    int   // of the next cell
+
+	sink *sink // nil: nothing is printed before write
+}
+
+// sink is where a table that streams goes.
+type sink struct {
+	w             *output
+	titles, color bool
+	begun         bool
 }
 
 type column struct {
 	title string
 	right bool
 	spare bool // left out where all cells are empty
+	cut   byte // how it is shortened where a terminal has too few columns; 0: not
 	gone  bool
 	width int
+	room  int // that it gets
 }
 
 // blockRows is the number of rows of a block.
@@ -36,28 +50,46 @@ type block struct {
 	ends  []cellEnd
 }
 
-// cellEnd is where a cell ends in the cells of its block, and its width in
-// characters.
+// cellEnd is where a cell ends in the cells of its block, and how many columns of
+// a terminal it takes.
 type cellEnd struct {
 	at, width uint32
 }
 
 // newTable makes a table with the given titles; one that begins with ">" is
 // for a column that is set flush right, "?" for one that is, too, and is left
-// out where all its cells are empty.
+// out where all its cells are empty. On terminals with too few columns "~" is
+// shortened in the middle, as names are, and "<" at the end.
 func newTable(titles ...string) *table {
 	t := &table{}
 	for _, s := range titles {
-		title := strings.TrimLeft(s, ">?")
-		t.cols = append(t.cols, column{title: title, right: title != s, spare: strings.HasPrefix(s, "?")})
+		title := strings.TrimLeft(s, ">?~<")
+		c := column{title: title}
+		if title != s {
+			switch s[0] {
+			case '?':
+				c.right, c.spare = true, true
+			case '>':
+				c.right = true
+			default:
+				c.cut = s[0]
+			}
+		}
+		t.cols = append(t.cols, c)
 	}
 	return t
+}
+
+// stream prints the table to w from now on, block by block; flush prints the
+// rest.
+func (t *table) stream(w *output, titles, color bool) {
+	t.sink = &sink{w: w, titles: titles, color: color}
 }
 
 // cell adds a cell, row by row.
 func (t *table) cell(s string) {
 	t.cells = append(t.cells, s...)
-	t.add(utf8.RuneCountInString(s))
+	t.add(term.Width(s))
 }
 
 // end ends a cell of plain ASCII that was appended to cells.
@@ -94,17 +126,29 @@ func (t *table) grow() {
 		end := last.ends[len(last.ends)-1].at
 		var rest []byte
 		last.cells, rest, rows = t.cells[:end], t.cells[end:], blockRows
-		t.cells = append(make([]byte, 0, int(end)+int(end)/4), rest...)
+		if t.sink != nil {
+			first := slices.Clone(rest)
+			t.flush()
+			t.cells = append(t.cells, first...)
+		} else {
+			t.cells = append(make([]byte, 0, int(end)+int(end)/4), rest...)
+		}
 	}
 	t.blocks = append(t.blocks, block{ends: make([]cellEnd, 0, rows*len(t.cols))})
 }
 
-// span adds a cell that takes the rest of its row.
+// longSpan is the width from which on a span is a sentence, that a terminal may wrap.
+const longSpan = 40
+
+// span adds a cell, behind the first one, that takes the rest of its row.
 func (t *table) span(s string) {
 	c := &t.cols[t.col]
 	width := c.width
-	t.spans = append(t.spans, t.n)
 	t.cell(s)
+	if n := int(t.last().ends[len(t.last().ends)-1].width); n < longSpan {
+		t.wide = max(t.wide, n)
+	}
+	t.spans = append(t.spans, t.n-1)
 	c.width = width
 	for t.col > 0 {
 		t.end()
@@ -113,22 +157,64 @@ func (t *table) span(s string) {
 
 func (t *table) rows() int { return t.n / len(t.cols) }
 
+// flush prints the rows that there are to the sink and forgets them. The titles
+// come first, and again where a column turns up that was empty until then.
+func (t *table) flush() {
+	s := t.sink
+	if t.rows() == 0 {
+		return
+	}
+	titles := s.titles && !s.begun
+	for i := range t.cols {
+		c := &t.cols[i]
+		gone := c.spare && c.width == 0
+		titles = titles || s.titles && c.gone && !gone
+		c.gone = gone
+	}
+	if s.titles && len(t.fit(s.w.columns())) > 1 { // a table of its own
+		titles = true
+	}
+	s.begun = true
+	t.print(s.w, titles, s.color)
+	t.blocks, t.cells, t.spans, t.wide, t.n = t.blocks[:0], t.cells[:0], t.spans[:0], 0, 0
+}
+
 // write prints the table, with its titles if they are wanted.
 func (t *table) write(w *output, titles, color bool) {
 	for i := range t.cols {
 		t.cols[i].gone = t.cols[i].spare && t.cols[i].width == 0
 	}
+	t.print(w, titles, color)
+}
+
+func (t *table) print(w *output, titles, color bool) {
 	if titles {
 		for i := range t.cols {
-			t.cols[i].width = max(t.cols[i].width, len(t.cols[i].title))
+			if c := &t.cols[i]; !c.gone {
+				c.width = max(c.width, len(c.title))
+			}
 		}
+	}
+	for i, group := range t.fit(w.columns()) {
+		if i > 0 {
+			w.WriteByte('\n')
+		}
+		t.printGroup(w, group, titles, color)
+	}
+}
+
+// printGroup prints some columns of all rows.
+func (t *table) printGroup(w *output, group []int, titles, color bool) {
+	if titles {
 		var b []byte
 		if color {
 			b = append(b, "\x1b[1m"...)
 		}
-		for i, c := range t.cols {
-			b = t.pad(b, i, []byte(c.title), len(c.title))
+		for i, col := range group {
+			title := t.cols[col].title
+			b = t.pad(b, col, []byte(title), len(title), i == len(group)-1)
 		}
+		b = bytes.TrimRight(b, " ")
 		if color {
 			b = append(b, "\x1b[0m"...)
 		}
@@ -138,22 +224,64 @@ func (t *table) write(w *output, titles, color bool) {
 		if t.order != nil {
 			row = t.order[row]
 		}
-		w.Write(append(t.row(w.AvailableBuffer(), row), '\n'))
+		w.Write(append(t.row(w.AvailableBuffer(), row, group), '\n'))
 	}
 }
 
-// row appends a row.
-func (t *table) row(b []byte, row int) []byte {
+// leastCut is how few columns are left of one that is shortened.
+const leastCut = 16
+
+// fit gives each column its room: what its widest cell takes, unless a terminal has
+// fewer columns than all need. Then those that may be cut give way, the last one
+// first; and if that is not enough, they come in groups, one table below the other,
+// each with the first column.
+func (t *table) fit(most int) (groups [][]int) {
+	total := -2
+	var all []int
+	for i := range t.cols {
+		if c := &t.cols[i]; !c.gone {
+			c.room = c.width
+			total += c.room + 2
+			all = append(all, i)
+		}
+	}
+	if most <= 0 {
+		return [][]int{all}
+	}
+	if t.wide > 0 {
+		total = max(total, t.cols[0].room+2+t.wide)
+	}
+	for i := len(t.cols) - 1; i >= 0 && total > most; i-- {
+		c := &t.cols[i]
+		if c.cut == 0 || c.gone {
+			continue
+		}
+		less := min(total-most, max(c.room-max(leastCut, len(c.title)), 0))
+		c.room, total = c.room-less, total-less
+	}
+	if total <= most {
+		return [][]int{all}
+	}
+	group, used := all[:1:1], t.cols[all[0]].room
+	for _, i := range all[1:] {
+		n := t.cols[i].room + 2
+		if used+n > most && len(group) > 1 {
+			groups = append(groups, group)
+			group, used = all[:1:1], t.cols[all[0]].room
+		}
+		group, used = append(group, i), used+n
+	}
+	return append(groups, group)
+}
+
+// row appends some columns of a row.
+func (t *table) row(b []byte, row int, group []int) []byte {
 	from := &t.blocks[row/blockRows]
 	cells := from.cells
 	if cells == nil {
 		cells = t.cells
 	}
 	first := row % blockRows * len(t.cols)
-	begin := uint32(0)
-	if first > 0 {
-		begin = from.ends[first-1].at
-	}
 	span := -1
 	if len(t.spans) > 0 {
 		at := row * len(t.cols)
@@ -161,32 +289,39 @@ func (t *table) row(b []byte, row int) []byte {
 			span = t.spans[i] - at
 		}
 	}
-	for i := range t.cols {
-		end := from.ends[first+i]
+	for i, col := range group {
+		begin := uint32(0)
+		if first+col > 0 {
+			begin = from.ends[first+col-1].at
+		}
+		end := from.ends[first+col]
 		cell := cells[begin:end.at]
-		if i == span {
+		if col == span {
 			return append(b, cell...)
 		}
-		b = t.pad(b, i, cell, int(end.width))
-		begin = end.at
+		b = t.pad(b, col, cell, int(end.width), i == len(group)-1)
 	}
 	return bytes.TrimRight(b, " ")
 }
 
-// pad appends a cell of n characters; the last one of a row has nothing behind
-// it.
-func (t *table) pad(b []byte, col int, cell []byte, n int) []byte {
+// pad appends a cell that takes n columns; the last one of a row has nothing
+// behind it.
+func (t *table) pad(b []byte, col int, cell []byte, n int, last bool) []byte {
 	c := &t.cols[col]
-	if c.gone {
-		return b
+	if c.cut != 0 && n > c.room {
+		short := term.Middle(string(cell), c.room)
+		if c.cut == '<' {
+			short = term.Head(string(cell), c.room)
+		}
+		cell, n = []byte(short), term.Width(short)
 	}
-	gap := c.width - n
+	gap := c.room - n
 	if c.right {
 		b = spaces(b, gap)
 		gap = 0
 	}
 	b = append(b, cell...)
-	if col < len(t.cols)-1 {
+	if !last {
 		b = spaces(b, gap+2)
 	}
 	return b
@@ -199,5 +334,5 @@ func spaces(b []byte, n int) []byte {
 		b = append(b, blanks...)
 		n -= len(blanks)
 	}
-	return append(b, blanks[:n]...)
+	return append(b, blanks[:max(n, 0)]...)
 }

@@ -47,24 +47,3 @@ func TestBadTables(t *testing.T) {
 		t.Error("too few")
 	}
 }
-
-// What docs/tables.md shows is what the tool prints. With -update it is written
-// there.
-func TestTablesDoc(t *testing.T) {
-	dir := t.TempDir()
-	text, err := os.ReadFile("../../docs/tables.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(text), "```text\n")
-	table, _, _ = strings.Cut(table, "```")
-	for name, text := range map[string]string{
-		"parts.csv": table, "grid.csv": "0.5,1,-2\n3,4.25,1e3\n",
-		"parts.jsonl": `{"size": [4, 10], "tags": ["zinc", "hex"]}` + "\n" + `{"tags": ["", "hex"], "size": [4, null]}` + "\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	docShows(t, "../../docs/tables.md", dir, 10)
-}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/tensorfile/tensorfile/internal/term"
 )
 
 func TestSizes(t *testing.T) {
@@ -93,5 +95,76 @@ func TestDistance(t *testing.T) {
 	}
 	if got := distance("completely", "different!", 2); got <= 2 {
 		t.Errorf("far apart: %d", got)
+	}
+}
+
+// A table that streams prints blocks as they are full, aligned with what came before,
+// and its titles again where a column turns up.
+func TestTableStreams(t *testing.T) {
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w := newOutput(context.Background(), f)
+	tab := newTable("~NAME", "?SPARE", "LAST")
+	tab.stream(w, true, false)
+	for i := range 3*blockRows + 1 {
+		name, spare := "n"+itoa(i), ""
+		if i >= blockRows {
+			name = "longer" + itoa(i)
+		}
+		if i == 2*blockRows+5 {
+			spare = "7"
+		}
+		tab.cell(name)
+		tab.cell(spare)
+		tab.cell("x")
+		if i == blockRows+1 {
+			if err := w.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			if b, _ := os.ReadFile(f.Name()); strings.Count(string(b), "\n") != 1+blockRows {
+				t.Errorf("%d lines are there when a block is full", strings.Count(string(b), "\n"))
+			}
+		}
+	}
+	tab.flush()
+	if err := w.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(f.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSuffix(string(b), "\n"), "\n")
+	if len(lines) != 3*blockRows+1+2 {
+		t.Fatalf("%d lines", len(lines))
+	}
+	for i, want := range map[int]string{
+		0: "NAME   LAST", 1: "n0     x", blockRows: "n1023  x", blockRows + 1: "longer1024  x",
+		2*blockRows + 1: "NAME        SPARE  LAST", 2*blockRows + 2: "longer2048         x", 2*blockRows + 7: "longer2053      7  x",
+	} {
+		if lines[i] != want {
+			t.Errorf("line %d is %q, want %q", i, lines[i], want)
+		}
+	}
+}
+
+// Help fits into 80 columns; examples may not.
+func TestHelpFits(t *testing.T) {
+	n := 0
+	for _, p := range pagesBelow(someRoot()) {
+		for title, text := range p.cmd.Annotations {
+			for line := range strings.Lines(text) {
+				n++
+				if w := term.Width(strings.TrimSuffix(line, "\n")); w > helpColumns {
+					t.Errorf("%s: %s: %d columns: %s", p.name, title, w, line)
+				}
+			}
+		}
+	}
+	if n < 100 {
+		t.Errorf("%d lines", n)
 	}
 }

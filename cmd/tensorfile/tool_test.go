@@ -52,7 +52,7 @@ func holeFile(t *testing.T, path string, n int64) {
 var reading = [][]string{
 	{"info", "FILE"}, {"info", "--json", "FILE"}, {"ls", "FILE"}, {"ls", "-l", "FILE"}, {"ls", "--tree", "FILE"}, {"ls", "--json", "FILE"},
 	{"show", "FILE", "w"}, {"show", "FILE", "wt[::7, -1]", "s", "é", "f"}, {"show", "FILE", "w", "--as", "csv"}, {"show", "FILE", "f", "--json"},
-	{"show", "FILE", "wt", "--as", "npy"}, {"show", "FILE", "w", "--hex"}, {"stats", "FILE"}, {"stats", "FILE", "--hist", "5", "--json"},
+	{"show", "FILE", "wt", "--as", "npy"}, {"show", "FILE", "w", "--hex"}, {"stats", "FILE"}, {"stats", "FILE", "--hist", "5", "--json"}, {"plot", "FILE", "w", "-o", "-", "--to", "svg", "--size", "64x48"},
 	{"ls", "FILE", "nothing"}, {"show", "FILE", "w[1000]"}, {"verify", "FILE"}, {"inspect", "FILE"},
 }
 

@@ -24,7 +24,7 @@ type node struct {
 	bytes    int64
 }
 
-func newTree() *tree { return &tree{tab: newTable("NAME", "DTYPE", "SHAPE", ">SIZE")} }
+func newTree() *tree { return &tree{tab: newTable("~NAME", "DTYPE", "SHAPE", ">SIZE")} }
 
 // add puts a tensor, or why it cannot be opened, into the tree.
 func (t *tree) add(name string, x *tensorfile.Tensor, err error) {

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/ragged"
 	"github.com/tensorfile/tensorfile/tensor"
 	"github.com/tensorfile/tensorfile/tensor/stats"
@@ -57,10 +57,10 @@ func plainParts(t *tensorfile.Tensor) bool {
 func unevenOf(ctx context.Context, p pick) (*uneven, error) {
 	u := &uneven{ctx: ctx, t: p.Tensor}
 	var err error
-	if u.ranges, u.shape, err = p.sel.Resolve(p.Shape()); err != nil {
+	if u.ranges, u.shape, err = p.Sel.Resolve(p.Shape()); err != nil {
 		return nil, err
 	}
-	for _, it := range p.sel {
+	for _, it := range p.Sel {
 		if it.Kind == tensor.SelectNewAxis {
 			return nil, u.selection(p, "ranges and indices")
 		}
@@ -79,7 +79,7 @@ func unevenOf(ctx context.Context, p pick) (*uneven, error) {
 }
 
 func (u *uneven) selection(p pick, want string) error {
-	return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.sel.String(), Want: want}
+	return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.Sel.String(), Want: want}
 }
 
 // load reads the row i along axis 0, and those that come next.
@@ -174,7 +174,7 @@ func (t *tool) unevenText(w io.Writer, u *uneven, p pick, o *showFlags, rows boo
 	if w == io.Writer(t.out) && t.colored() {
 		bold, plain = "\x1b[1m", "\x1b[0m"
 	}
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return err
 	}
@@ -190,7 +190,7 @@ func (t *tool) unevenText(w io.Writer, u *uneven, p pick, o *showFlags, rows boo
 	if rows {
 		about = p.DType().String() + " " + about
 	}
-	if p.sel == nil {
+	if p.Sel == nil {
 		about += "  " + sizeText(p.ByteSize())
 	}
 	about += "  " + layoutName(p.Tensor)
@@ -360,7 +360,7 @@ func (u *uneven) csv(w io.Writer, p pick, rows bool) error {
 // json writes one document, as of a dense tensor; lists of rows differ in
 // length.
 func (u *uneven) json(w io.Writer, p pick, rows bool) error {
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return err
 	}
@@ -379,7 +379,7 @@ func (u *uneven) json(w io.Writer, p pick, rows bool) error {
 		if err != nil {
 			return err
 		}
-		b, err := json.Marshal(s)
+		b, err := marshal(s)
 		if err == nil {
 			_, err = w.Write(b)
 		}
@@ -470,7 +470,7 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 	if err != nil {
 		return nil, err
 	}
-	axes, shape, err := p.sel.Resolve(p.Shape())
+	axes, shape, err := p.Sel.Resolve(p.Shape())
 	if err != nil {
 		return nil, err
 	}
@@ -483,7 +483,7 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 		return nil, err
 	}
 	so := &stats.Options{NoQuantiles: len(o.quantiles) == 0}
-	if n > exactQuantiles {
+	if n > survey.ExactQuantiles {
 		so.Exact = -1
 	}
 	if d.acc, err = stats.New(tensor.I64, so); err != nil {

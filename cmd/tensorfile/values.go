@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -15,33 +14,25 @@ import (
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/internal/floats"
+	"github.com/tensorfile/tensorfile/internal/survey"
+	"github.com/tensorfile/tensorfile/internal/watch"
 	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// inOrder calls fn with everything that is picked, in C order, as views that
+// inOrder calls each with everything that is picked, in C order, as views that
 // follow each other.
-func (t *tool) inOrder(ctx context.Context, p pick, fn func(tensor.View) error) error {
-	if p.Storage().Kind == tensorfile.StorageEncoded {
-		return t.decoded(ctx, p, fn)
-	}
-	pl, err := newPlan(p, true)
-	if err != nil {
-		return err
-	}
-	var buf []byte
-	for i := range pl.blocks {
-		if err := pl.read(ctx, i, &buf, fn); err != nil {
-			return err
-		}
-	}
-	return nil
+func (t *tool) inOrder(ctx context.Context, p pick, each func(tensor.View) error) error {
+	return survey.InOrder(ctx, p.Pick, func(v tensor.View) error {
+		watch.Add(ctx, v.ByteSize())
+		return each(v)
+	})
 }
 
 // writeBytes writes the C-order image of what is picked, little-endian.
 func (t *tool) writeBytes(ctx context.Context, w io.Writer, p pick) error {
-	if p.sel == nil {
-		return p.WriteCOrder(ctx, w)
+	if p.Sel == nil {
+		return p.WriteCOrder(ctx, watch.Writer(ctx, w))
 	}
 	return t.inOrder(ctx, p, func(v tensor.View) error { return v.WriteCOrder(w, tensor.LittleEndian) })
 }
@@ -53,7 +44,7 @@ func (t *tool) showNPY(ctx context.Context, w io.Writer, p pick) error {
 		return fmt.Errorf("npy is not among the formats of this program")
 	}
 	x := p.Tensor
-	if p.sel != nil {
+	if p.Sel != nil {
 		f, err := t.copyOf(ctx, p)
 		if err != nil {
 			return err
@@ -63,12 +54,12 @@ func (t *tool) showNPY(ctx context.Context, w io.Writer, p pick) error {
 			return err
 		}
 	}
-	return npy.Write(ctx, w, []convert.Source{{Tensor: x, As: p.Name()}}, nil)
+	return npy.Write(ctx, watch.Writer(ctx, w), []convert.Source{{Tensor: x, As: p.Name()}}, nil)
 }
 
 // copyOf is a file in memory that holds what is picked.
 func (t *tool) copyOf(ctx context.Context, p pick) (*tensorfile.File, error) {
-	v, err := p.readAll(ctx)
+	v, err := p.ReadAll(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +82,7 @@ func (t *tool) copyOf(ctx context.Context, p pick) (*tensorfile.File, error) {
 
 // showCSV writes a line for each row of the last axis.
 func (t *tool) showCSV(ctx context.Context, w io.Writer, p pick) error {
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return err
 	}
@@ -119,7 +110,7 @@ func (t *tool) showCSV(ctx context.Context, w io.Writer, p pick) error {
 // showJSON writes one document with the values as nested lists. Without
 // elements they are [].
 func (t *tool) showJSON(ctx context.Context, w io.Writer, p pick) error {
-	shape, err := p.shape()
+	shape, err := p.Extents()
 	if err != nil {
 		return err
 	}
@@ -149,8 +140,8 @@ func jsonHead(w io.Writer, p pick, shape tensor.Shape) error {
 		DType     string  `json:"dtype"`
 		Shape     []int64 `json:"shape"`
 	}{schema("show"), pathJSON(p.File().Path()), p.File().Info().Format, p.Name(), nil, p.DType().String(), list(shape)}
-	if p.sel != nil {
-		text := p.sel.String()
+	if p.Sel != nil {
+		text := p.Sel.String()
 		head.Selection = &text
 	}
 	b, err := marshal(head)
@@ -341,7 +332,7 @@ func appender(d tensor.DType, s style) (func([]byte, tensor.View, int64) ([]byte
 			return b, err
 		}
 		if s == jsonStyle {
-			q, err := json.Marshal(text)
+			q, err := marshal(text)
 			return append(b, q...), err
 		}
 		return appendCSV(b, text), nil

@@ -21,7 +21,10 @@ func newVerifyCmd(t *tool) *cobra.Command {
 		Short: "Check structure and checksums of files",
 		Long: `Check files: every structure of every generation, every payload against its
 checksum, padding and both root slots included, and list all that is wrong with
-its offset. Of a foreign file the checksums that its format has are compared.`,
+its offset. Of a foreign file the checksums that its format has are compared.
+
+Chunks are compared with their checksums and not decoded; 'tensorfile hash' decodes
+all of them.`,
 		Example: `  tensorfile verify model.tensor
   tensorfile verify --sample 5% *.tensor
   tensorfile verify --quick --json model.tensor`,
@@ -115,7 +118,13 @@ func (t *tool) verifyFile(ctx context.Context, path string, o *tensorfile.Verify
 		return note(err)
 	}
 	defer in.close()
-	rep, err := in.Verify(ctx, o)
+	bar := t.newProgress()
+	defer bar.end()
+	total := in.Info().Size
+	if o.Sample > 0 {
+		total = int64(float64(total) * o.Sample)
+	}
+	rep, err := in.Verify(bar.watch(ctx, total), o)
 	if rep != nil {
 		v.rep = *rep
 	}
