@@ -1,2 +1,3 @@
-// Package examples holds small programs to copy, and tests that run them.
+// Package examples holds small programs to copy, and tests that run them. README.md
+// lists them with what they print.
 package examples

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tour of the README in one command: a file that NumPy wrote becomes a
+# The tour of docs/tour.md in one command: a file that NumPy wrote becomes a
 # .tensor file, is listed, shown and verified, and comes back as a NumPy file.
 #
 #	examples/tour.sh [path of the tool]

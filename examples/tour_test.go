@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// What the README shows is what the tour prints.
-func TestTourIsInTheReadme(t *testing.T) {
+// What docs/tour.md shows is what the tour prints.
+func TestTourIsInTheDocs(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the tour is a shell script")
 	}
@@ -26,25 +26,25 @@ func TestTourIsInTheReadme(t *testing.T) {
 		t.Fatalf("%v\n%s", err, errs.String())
 	}
 	got := strings.TrimSpace(out.String())
-	b, err := os.ReadFile("../README.md")
+	b, err := os.ReadFile("../docs/tour.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const begin, end = "<!-- tour -->\n```text\n", "```\n"
-	readme := string(b)
-	i := strings.Index(readme, begin)
+	const begin, end = "<!-- checked by examples/tour_test.go -->\n```text\n", "```\n"
+	page := string(b)
+	i := strings.Index(page, begin)
 	if i < 0 {
-		t.Fatal("README.md has no tour")
+		t.Fatal("docs/tour.md has no tour")
 	}
 	i += len(begin)
-	j := i + strings.Index(readme[i:], end)
+	j := i + strings.Index(page[i:], end)
 	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile("../README.md", []byte(readme[:i]+got+"\n"+readme[j:]), 0o644); err != nil {
+		if err := os.WriteFile("../docs/tour.md", []byte(page[:i]+got+"\n"+page[j:]), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if want := strings.TrimSpace(readme[i:j]); got != want {
-		t.Errorf("README.md shows\n%s\n\nthe tour prints\n%s\n\n(UPDATE=1 go test ./examples writes it)", want, got)
+	if want := strings.TrimSpace(page[i:j]); got != want {
+		t.Errorf("docs/tour.md shows\n%s\n\nthe tour prints\n%s\n\n(UPDATE=1 go test ./examples writes it)", want, got)
 	}
 }

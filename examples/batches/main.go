@@ -1,11 +1,13 @@
-// Command batches trains a linear classifier on the tensors "images" (n, height,
-// width, colours; bytes) and "labels" (n; integers from 0 to 9) of any file that
-// the library opens:
+// Command batches makes a folder of pictures into one file, and trains a linear
+// classifier on shuffled batches of it:
 //
-//	batches train.tensor checkpoint.json
+//	go run ./examples/batches [FOLDER]
 //
-// It keeps a checkpoint after each hundredth batch. Started again after an end
-// of any kind it goes on from there, and comes to the same weights.
+// FOLDER/pictures holds a folder for each class; if it is not there, digits are
+// drawn. The pictures, of any size, become 16 x 16 pixels in pictures.tensor, with
+// what they are called and their labels. After each twentieth batch a checkpoint is
+// kept. Started again after an end of any kind the program goes on from there, and
+// comes to the same weights.
 package main
 
 import (
@@ -17,29 +19,61 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"os/signal"
+	"path/filepath"
 
+	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
-	_ "github.com/tensorfile/tensorfile/convert/npy"
+	"github.com/tensorfile/tensorfile/convert/operate"
+	_ "github.com/tensorfile/tensorfile/convert/png"
+	"github.com/tensorfile/tensorfile/examples/digits"
+	"github.com/tensorfile/tensorfile/examples/program"
 	"github.com/tensorfile/tensorfile/loader"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: batches DATA CHECKPOINT")
-		os.Exit(2)
+func main() { program.Main(run) }
+
+func run(ctx context.Context, dir string, out io.Writer) error {
+	pictures, data := filepath.Join(dir, "pictures"), filepath.Join(dir, "pictures.tensor")
+	if err := draw(pictures, 1000); err != nil {
+		return err
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	t := training{data: os.Args[1], checkpoint: os.Args[2], epochs: 3, every: 100, out: os.Stdout}
-	if err := t.run(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	if err := collect(ctx, pictures, data, out); err != nil {
+		return err
 	}
+	t := training{data: data, checkpoint: filepath.Join(dir, "checkpoint.json"), epochs: 4, every: 20, out: out}
+	return t.run(ctx)
 }
 
-const classes = 10
+// collect makes one tensor "images" of a folder of pictures, row by row a picture,
+// and one "images.labels" of the folders that they lie in, unless it is there.
+func collect(ctx context.Context, pictures, data string, out io.Writer) error {
+	names, err := convert.Folder(pictures, true)
+	if err != nil {
+		return err
+	}
+	set, err := convert.Set(ctx, names, data, &convert.SetOptions{
+		Name:  "images",
+		Label: convert.LabelDir,
+		Each: &operate.Pipeline{Steps: []operate.Step{
+			{Operator: operate.Channels{Count: 3}},
+			{Operator: operate.Resize{Width: 16, Height: 16}},
+		}},
+		// Whole pictures in a chunk: the loader decodes each once an epoch.
+		Store: []convert.Store{{Names: "images", Codec: "fast", Chunk: tensor.Shape{64, 16, 16, 3}}},
+	})
+	if errors.Is(err, tensorfile.ErrExists) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%d pictures in %d classes\n", set.Files, len(set.Classes))
+	return nil
+}
+
+// classes is how many folders there may be.
+const classes = digits.Classes
 
 // training is one run of the program.
 type training struct {
@@ -58,7 +92,7 @@ type saved struct {
 }
 
 func (t *training) run(ctx context.Context) error {
-	f, err := convert.Open(ctx, t.data, nil)
+	f, err := tensorfile.Open(t.data, nil)
 	if err != nil {
 		return err
 	}
@@ -67,7 +101,7 @@ func (t *training) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	labels, err := f.Tensor("labels")
+	labels, err := f.Tensor("images.labels")
 	if err != nil {
 		return err
 	}
@@ -80,7 +114,7 @@ func (t *training) run(ctx context.Context) error {
 	}
 	l, err := loader.New(&o,
 		// Colours first, and bytes to numbers around zero: in the copy to the batch.
-		loader.Source{Tensor: images, Rearrange: "b h w c -> b (c h w)", DType: tensor.F32, Scale: []float64{1. / 255}, Bias: []float64{-.5}},
+		loader.Source{Tensor: images, Rearrange: "b h w c -> b (c h w)", DType: tensor.F32, Scale: []float64{1. / 255}, Bias: []float64{-.2}},
 		loader.Source{Tensor: labels, DType: tensor.I64})
 	if err != nil {
 		return err
@@ -141,7 +175,10 @@ func (t *training) step(x []float32, labels []int64) (right int, err error) {
 			if v > p[best] {
 				best = c
 			}
-			p[c] = float32(math.Exp(float64(v)))
+		}
+		most := p[best] // less of it, no exponential is too large
+		for c, v := range p {
+			p[c] = float32(math.Exp(float64(v - most)))
 			sum += float64(p[c])
 		}
 		if best == int(label) {
@@ -160,7 +197,7 @@ func (t *training) step(x []float32, labels []int64) (right int, err error) {
 			gradient[n][c] += e
 		}
 	}
-	rate := .5 / float32(len(labels))
+	rate := .2 / float32(len(labels))
 	for k := range gradient {
 		for c, g := range gradient[k] {
 			t.Weights[k][c] -= rate * g

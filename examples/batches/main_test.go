@@ -46,7 +46,7 @@ func data(t *testing.T) string {
 	}
 	y, err := tensor.FromSlice(labels)
 	if err == nil {
-		err = w.Add(ctx, "labels", y, nil)
+		err = w.Add(ctx, "images.labels", y, nil)
 	}
 	if err == nil {
 		err = w.Commit(ctx)

@@ -1,12 +1,13 @@
 // Command edges finds edges in pictures on a GPU, or where there is none on the host:
 //
-//	edges [-device auto] IMAGES OUT.png
+//	go run ./examples/edges [-device auto] [FOLDER]
 //
-// IMAGES is a file of any format with a tensor "images", u8, (n, height, width, 3).
-// They are streamed to the device in blocks of whole pictures: while one block is
-// normalised and convolved, the next are read, decoded and copied. The result is one
-// picture, the originals' edges one below the other: red where it grows brighter to
-// the right, green where downwards, blue where a pixel differs from those around it.
+// FOLDER/images.tensor has a tensor "images", u8, (n, height, width, 3); if it is not
+// there, some are drawn. They are streamed to the device in blocks of whole pictures:
+// while one block is normalised and convolved, the next are read, decoded and copied.
+// The result, FOLDER/edges.png, is one picture, the originals' edges one below the
+// other: red where it grows brighter to the right, green where downwards, blue where
+// a pixel differs from those around it.
 //
 // A model would bring its own filters, from a file, and more layers.
 package main
@@ -17,12 +18,14 @@ import (
 	"flag"
 	"fmt"
 	"image/png"
+	"io"
 	"os"
-	"os/signal"
+	"path/filepath"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/npy"
+	"github.com/tensorfile/tensorfile/examples/program"
 	"github.com/tensorfile/tensorfile/gpu"
 	"github.com/tensorfile/tensorfile/gpu/kernels"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -30,26 +33,25 @@ import (
 	pictures "github.com/tensorfile/tensorfile/transform/image"
 )
 
+var device = flag.String("device", "auto", "where to compute: cuda, host, or auto for CUDA where it is")
+
 func main() {
-	device := flag.String("device", "auto", "where to compute: cuda, host, or auto for CUDA where it is")
-	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: edges [-device auto] IMAGES OUT.png")
-		flag.PrintDefaults()
-	}
-	flag.Parse()
-	if flag.NArg() != 2 {
-		flag.Usage()
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, flag.Arg(0), flag.Arg(1), *device); err != nil {
-		fmt.Fprintln(os.Stderr, "edges:", err)
-		os.Exit(1)
-	}
+	program.Main(func(ctx context.Context, dir string, stdout io.Writer) error {
+		in := filepath.Join(dir, "images.tensor")
+		if err := prepare(ctx, in); err != nil {
+			return err
+		}
+		return run(ctx, in, filepath.Join(dir, "edges.png"), *device, stdout)
+	})
 }
 
-func run(ctx context.Context, in, out, device string) (err error) {
+// blockBytes is about how much is on its way to the device at a time, and how much
+// is worked on. It is small, so that a few pictures are several blocks: usual are
+// 8 MiB.
+const blockBytes = 256 << 10
+
+// run makes a picture of the images of a file of any format.
+func run(ctx context.Context, in, out, device string, stdout io.Writer) (err error) {
 	d, err := open(device)
 	if err != nil {
 		return err
@@ -65,11 +67,12 @@ func run(ctx context.Context, in, out, device string) (err error) {
 	if err != nil {
 		return err
 	}
-	v, stats, err := edges(ctx, d, images, 0)
+	v, stats, err := edges(ctx, d, images, blockBytes)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintln(os.Stderr, stats.Path)
+	fmt.Fprintf(stdout, "%d pictures came in %d copies, %d KiB that were decoded on the way\n", images.Shape()[0], stats.Copies, stats.Decoded>>10)
 	return save(out, v)
 }
 

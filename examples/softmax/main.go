@@ -1,11 +1,11 @@
 // Command softmax trains a linear classifier of handwritten digits in the
 // format of MNIST:
 //
-//	softmax DIR
+//	go run ./examples/softmax [FOLDER]
 //
-// DIR holds train-images-idx3-ubyte and the three files beside it; what is not
-// there is made: digits that are drawn, shifted, slanted and noisy, the same ones
-// every time. They become DIR/digits.tensor, and a loader makes batches of it.
+// The folder holds train-images-idx3-ubyte and the three files beside it; what is
+// not there is made: digits that are drawn, shifted, slanted and noisy, the same
+// ones every time. They become digits.tensor, and a loader makes batches of it.
 package main
 
 import (
@@ -14,28 +14,22 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"os/signal"
 	"path/filepath"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	_ "github.com/tensorfile/tensorfile/convert/idx"
+	"github.com/tensorfile/tensorfile/examples/digits"
+	"github.com/tensorfile/tensorfile/examples/program"
 	"github.com/tensorfile/tensorfile/loader"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		fmt.Fprintln(os.Stderr, "usage: softmax DIR")
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if _, err := run(ctx, os.Args[1], os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
+	program.Main(func(ctx context.Context, dir string, out io.Writer) error {
+		_, err := run(ctx, dir, out)
+		return err
+	})
 }
 
 // run returns the part of the test images that the trained model tells right.
@@ -123,7 +117,7 @@ func batches(f *tensorfile.File, set string, o *loader.Options) (*loader.Loader,
 const (
 	side    = 28
 	pixels  = side * side
-	classes = 10
+	classes = digits.Classes
 )
 
 // model gives each class a score that is linear in the pixels.

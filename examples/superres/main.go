@@ -2,7 +2,10 @@
 // it loads an image, doubles it by repeating pixels, brings the values to the
 // range of a model, pads, convolves on a device, and saves the result.
 //
-//	go run ./examples/superres [-device auto] IN.png OUT.png
+//	go run ./examples/superres [-device auto] [FOLDER]
+//
+// FOLDER/in.png becomes FOLDER/out.png. If it is not there, a scene is drawn and made
+// half as large; then what the filter makes of that can be compared with the scene.
 //
 // In place of learned layers there is one fixed filter of 15 by 15, which turns
 // the steps of doubled pixels into a smooth picture (an interpolation by
@@ -17,9 +20,12 @@ import (
 	"image"
 	"image/draw"
 	"image/png"
+	"io"
 	"math"
 	"os"
+	"path/filepath"
 
+	"github.com/tensorfile/tensorfile/examples/program"
 	"github.com/tensorfile/tensorfile/gpu"
 	"github.com/tensorfile/tensorfile/gpu/kernels"
 	"github.com/tensorfile/tensorfile/tensor"
@@ -27,21 +33,46 @@ import (
 	pictures "github.com/tensorfile/tensorfile/transform/image"
 )
 
-func main() {
-	device := flag.String("device", "auto", "where to convolve: cuda, host, or auto for CUDA where it is")
-	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: superres [-device auto] IN.png OUT.png")
-		flag.PrintDefaults()
+var device = flag.String("device", "auto", "where to convolve: cuda, host, or auto for CUDA where it is")
+
+func main() { program.Main(inFolder) }
+
+func inFolder(ctx context.Context, dir string, stdout io.Writer) error {
+	in, out := filepath.Join(dir, "in.png"), filepath.Join(dir, "out.png")
+	scene, err := prepare(in)
+	if err != nil {
+		return err
 	}
-	flag.Parse()
-	if flag.NArg() != 2 {
-		flag.Usage()
-		os.Exit(2)
+	if err := run(ctx, in, out, *device); err != nil {
+		return err
 	}
-	if err := run(context.Background(), flag.Arg(0), flag.Arg(1), *device); err != nil {
-		fmt.Fprintln(os.Stderr, "superres:", err)
-		os.Exit(1)
+	small, err := load(in)
+	if err != nil {
+		return err
 	}
+	large, err := load(out)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "in.png %v, out.png %v\n", small.Shape(), large.Shape())
+	if scene == nil {
+		return nil
+	}
+	doubled, err := pictures.Magnify(small, pictures.HWC, factor, factor, nil)
+	if err != nil {
+		return err
+	}
+	for _, p := range []struct {
+		name string
+		v    tensor.View
+	}{{"pixels repeated", doubled}, {"out.png", large}} {
+		db, err := psnr(p.v, *scene)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%-15s  %.1f dB from the scene\n", p.name, db)
+	}
+	return nil
 }
 
 func run(ctx context.Context, in, out, device string) (err error) {

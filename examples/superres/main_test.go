@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -79,5 +82,50 @@ func TestNoDevice(t *testing.T) {
 		if err := run("cuda"); err == nil || err.Error() != why.Error() {
 			t.Errorf("%v, want %v", err, why)
 		}
+	}
+}
+
+// Without a picture a scene is drawn, and the filter comes nearer to it than
+// repeated pixels do; with one it is taken.
+func TestFolder(t *testing.T) {
+	dir := t.TempDir()
+	var out bytes.Buffer
+	if err := inFolder(context.Background(), dir, &out); err != nil {
+		t.Fatal(err)
+	}
+	var repeated, filtered float64
+	n, err := fmt.Sscanf(out.String(), "in.png (48, 72, 3), out.png (96, 144, 3)\npixels repeated %f dB from the scene\nout.png %f dB from the scene\n", &repeated, &filtered)
+	if n != 2 || err != nil || filtered < repeated+0.5 || repeated < 20 {
+		t.Errorf("%v, %d:\n%s", err, n, &out)
+	}
+	t.Log("\n" + out.String())
+	large, err := load(filepath.Join(dir, "out.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	scene, err := landscape(96, 144)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db, err := psnr(large, scene); err != nil || math.Abs(db-filtered) > 0.051 {
+		t.Errorf("%v dB, it said %v (%v)", db, filtered, err)
+	}
+	out.Reset()
+	if err := inFolder(context.Background(), dir, &out); err != nil || out.String() != "in.png (48, 72, 3), out.png (96, 144, 3)\n" {
+		t.Errorf("%q, %v", &out, err)
+	}
+}
+
+func TestPSNR(t *testing.T) {
+	a, err := tensor.FromSlice([]uint8{0, 100, 200, 255}, 2, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := tensor.FromSlice([]uint8{10, 100, 190, 255}, 2, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if db, err := psnr(a, b); err != nil || math.Abs(db-31.1411) > 1e-4 { // 10 log10(65025/50)
+		t.Error(db, err)
 	}
 }
