@@ -52,6 +52,7 @@ func BenchmarkTensor(b *testing.B)    { group(b, "tensor") }
 func BenchmarkTool(b *testing.B)      { group(b, "tool") }
 func BenchmarkKernel(b *testing.B)    { group(b, "kernel") }
 func BenchmarkTransform(b *testing.B) { group(b, "transform") }
+func BenchmarkPlot(b *testing.B)      { group(b, "plot") }
 func BenchmarkLoader(b *testing.B)    { group(b, "loader") }
 func BenchmarkCodec(b *testing.B)     { group(b, "codec") }
 func BenchmarkComposite(b *testing.B) { group(b, "composite") }
@@ -100,7 +101,7 @@ func TestGoals(t *testing.T) {
 
 // Every case must belong to a benchmark, under a name of its own.
 func TestCases(t *testing.T) {
-	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true, "market": true, "ragged": true, "quant": true, "table": true, "hdf5": true, "gpu": true, "store": true}
+	groups := map[string]bool{"open": true, "slice": true, "scan": true, "small": true, "save": true, "commit": true, "repack": true, "convert": true, "npy": true, "read": true, "verify": true, "sparse": true, "tensor": true, "transform": true, "plot": true, "tool": true, "kernel": true, "codec": true, "composite": true, "loader": true, "market": true, "ragged": true, "quant": true, "table": true, "hdf5": true, "gpu": true, "store": true}
 	seen := map[string]bool{}
 	for _, c := range env.Cases() {
 		if !groups[c.Group] || seen[c.Key()] {

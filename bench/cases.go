@@ -20,7 +20,7 @@ func (c Case) Key() string { return c.Group + "/" + c.Name }
 // Cases are all cases.
 func (e *Env) Cases() []Case {
 	var list []Case
-	for _, f := range []func(*Env) []Case{openCases, openViewCases, storeCases, sliceCases, scanCases, smallCases, saveCases, durableCases, commitCases, repackCases, convertCases, npyCases, readCases, verifyCases, sparseCases, matrixCases, marketCases, compositeCases, raggedCases, quantCases, tensorCases, rearrangeCases, transformCases, mediaCases, soundCases, hdf5Cases, sqlCases, modelCases, setCases, pictureCases, tableCases, gpuCases, loaderCases, kernelCases, codecCases, toolCases} {
+	for _, f := range []func(*Env) []Case{openCases, openViewCases, storeCases, sliceCases, scanCases, smallCases, saveCases, durableCases, commitCases, repackCases, convertCases, npyCases, readCases, verifyCases, sparseCases, matrixCases, marketCases, compositeCases, raggedCases, quantCases, tensorCases, rearrangeCases, transformCases, plotCases, mediaCases, soundCases, hdf5Cases, sqlCases, modelCases, setCases, pictureCases, tableCases, gpuCases, loaderCases, kernelCases, codecCases, toolCases} {
 		list = append(list, f(e)...)
 	}
 	return list

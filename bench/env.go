@@ -3,11 +3,14 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
+	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -61,16 +64,42 @@ func NewEnv() (*Env, error) {
 	return e, err
 }
 
-// Close ends the peer and removes the data, unless it has a folder of its own.
-func (e *Env) Close() error {
-	var errs []error
-	for _, p := range []*peer{e.peer, e.second} {
-		if p != nil {
-			errs = append(errs, p.close())
+// Reset ends the peers and forgets the data, which is made again when it is asked
+// for. What it made for itself is removed.
+func (e *Env) Reset() error {
+	errs := []error{e.endPeers()}
+	for _, x := range e.made {
+		switch x := x.(type) {
+		case io.Closer:
+			errs = append(errs, x.Close())
+		case *tensorfile.Tensor:
+			errs = append(errs, x.File().Close())
 		}
 	}
+	e.made = map[string]any{}
+	runtime.GC()
+	if e.temp {
+		errs = append(errs, os.RemoveAll(e.Dir), os.Mkdir(e.Dir, 0o700))
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends the peer and removes the data, unless it has a folder of its own.
+func (e *Env) Close() error {
+	errs := []error{e.endPeers()}
 	if e.temp {
 		errs = append(errs, os.RemoveAll(e.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+func (e *Env) endPeers() error {
+	var errs []error
+	for _, p := range []**peer{&e.peer, &e.second} {
+		if *p != nil {
+			errs = append(errs, (*p).close())
+			*p = nil
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -85,7 +85,7 @@ func gpuCases(e *Env) []Case {
 		stream("gpu", big+"op=copy/impl=parallel-memcpy", e.Big, func(b *testing.B) {
 			src, dst := e.bytesOf(b, e.Big), bytes.Repeat([]byte{1}, int(e.Big)) // memory that is there
 			for b.Loop() {
-				check(b, parallel.Each(0, e.Big>>20, func() struct{} { return struct{}{} }, func(_ struct{}, i int64) error {
+				check(b, parallel.Each(0, e.Big>>20, func(i int64) error {
 					kernel.CopyStream(dst[i<<20:(i+1)<<20], src[i<<20:(i+1)<<20])
 					return nil
 				}))

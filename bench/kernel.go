@@ -2,10 +2,12 @@ package bench
 
 import (
 	"fmt"
+	"hash/crc32"
 	"sync"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
@@ -25,6 +27,8 @@ func halves(n, workers int, fn func(begin, end int)) {
 	}
 	wg.Wait()
 }
+
+var sums uint32 // keeps checksums from being left out
 
 func kernelCases(e *Env) []Case {
 	big := "/size=" + size(e.Big)
@@ -55,6 +59,25 @@ func kernelCases(e *Env) []Case {
 				}
 			}))
 		}
+	}
+	for _, impl := range []string{"tensorfile", "hash-crc32"} {
+		sum := format.Checksum
+		if impl == "hash-crc32" {
+			sum = func(p []byte) uint32 { return crc32.Checksum(p, crc32.MakeTable(crc32.Castagnoli)) }
+		}
+		list = append(list, stream("kernel", "op=crc32c/memory=hot/impl="+impl, e.Big, func(b *testing.B) {
+			src := e.bytes(b)[:hotBytes]
+			for b.Loop() {
+				for range e.Big / hotBytes {
+					sums += sum(src)
+				}
+			}
+		}), stream("kernel", "op=crc32c/memory=stream"+big+"/impl="+impl, e.Big, func(b *testing.B) {
+			src := e.bytes(b)
+			for b.Loop() {
+				sums += sum(src)
+			}
+		}))
 	}
 	for _, workers := range []int{1, 2} {
 		list = append(list, stream("kernel", fmt.Sprintf("op=sum/memory=mapped/workers=%d%s", workers, big), e.Big, func(b *testing.B) {

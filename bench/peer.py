@@ -303,6 +303,16 @@ def of_file(path, shape):
     return floats(path).reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
+def block_mean(path, side, pixels):
+    a = of_file(path, (side, side)).reshape(pixels, side // pixels, pixels, side // pixels)
+    return lambda: a.mean((1, 3))
+
+
+def envelope(path, n, columns):
+    a = of_file(path, (n,)).reshape(columns, -1)
+    return lambda: np.stack([a.min(1), a.max(1)])
+
+
 def windows_sum(path, high, wide):
     a = of_file(path, (high, wide))
     return lambda: np.lib.stride_tricks.sliding_window_view(a, (3, 3)).sum((2, 3))

@@ -80,6 +80,24 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What is too slow, and that alone, is timed again.
+func TestSlow(t *testing.T) {
+	with := func(a, b, c float64) *record {
+		return &record{Operations: map[string]*counts{"a (b)": {Ratio: a}, "b": {Ratio: b}, "none": {Ratio: c}}}
+	}
+	want, every := with(1, 1, 0), regexp.MustCompile(".")
+	if re := want.slow(with(0.5, 0.5, 0.1), every); re != nil {
+		t.Errorf("none is too slow, but %v", re)
+	}
+	if re := want.slow(with(0.4, 0.4, 0.1), regexp.MustCompile("none")); re != nil {
+		t.Errorf("none of the chosen is too slow, but %v", re)
+	}
+	re := want.slow(with(0.4, 0.5, 0.1), every)
+	if re == nil || !re.MatchString("a (b)") || re.MatchString("b") || re.MatchString("none") {
+		t.Errorf("a (b) is too slow, but %v", re)
+	}
+}
+
 // The record has the operations, and no others.
 func TestRecord(t *testing.T) {
 	r, err := load("gate.json")

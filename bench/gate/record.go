@@ -30,7 +30,7 @@ type counts struct {
 	Decoded int64            `json:",omitempty"` // chunks
 	// Requests to a server, and bytes of bodies.
 	Requests, Received int64   `json:",omitzero"`
-	Ratio              float64 `json:",omitempty"` // speed beside a copy in memory, best of five
+	Ratio              float64 `json:",omitempty"` // speed beside a copy in memory
 }
 
 // stats adds what a file says of its reads.
@@ -129,12 +129,29 @@ func (want *record) compare(got *record, re *regexp.Regexp) (worse, better []str
 		exact("chunks decoded", w.Decoded, g.Decoded)
 		exact("requests", w.Requests, g.Requests)
 		exact("bytes received", w.Received, g.Received)
-		if w.Ratio > 0 && g.Ratio > 0 && g.Ratio < w.Ratio/2 {
+		if g.tooSlow(w) {
 			worse = append(worse, fmt.Sprintf("%s: %.3f of a copy in memory, less than half of the recorded %.3f", name, g.Ratio, w.Ratio))
 		}
 	}
 	return worse, better
 }
+
+// slow names the operations of which the ratio is under half of the record's, nil
+// where there is none.
+func (want *record) slow(got *record, re *regexp.Regexp) *regexp.Regexp {
+	var names []string
+	for name, g := range got.Operations {
+		if w := want.Operations[name]; w != nil && re.MatchString(name) && g.tooSlow(w) {
+			names = append(names, regexp.QuoteMeta(name))
+		}
+	}
+	if names == nil {
+		return nil
+	}
+	return regexp.MustCompile("^(" + strings.Join(names, "|") + ")$")
+}
+
+func (g *counts) tooSlow(w *counts) bool { return w.Ratio > 0 && g.Ratio > 0 && g.Ratio < w.Ratio/2 }
 
 // minor is go1.26 of go1.26.8.
 func minor(version string) string {

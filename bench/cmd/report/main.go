@@ -24,7 +24,7 @@ func main() {
 	rounds := flag.Int("rounds", 9, "samples of each case")
 	match := flag.String("cases", ".", "regular expression on the names of cases")
 	patience := flag.Duration("patience", 20*time.Second, "longest wait for a quiet machine")
-	limit := flag.Duration("limit", 0, "take no more samples after so long; 0: all of them")
+	limit := flag.Duration("limit", 0, "begin no round after the first once so much time is used; 0: all rounds")
 	quick := flag.Bool("quick", false, "two rounds, waiting for nobody: everything works, and no figure means much")
 	results := flag.String("results", "", "write results.md to this file, not tables to standard output")
 	date := flag.String("date", "", "the date that results.md tells")
@@ -69,42 +69,53 @@ func report(rounds int, match string, patience, limit time.Duration, h head) err
 		return err
 	}
 	defer e.Close()
-	// The collector runs where a case asks for it, not in the middle of samples.
+	// The collector runs where a case asks for it, not in the middle of samples, but
+	// for what would not fit beside the peers.
 	debug.SetGCPercent(400)
+	debug.SetMemoryLimit(8 << 30)
 	r := &runner{env: e, gate: gate{patience: patience}, results: map[string]*result{}}
 	groups := map[string][]bench.Case{}
 	var order []string
+	total := 0
 	for _, c := range e.Cases() {
 		if re.MatchString(c.Key()) {
 			if groups[c.Group] == nil {
 				order = append(order, c.Group)
 			}
 			groups[c.Group] = append(groups[c.Group], c)
+			total++
 		}
 	}
-	// Every case once, unmeasured: data and caches, results, memory.
-	begin := time.Now()
+	// A group at a time, for the data of all would fill the memory. Its cases are
+	// compared with one another, so that they take turns.
+	begin, done := time.Now(), 0
+	rng := rand.New(rand.NewPCG(uint64(begin.UnixNano()), 0))
 	for _, g := range order {
-		at := time.Now()
-		for _, c := range groups[g] {
+		at, noisy := time.Now(), r.noisy
+		cases := groups[g]
+		done += len(cases)
+		until := time.Duration(float64(limit) * float64(done) / float64(total))
+		// Every case once, unmeasured: data and caches, results, memory.
+		for _, c := range cases {
 			r.warm(c)
 		}
-		fmt.Fprintf(os.Stderr, "%s: made and compared in %.0f s\n", g, time.Since(at).Seconds())
-	}
-	shuffled := append([]string(nil), order...)
-	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-	for round := range rounds {
-		fmt.Fprintf(os.Stderr, "round %d of %d after %.0f s, %d samples not quiet\n", round+1, rounds, time.Since(begin).Seconds(), r.noisy)
-		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		// Cases of a group stay together: they are compared with one another.
-		for _, g := range shuffled {
-			cases := groups[g]
+		warm, taken := time.Since(at), 0
+		for round := range rounds {
+			// The budget is for groups with long rounds.
+			long := time.Since(at)-warm > time.Duration(round)*5*time.Second
+			if limit > 0 && round > 0 && long && time.Since(begin) > until {
+				break
+			}
 			rng.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 			for _, c := range cases {
-				if limit == 0 || time.Since(begin) < limit {
-					r.sample(c, round)
-				}
+				r.sample(c, round)
 			}
+			taken++
+		}
+		fmt.Fprintf(os.Stderr, "%s: %d cases, made and compared in %.0f s, %d rounds in %.0f s, %d samples not quiet\n",
+			g, len(cases), warm.Seconds(), taken, (time.Since(at) - warm).Seconds(), r.noisy-noisy)
+		if err := e.Reset(); err != nil {
+			return err
 		}
 	}
 	if h.path == "" {
