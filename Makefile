@@ -5,13 +5,18 @@
 # make mutate   changes of the code that a test must notice: all of them, hours
 # make quick    the Go tests alone, short
 # make cover    statements that the tests run, a package; fails under a floor
+# make api      writes docs/api.txt, what the public packages export
 # make static   the tool without CUDA, in one file that needs no other
+# make release  archives of the tool for each system, made twice and tried: docs/release.md
 # make gpu-test tests, limits and benchmarks on a CUDA device
+# make viewer-bench  first paint, tiles, frames and memory of the viewer, in a browser
+# make cli-docs the reference of the commands, from their help texts
+# make flags    each flag of the tool is ignored in turn, which a script must notice: minutes
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static gpu-test tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens badinputs growth bench clean
+.PHONY: all build static release gpu-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -22,11 +27,28 @@ build:
 static:
 	CGO_ENABLED=0 $(GO) build -tags nogpu -o bin/tensorfile-static ./cmd/tensorfile
 
+# Archives for linux, darwin and windows in dist/release, from a commit without changes.
+# RELEASEFLAGS=-host makes those of this system alone.
+release:
+	$(GO) run ./internal/release -cold $(RELEASEFLAGS)
+
 # One program that can be carried to a machine with a device: docs/gpu-verified.md.
 # Without one it lists what it would run and ends with 2.
 gpu-test:
 	CGO_ENABLED=0 $(GO) test -c -o bin/gpu-test ./gpu/kernels
 	./bin/gpu-test -device cuda -test.v -test.bench .
+
+cli-docs:
+	$(GO) test -count=1 -run '^TestCLIDoc$$' ./cmd/tensorfile -update
+
+# TEST_FLAGS=--codec looks at those flags alone.
+TEST_FLAGS ?= all
+flags:
+	TEST_FLAGS='$(TEST_FLAGS)' $(GO) test -count=1 -timeout 2h -run '^TestFlagsAreNoticed$$' -v ./cmd/tensorfile
+
+# A change of what is exported shows in this file.
+api:
+	$(GO) test -count=1 -run '^TestAPI$$' ./internal/house -update
 
 tour: build
 	./examples/tour.sh bin/tensorfile
@@ -80,15 +102,15 @@ wine:
 quick:
 	$(GO) test -short ./...
 
-# Counted: statements of these packages that the tests of these packages and of
-# the tables of bad inputs run, seeds of fuzz targets apart, on linux/amd64.
+# Counted: statements of these packages that the tests of these packages, of the
+# tables of bad inputs and of the tool run, seeds of fuzz targets apart, on linux/amd64.
 # "make cover V=-v" lists the blocks that none ran.
 COVERED = . ./format ./codec ./sparse ./ragged ./quant ./mmap ./convert/... \
 	./internal/atomicfile ./internal/fsys ./internal/strictjson ./internal/nameset
 cover:
 	mkdir -p bin
 	$(GO) test -short -skip '^Fuzz' -coverprofile bin/cover.out \
-		-coverpkg $$($(GO) list $(COVERED) | paste -sd, -) $(COVERED) ./internal/badinput/...
+		-coverpkg $$($(GO) list $(COVERED) | paste -sd, -) $(COVERED) ./internal/badinput/... ./cmd/tensorfile
 	$(GO) run ./internal/cover $(V) bin/cover.out
 
 lint:
@@ -159,11 +181,25 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python examples/superres/testdata/gen_superres.py
 	$(VENV)/bin/python examples/edges/testdata/gen_edges.py
 	$(VENV)/bin/python transform/testdata/gen_transform.py
+	$(VENV)/bin/python plot/reduce/testdata/gen_reduce.py
+	$(VENV)/bin/python plot/spectrum/testdata/gen_spectrum.py
 	$(VENV)/bin/python sparse/testdata/gen_scipy.py
 	$(VENV)/bin/python quant/testdata/gen_quant.py
 	$(VENV)/bin/python quant/testdata/gen_blocks.py keep
 	$(VENV)/bin/python transform/conv/testdata/gen_conv.py
 	$(VENV)/bin/python cmd/tensorfile/testdata/gen_operators.py
+
+# What the documents show: what strides do, and the charts of the tool.
+pictures:
+	$(GO) run ./docs/pictures
+	$(GO) test -count=1 -run '^TestDocs$$/plot.md' ./cmd/tensorfile -update
+	TENSORFILE_PICTURES=$(abspath docs/pictures) $(GO) test -count=1 -run '^TestPictures$$' ./viewer
+
+# What the viewer is to reach: first paint, tiles, frames, memory, in a browser. It needs
+# a quiet machine and 2 GB of disk; VIEWER=small tries it.
+VIEWER ?= full
+viewer-bench:
+	TENSORFILE_VIEWER_GOALS=$(VIEWER) $(GO) test -count=1 -timeout 30m -run '^TestGoals$$' -v ./viewer
 
 # Other libraries that the codec rows stand beside.
 $(VENV)/peers: bench/requirements.txt $(VENV)/ok

@@ -54,8 +54,8 @@ func chunkRows() []Row {
 		{ID: "N43", What: "unknown codec", Make: img(chunked(func(s *forge.Storage) { s.Pipelines = "shuffle|zstd9:3\nlz4" }), nil), Kind: tensorfile.ErrUnsupported, At: Use, Rule: format.RulePipelineStage, Says: []string{`tensor "t"`, "zstd9"}, Good: good, Converts: true, Check: opaque},
 		{ID: "N43", What: "255 stages", Make: img(chunked(func(s *forge.Storage) { s.Pipelines = string(bytes.Repeat([]byte("delta|"), 254)) + "lz4" }), nil), Kind: tensorfile.ErrCorrupt, At: Use, Rule: format.RuleGridHeap, Says: []string{`tensor "t"`}, Good: good, Note: "the text is too long before its stages are counted"},
 		{ID: "N43", What: "9 stages", Make: img(chunked(func(s *forge.Storage) { s.Pipelines = "a|b|c|d|e|f|g|h|i" }), nil), Kind: tensorfile.ErrFormat, At: Use, Rule: format.RulePipeline, Says: []string{`tensor "t"`, "at most 8 stages"}, Good: good},
-		{ID: "N44", What: "32,258 chunks on one blob", Make: made(aliases(32258)), Kind: tensorfile.ErrLimit, At: Use, NoOffset: true, Format: " ", Says: []string{`tensor "t"`, "33032192"}, Good: good},
-		{ID: "N44", What: "a million chunks on one blob", Make: made(aliases(1e6)), Kind: tensorfile.ErrLimit, At: Use, NoOffset: true, Format: " ", Says: []string{`tensor "t"`, "1024000000"}, Good: good},
+		{ID: "N44", What: "32,258 chunks on one blob", Make: made(aliases(32258)), Kind: tensorfile.ErrLimit, At: Use, NoOffset: true, Format: "tensorfile", Says: []string{`tensor "t"`, "33032192"}, Good: good},
+		{ID: "N44", What: "a million chunks on one blob", Make: made(aliases(1e6)), Kind: tensorfile.ErrLimit, At: Use, NoOffset: true, Format: "tensorfile", Says: []string{`tensor "t"`, "1024000000"}, Good: good},
 	}
 	for i := range rows {
 		rows[i] = native(rows[i])

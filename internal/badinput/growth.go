@@ -56,37 +56,41 @@ func Growth(t *testing.T, cases []Grower) {
 	}
 	for i := range cases {
 		g := &cases[i]
-		t.Run(g.What, func(t *testing.T) {
-			g.measure(t, g.N) // tables that are made once
-			small, large := g.measure(t, g.N), g.measure(t, 4*g.N)
-			for _, w := range []work{small, large} {
-				var e *tensorfile.Error
-				if g.Kind == nil && w.outcome != nil || g.Kind != nil && (!errors.Is(w.outcome, g.Kind) || !errors.As(w.outcome, &e)) {
-					t.Fatalf("%d bytes: got %v, want %v", w.input, w.outcome, g.Kind)
-				}
-			}
-			if large.input < 3*small.input || large.read < 2*small.read {
-				t.Errorf("inputs of %d and %d bytes, of which %d and %d were read: it did not grow", small.input, large.input, small.read, large.read)
-			}
-			if testing.CoverMode() == "atomic" {
-				small.steps, large.steps = g.steps(t, g.N), g.steps(t, 4*g.N)
-			}
-			ratio := func(what string, a, b, free int64) {
-				const most = 4.8 // of 4: growing slices are copied now and then
-				r := float64(b) / float64(max(a, 1))
-				if float64(b) > most*float64(max(a, 1))+float64(free) {
-					t.Errorf("%s: %d for %d bytes, %d for %d: %.1f times as much", what, a, small.input, b, large.input, r)
-				}
-			}
-			ratio("bytes allocated", small.allocated, large.allocated, 256<<10)
-			ratio("objects allocated", small.objects, large.objects, 2000)
-			ratio("bytes read", small.read, large.read, 64<<10)
-			ratio("calls of ReadAt", small.reads, large.reads, 64)
-			ratio("statements", small.steps, large.steps, 100_000)
-			t.Logf("%d and %d bytes: allocated %d and %d in %d and %d objects, read %d and %d by %d and %d calls, statements %d and %d",
-				small.input, large.input, small.allocated, large.allocated, small.objects, large.objects, small.read, large.read, small.reads, large.reads, small.steps, large.steps)
-		})
+		t.Run(g.What, func(t *testing.T) { g.grows(t) })
 	}
+}
+
+// grows compares what two sizes take.
+func (g *Grower) grows(t testing.TB) {
+	t.Helper()
+	g.measure(t, g.N) // tables that are made once
+	small, large := g.measure(t, g.N), g.measure(t, 4*g.N)
+	for _, w := range []work{small, large} {
+		var e *tensorfile.Error
+		if g.Kind == nil && w.outcome != nil || g.Kind != nil && (!errors.Is(w.outcome, g.Kind) || !errors.As(w.outcome, &e)) {
+			t.Fatalf("%d bytes: got %v, want %v", w.input, w.outcome, g.Kind)
+		}
+	}
+	if large.input < 3*small.input || large.read < 2*small.read {
+		t.Errorf("inputs of %d and %d bytes, of which %d and %d were read: it did not grow", small.input, large.input, small.read, large.read)
+	}
+	if testing.CoverMode() == "atomic" {
+		small.steps, large.steps = g.steps(t, g.N), g.steps(t, 4*g.N)
+	}
+	ratio := func(what string, a, b, free int64) {
+		const most = 4.8 // of 4: growing slices are copied now and then
+		r := float64(b) / float64(max(a, 1))
+		if float64(b) > most*float64(max(a, 1))+float64(free) {
+			t.Errorf("%s: %d for %d bytes, %d for %d: %.1f times as much", what, a, small.input, b, large.input, r)
+		}
+	}
+	ratio("bytes allocated", small.allocated, large.allocated, 256<<10)
+	ratio("objects allocated", small.objects, large.objects, 2000)
+	ratio("bytes read", small.read, large.read, 64<<10)
+	ratio("calls of ReadAt", small.reads, large.reads, 64)
+	ratio("statements", small.steps, large.steps, 100_000)
+	t.Logf("%d and %d bytes: allocated %d and %d in %d and %d objects, read %d and %d by %d and %d calls, statements %d and %d",
+		small.input, large.input, small.allocated, large.allocated, small.objects, large.objects, small.read, large.read, small.reads, large.reads, small.steps, large.steps)
 }
 
 // BenchGrowth measures what the larger inputs take.
@@ -170,7 +174,7 @@ func (g *Grower) use(source *counted, size int) error {
 
 // steps runs a size in a process of its own and adds up how often each of its
 // statements ran.
-func (g *Grower) steps(t *testing.T, n int) (sum int64) {
+func (g *Grower) steps(t testing.TB, n int) (sum int64) {
 	t.Helper()
 	exe, err := os.Executable()
 	if err != nil {

@@ -147,7 +147,7 @@ func unsealed(brk func(im *forge.Image, p *forge.Pos)) func() []byte {
 	}
 }
 
-func image(im *forge.Image) func() []byte { return func() []byte { return im.B } }
+func imageOf(im *forge.Image) func() []byte { return func() []byte { return im.B } }
 
 // Rejects are the files of testdata/reject.
 func Rejects() []Reject {
@@ -227,10 +227,10 @@ func Rejects() []Reject {
 		{format.RulePageCRC, "", corrupt, Use, "a changed bit in a page of the catalog", unsealed(func(im *forge.Image, p *forge.Pos) { im.B[p.Names] ^= 1 })},
 
 		{format.RuleNameEnds, "", corrupt, Use, "an end of a name before its begin", file(func(im *forge.Image, p *forge.Pos) { im.P32(p.Ends+4, 0) })},
-		{format.RuleNameLength, "", malformed, Use, "a name of 1025 bytes", image(forge.File([]forge.Tensor{u8s(strings.Repeat("x", 1025), 1, 10)}, bytesOf(1, 10)))},
+		{format.RuleNameLength, "", malformed, Use, "a name of 1025 bytes", imageOf(forge.File([]forge.Tensor{u8s(strings.Repeat("x", 1025), 1, 10)}, bytesOf(1, 10)))},
 		{format.RuleNameUTF8, "", malformed, Use, "a name that is not UTF-8", file(func(im *forge.Image, p *forge.Pos) { im.Put(p.Names+1, "\xff") })},
-		{format.RuleNameByte, "", malformed, Use, "a name with ESC", image(forge.File([]forge.Tensor{u8s("a\x1b[31m", 1, 10)}, bytesOf(1, 10)))},
-		{format.RuleNameRole, "", malformed, Use, "a part with a role in capitals", image(forge.File([]forge.Tensor{u8s("a", 1, 10), u8s("a\x00Values", 1, 10)}, bytesOf(1, 10)))},
+		{format.RuleNameByte, "", malformed, Use, "a name with ESC", imageOf(forge.File([]forge.Tensor{u8s("a\x1b[31m", 1, 10)}, bytesOf(1, 10)))},
+		{format.RuleNameRole, "", malformed, Use, "a part with a role in capitals", imageOf(forge.File([]forge.Tensor{u8s("a", 1, 10), u8s("a\x00Values", 1, 10)}, bytesOf(1, 10)))},
 		{format.RuleNameOrder, "", duplicate, Verify, "a name twice", file(func(im *forge.Image, p *forge.Pos) { im.Put(p.Names, "uu") })},
 
 		{format.RuleTensorKind, "", corrupt, Use, "kind 4", file(func(im *forge.Image, p *forge.Pos) { im.P8(p.Tensors[0]+forge.TKind, 4) })},
@@ -250,19 +250,19 @@ func Rejects() []Reject {
 		{format.RuleTensorLayout, "", corrupt, Use, "a dense tensor with a layout", file(func(im *forge.Image, p *forge.Pos) { im.P16(p.Tensors[0]+forge.TLayout, 1) })},
 
 		{format.RuleDTypeZero, "", corrupt, Use, "the reserved byte of a dtype is 1", file(func(im *forge.Image, p *forge.Pos) { im.P8(p.Tensors[0]+forge.TDType+1, 1) })},
-		{format.RuleDTypeUnit, "", corrupt, Use, "32 bits in 5 bytes", image(one(forge.Tensor{DType: forge.DT(4, 0, 32, 1, 5)}))},
-		{format.RuleDTypeNone, "", corrupt, Use, "a dense tensor without a dtype", image(one(forge.Tensor{}))},
-		{format.RuleDTypeBool, "", corrupt, Use, "a bool of 2, for a reader that interprets it", image(one(forge.Tensor{DType: forge.DT(1, 0, 8, 1, 1), Shape: []uint64{5}, Strides: []int64{1}}))},
+		{format.RuleDTypeUnit, "", corrupt, Use, "32 bits in 5 bytes", imageOf(one(forge.Tensor{DType: forge.DT(4, 0, 32, 1, 5)}))},
+		{format.RuleDTypeNone, "", corrupt, Use, "a dense tensor without a dtype", imageOf(one(forge.Tensor{}))},
+		{format.RuleDTypeBool, "", corrupt, Use, "a bool of 2, for a reader that interprets it", imageOf(one(forge.Tensor{DType: forge.DT(1, 0, 8, 1, 1), Shape: []uint64{5}, Strides: []int64{1}}))},
 
-		{format.RuleShapeExtent, "", overflow, Use, "an extent of 2^63 beside one of 0", image(one(forge.Tensor{DType: forge.U8, Shape: []uint64{0, 1 << 63}, Strides: []int64{0, 0}}))},
-		{format.RuleShapeCount, "", overflow, Use, "2^32 x 2^32 x 3 elements", image(one(forge.Tensor{DType: forge.U8, Shape: []uint64{1 << 32, 1 << 32, 3}, Strides: []int64{0, 0, 0}}))},
-		{format.RuleShapeBytes, "", overflow, Use, "2^61 elements of 8 bytes", image(one(forge.Tensor{DType: forge.F64, Shape: []uint64{1 << 61}, Strides: []int64{0}}))},
-		{format.RuleViewPacked, "", corrupt, Use, "4-bit elements with a stride of 2", image(one(forge.Tensor{DType: forge.I4, Shape: []uint64{8}, Strides: []int64{2}}))},
-		{format.RuleViewBlock, "", corrupt, Use, "33 elements in blocks of 32", image(one(forge.Tensor{DType: forge.Q4_0, Shape: []uint64{33}, Strides: []int64{18}}))},
-		{format.RuleViewAligned, "", viewAligned, Use, "elements of 4 bytes at offset 2", image(one(forge.Tensor{DType: forge.F32, Offset: 2, Shape: []uint64{3}, Strides: []int64{4}}))},
-		{format.RuleViewReach, "", corrupt, Use, "a stride that leaves the storage backwards", image(one(forge.Tensor{DType: forge.F32, Offset: 4, Shape: []uint64{3}, Strides: []int64{-4}}))},
+		{format.RuleShapeExtent, "", overflow, Use, "an extent of 2^63 beside one of 0", imageOf(one(forge.Tensor{DType: forge.U8, Shape: []uint64{0, 1 << 63}, Strides: []int64{0, 0}}))},
+		{format.RuleShapeCount, "", overflow, Use, "2^32 x 2^32 x 3 elements", imageOf(one(forge.Tensor{DType: forge.U8, Shape: []uint64{1 << 32, 1 << 32, 3}, Strides: []int64{0, 0, 0}}))},
+		{format.RuleShapeBytes, "", overflow, Use, "2^61 elements of 8 bytes", imageOf(one(forge.Tensor{DType: forge.F64, Shape: []uint64{1 << 61}, Strides: []int64{0}}))},
+		{format.RuleViewPacked, "", corrupt, Use, "4-bit elements with a stride of 2", imageOf(one(forge.Tensor{DType: forge.I4, Shape: []uint64{8}, Strides: []int64{2}}))},
+		{format.RuleViewBlock, "", corrupt, Use, "33 elements in blocks of 32", imageOf(one(forge.Tensor{DType: forge.Q4_0, Shape: []uint64{33}, Strides: []int64{18}}))},
+		{format.RuleViewAligned, "", viewAligned, Use, "elements of 4 bytes at offset 2", imageOf(one(forge.Tensor{DType: forge.F32, Offset: 2, Shape: []uint64{3}, Strides: []int64{4}}))},
+		{format.RuleViewReach, "", corrupt, Use, "a stride that leaves the storage backwards", imageOf(one(forge.Tensor{DType: forge.F32, Offset: 4, Shape: []uint64{3}, Strides: []int64{-4}}))},
 		{format.RuleViewNoBytes, "", corrupt, Use, "elements without a storage", file(func(im *forge.Image, p *forge.Pos) { im.P64(p.Tensors[0], 0) })},
-		{format.RuleViewComposed, "", corrupt, Use, "a composite with a storage", image(one(forge.Tensor{Kind: 2, Layout: 1, DType: forge.U8, Shape: []uint64{3}, Strides: []int64{0}}))},
+		{format.RuleViewComposed, "", corrupt, Use, "a composite with a storage", imageOf(one(forge.Tensor{Kind: 2, Layout: 1, DType: forge.U8, Shape: []uint64{3}, Strides: []int64{0}}))},
 
 		{format.RuleStorageID, "", corrupt, Verify, "storage ids that fall", func() []byte {
 			im := forge.File([]forge.Tensor{u8s("t", 3, 10)}, bytesOf(3, 10), bytesOf(2, 10), bytesOf(5, 10))
@@ -292,18 +292,18 @@ func Rejects() []Reject {
 			im := grid(func(*forge.Storage) {})
 			return im.P64(im.Last().Storages[0]+forge.SHeap, 4096).Seal().B
 		}},
-		{format.RuleGridRank, "", corrupt, Use, "a grid of rank 0", image(grid(func(s *forge.Storage) { s.Shape, s.Chunk = nil, nil }))},
-		{format.RuleGridShape, "", corrupt, Use, "a grid whose size is not that of its image", image(grid(func(s *forge.Storage) { s.Size = 64 }))},
-		{format.RuleGridChunk, "", malformed, Use, "a chunk extent of 0", image(grid(func(s *forge.Storage) { s.Chunk = []uint64{2, 0} }))},
-		{format.RuleGridSlabs, "", corrupt, Use, "a slab too few", image(grid(func(s *forge.Storage) { s.Slabs = 2 }))},
-		{format.RuleGridFill, "", corrupt, Use, "a fill longer than its unit", image(grid(func(s *forge.Storage) { s.Fill[5] = 1 }))},
-		{format.RulePipeline, "", malformed, Use, "a stage in capitals", image(grid(func(s *forge.Storage) { s.Pipelines = "ZSTD" }))},
-		{format.RulePipelineStage, "", unsupported, Use, "a codec that nobody knows", image(grid(func(s *forge.Storage) { s.Pipelines = "zstd9" }))},
+		{format.RuleGridRank, "", corrupt, Use, "a grid of rank 0", imageOf(grid(func(s *forge.Storage) { s.Shape, s.Chunk = nil, nil }))},
+		{format.RuleGridShape, "", corrupt, Use, "a grid whose size is not that of its image", imageOf(grid(func(s *forge.Storage) { s.Size = 64 }))},
+		{format.RuleGridChunk, "", malformed, Use, "a chunk extent of 0", imageOf(grid(func(s *forge.Storage) { s.Chunk = []uint64{2, 0} }))},
+		{format.RuleGridSlabs, "", corrupt, Use, "a slab too few", imageOf(grid(func(s *forge.Storage) { s.Slabs = 2 }))},
+		{format.RuleGridFill, "", corrupt, Use, "a fill longer than its unit", imageOf(grid(func(s *forge.Storage) { s.Fill[5] = 1 }))},
+		{format.RulePipeline, "", malformed, Use, "a stage in capitals", imageOf(grid(func(s *forge.Storage) { s.Pipelines = "ZSTD" }))},
+		{format.RulePipelineStage, "", unsupported, Use, "a codec that nobody knows", imageOf(grid(func(s *forge.Storage) { s.Pipelines = "zstd9" }))},
 		{format.RuleViewGrid, "", corrupt, Use, "every second column of a grid", func() []byte {
 			im := chunked(func(*forge.Storage) {})
 			return im.P64(im.Last().THeaps[0]+8, 2).P64(im.Last().THeaps[0]+24, 8).Seal().B
 		}},
-		{format.RuleRefAbsent, "", corrupt, Use, "a grid with slabs and no root page", image(grid(func(s *forge.Storage) { s.Flags = 1 }))},
+		{format.RuleRefAbsent, "", corrupt, Use, "a grid with slabs and no root page", imageOf(grid(func(s *forge.Storage) { s.Flags = 1 }))},
 		{format.RuleGridStored, "", corrupt, Verify, "a byte of payload too many", func() []byte {
 			im := chunked(func(*forge.Storage) {})
 			return im.P64(im.Last().Storages[0]+forge.SStored, 37).Seal().B
@@ -339,15 +339,15 @@ func Rejects() []Reject {
 		}},
 		{format.RuleChunkWindow, "", limit, Use, "a zstd window of 16 MiB", func() []byte { return stage("zstd", zstdFrame(24, 0)).B }},
 
-		{format.RuleAttrJSON, "", malformed, Use, "an array", image(attrs(`[1,2]`))},
-		{format.RuleAttrUTF8, "", malformed, Use, "an unpaired surrogate", image(attrs(`{"a":"\ud800"}`))},
-		{format.RuleAttrDuplicate, "", duplicate, Use, "a key twice, once escaped", image(attrs(`{"a":1,"\u0061":2}`))},
-		{format.RuleAttrDepth, "", limit, Use, "33 levels", image(attrs(nest(33)))},
-		{format.RuleAttrNumber, "", overflow, Use, "an integer of 65 bits", image(attrs(`{"a":18446744073709551616}`))},
-		{format.RuleAttrDollar, "", malformed, Use, "a number of 7 digits", image(attrs(`{"a":{"$f32":"3f80000"}}`))},
-		{format.RuleAttrLong, "", limit, Use, "an array of 4097 elements", image(attrs(`{"a":` + ones(4097) + `}`))},
-		{format.RuleAttrDims, "", malformed, Use, "two names for one axis", image(attrs(`{"dims":["x","y"]}`))},
-		{format.RuleAttrReserved, "", malformed, Verify, "an orientation of 9", image(attrs(`{"orientation":9}`))},
+		{format.RuleAttrJSON, "", malformed, Use, "an array", imageOf(attrs(`[1,2]`))},
+		{format.RuleAttrUTF8, "", malformed, Use, "an unpaired surrogate", imageOf(attrs(`{"a":"\ud800"}`))},
+		{format.RuleAttrDuplicate, "", duplicate, Use, "a key twice, once escaped", imageOf(attrs(`{"a":1,"\u0061":2}`))},
+		{format.RuleAttrDepth, "", limit, Use, "33 levels", imageOf(attrs(nest(33)))},
+		{format.RuleAttrNumber, "", overflow, Use, "an integer of 65 bits", imageOf(attrs(`{"a":18446744073709551616}`))},
+		{format.RuleAttrDollar, "", malformed, Use, "a number of 7 digits", imageOf(attrs(`{"a":{"$f32":"3f80000"}}`))},
+		{format.RuleAttrLong, "", limit, Use, "an array of 4097 elements", imageOf(attrs(`{"a":` + ones(4097) + `}`))},
+		{format.RuleAttrDims, "", malformed, Use, "two names for one axis", imageOf(attrs(`{"dims":["x","y"]}`))},
+		{format.RuleAttrReserved, "", malformed, Verify, "an orientation of 9", imageOf(attrs(`{"orientation":9}`))},
 
 		{format.RulePadding, "", corrupt, Verify, "a byte between payload and catalog is 1", file(func(im *forge.Image, p *forge.Pos) { im.P8(p.Payloads[1]+10, 1) })},
 		{format.RuleOverlap, "", corrupt, Verify, "two storages on the same bytes", func() []byte {
@@ -357,7 +357,7 @@ func Rejects() []Reject {
 			return im.P64(p.Storages[1]+forge.SPayload, uint64(p.Payloads[0])).P64(p.Storages[1]+forge.SRef, uint64(p.Payloads[0])).
 				P32(p.Storages[1]+forge.SRef+12, forge.CRC(im.B[p.Payloads[0]:][:10])).SealOnly(forge.SealAll &^ forge.SealPayloads).B
 		}},
-		{format.RuleOrphanPart, "", corrupt, Verify, "a part of a dense tensor", image(forge.File([]forge.Tensor{u8s("a", 1, 10), u8s("a\x00values", 1, 10)}, bytesOf(1, 10)))},
+		{format.RuleOrphanPart, "", corrupt, Verify, "a part of a dense tensor", imageOf(forge.File([]forge.Tensor{u8s("a", 1, 10), u8s("a\x00values", 1, 10)}, bytesOf(1, 10)))},
 	}, compositeRejects()...)
 }
 

@@ -118,7 +118,7 @@ func compositeRejects() []Reject {
 	triangle := func(flags uint32, x ...int32) *forge.Image { return coo(flags, square, x...) }
 	var list []Reject
 	add := func(rule, name, kind, what string, im *forge.Image) {
-		list = append(list, Reject{Rule: rule, Case: name, Kind: kind, At: Use, What: what, Make: image(im)})
+		list = append(list, Reject{Rule: rule, Case: name, Kind: kind, At: Use, What: what, Make: imageOf(im)})
 	}
 	malformed, corrupt := "Format", "Corrupt"
 
@@ -185,5 +185,5 @@ func compositeRejects() []Reject {
 	add(format.RuleDTypeNone, "composite", corrupt, "csr without a dtype", composed(format.LayoutCSR, both, forgeNone, wide, indices, indptr, values))
 	add(format.RuleNameRole, "nested", malformed, "a part of a part of a part", forge.File([]forge.Tensor{u8s("a", 1, 10), u8s("a\x00b\x00c\x00d", 1, 10)}, bytesOf(1, 10)))
 	orphan := composed(format.LayoutCOO, both, forge.F32, wide, i32s("indices", []uint64{2, 2}, 0, 0, 2, 3), f32s("values", nil, 0, 0), f32s("values\x00scales", nil, 1))
-	return append(list, Reject{Rule: format.RuleOrphanPart, Case: "inner", Kind: corrupt, At: Verify, What: "a part of a dense part", Make: image(orphan)})
+	return append(list, Reject{Rule: format.RuleOrphanPart, Case: "inner", Kind: corrupt, At: Verify, What: "a part of a dense part", Make: imageOf(orphan)})
 }

@@ -162,9 +162,5 @@ func (r *Row) refusal(t testing.TB, what string, got result, path string) {
 	if got.stdout != "" {
 		t.Errorf("%s: %q on stdout", what, got.stdout)
 	}
-	for _, s := range append([]string{tensor.Escape(path), r.Format}, r.Says...) {
-		if !strings.Contains(got.stderr, s) {
-			t.Errorf("%s: no %q in %q", what, s, got.stderr)
-		}
-	}
+	r.words(t, what, got.stderr, path, r.Says)
 }

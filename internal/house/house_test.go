@@ -66,6 +66,7 @@ var layers = []struct {
 	{"internal/mutant", 0},
 	{"internal/nameset", 0},
 	{"internal/parallel", 0},
+	{"internal/watch", 0},
 	{"internal/kernel", 5},
 	{"tensor", 10},
 	{"format", 20},
@@ -74,6 +75,7 @@ var layers = []struct {
 	{"ragged", 20},
 	{"sparse", 20},
 	{"quant", 20},
+	{"plot", 20},
 	{"transform", 20},
 	{"internal/atomicfile", 25},
 	{"", 30}, // the module root
@@ -84,6 +86,7 @@ var layers = []struct {
 	{"loader", 40},
 	{"gpu", 40},
 	{"remote", 45}, // registers with convert
+	{"viewer", 47},
 	{"cmd", 50},
 	{"bench", 50},
 	{"examples", 50},
@@ -92,9 +95,10 @@ var layers = []struct {
 
 // neighbours lists the imports inside one rank that the picture has.
 var neighbours = map[string]string{
-	"convert": "convert", // the formats know the interface
-	"cmd":     "cmd",
-	"gpu":     "gpu",
+	"convert":  "convert", // the formats know the interface
+	"cmd":      "cmd",
+	"gpu":      "gpu",
+	"examples": "examples", // what they have in common
 }
 
 func rank(path string) (prefix string, r int) {
@@ -108,12 +112,14 @@ func rank(path string) (prefix string, r int) {
 }
 
 func TestImportsRunDownward(t *testing.T) {
+	seen := map[string]bool{}
 	for _, p := range packages(t) {
 		from := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		if from == "spec" {
 			continue // text, imported by tests only
 		}
 		fp, fr := rank(from)
+		seen[fp] = true
 		if fr < 0 {
 			t.Errorf("%s has no place in the picture", p.ImportPath)
 		}
@@ -123,11 +129,41 @@ func TestImportsRunDownward(t *testing.T) {
 			}
 			to := strings.TrimPrefix(strings.TrimPrefix(imp, module), "/")
 			tp, tr := rank(to)
+			// A format knows the interface and what formats share, and no other format.
+			if fp == "convert" && tp == "convert" && to != "convert" && from != "convert" && !strings.HasPrefix(from, "convert/internal/") && !strings.HasPrefix(to, "convert/internal/") && !strings.HasPrefix(from, to+"/") {
+				t.Errorf("%s imports %s: a format links no other", p.ImportPath, imp)
+			}
 			if tr < fr || tp == fp && (neighbours[fp] != "" || strings.HasPrefix(to, from+"/") || strings.HasPrefix(from, to+"/") || fp == "internal") {
 				continue
 			}
 			t.Errorf("%s imports %s: imports run downward only", p.ImportPath, imp)
 		}
+	}
+	for _, l := range layers {
+		if !seen[l.prefix] && l.prefix != "bench" { // a module of its own
+			t.Errorf("%s is in the picture, and nowhere else", l.prefix)
+		}
+	}
+}
+
+// The vocabulary, the format and what works on memory know no file, no system and
+// no network.
+func TestMemoryIsPure(t *testing.T) {
+	n := 0
+	for _, p := range packages(t) {
+		first, _, _ := strings.Cut(strings.TrimPrefix(p.ImportPath, module+"/"), "/")
+		if !slices.Contains([]string{"tensor", "format", "codec", "sparse", "ragged", "quant", "transform"}, first) {
+			continue
+		}
+		n++
+		for _, imp := range p.Imports {
+			if slices.Contains([]string{"os", "os/exec", "syscall", "net", "net/http", "log"}, imp) || strings.HasPrefix(imp, "golang.org/x/sys/unix") {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+	if n < 9 {
+		t.Errorf("%d packages", n)
 	}
 }
 
@@ -171,6 +207,25 @@ func TestEngineStaysSmall(t *testing.T) {
 				t.Errorf("the engine links %s", dep)
 			}
 		}
+	}
+}
+
+// People copy the examples: what they import is there for everybody.
+func TestExamplesArePublic(t *testing.T) {
+	n := 0
+	for _, p := range packages(t) {
+		if !strings.HasPrefix(p.ImportPath, module+"/examples/") {
+			continue
+		}
+		n++
+		for _, imp := range p.Imports {
+			if strings.HasPrefix(imp, module+"/internal/") || strings.HasPrefix(imp, module+"/cmd/") || strings.Contains(imp, "/internal/") && !strings.HasPrefix(imp, "internal/") {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+	if n < 8 {
+		t.Errorf("%d examples", n)
 	}
 }
 

@@ -1,16 +1,18 @@
 // Command testcount reads the output of "go test -json" and prints what failed,
 // why tests were skipped, and counts. It fails if a test failed, if a package
 // did not build, or if fewer tests passed than -floor: a run that tests nothing
-// must not look green.
+// must not look green. The packages and tests that took longest stand above the counts.
 package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
-	"sort"
+	"slices"
 	"strings"
 )
 
@@ -24,7 +26,7 @@ func main() {
 	flag.Parse()
 	var passed, failed, skipped int
 	output := map[string]*strings.Builder{}
-	slow := map[string]float64{}
+	slow, slowTests := map[string]float64{}, map[string]float64{} // seconds of packages, and of tests in them
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
 	for {
 		line, err := in.ReadBytes('\n')
@@ -52,6 +54,9 @@ func main() {
 		case "pass":
 			if e.Test != "" {
 				passed++
+				if !strings.Contains(e.Test, "/") {
+					slowTests[key] = e.Elapsed
+				}
 			} else {
 				slow[e.Package] = e.Elapsed
 			}
@@ -85,19 +90,25 @@ func main() {
 		}
 		delete(output, key)
 	}
-	names := make([]string, 0, len(slow))
-	for n := range slow {
-		names = append(names, n)
-	}
-	sort.Slice(names, func(i, j int) bool { return slow[names[i]] > slow[names[j]] })
-	for _, n := range names[:min(5, len(names))] {
-		fmt.Printf("%7.1fs %s\n", slow[n], n)
-	}
+	printSlowest(slow, 5)
+	printSlowest(slowTests, 12)
 	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
 	if failed > 0 || passed < *floor {
 		if passed < *floor {
 			fmt.Printf("fewer than the %d tests that there must be\n", *floor)
 		}
 		os.Exit(1)
+	}
+}
+
+// printSlowest prints the n longest of what took at least a second.
+func printSlowest(seconds map[string]float64, n int) {
+	names := slices.SortedFunc(maps.Keys(seconds), func(a, b string) int {
+		return cmp.Or(cmp.Compare(seconds[b], seconds[a]), cmp.Compare(a, b))
+	})
+	for _, name := range names[:min(n, len(names))] {
+		if seconds[name] >= 1 {
+			fmt.Printf("%7.1fs %s\n", seconds[name], name)
+		}
 	}
 }

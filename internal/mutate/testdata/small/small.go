@@ -4,6 +4,7 @@ package small
 import (
 	"errors"
 	"fmt"
+	"syscall"
 )
 
 const size = 8
@@ -55,3 +56,22 @@ func none() int { return -1 }
 const question = 42
 
 func answer() int { return question }
+
+type plans struct{}
+
+func (plans) On(string) bool { return false }
+
+var mutant plans
+
+// What is left out: a planted mistake, the number of an error, a short cut.
+func short(n int) error {
+	if mutant.On("one") && n > 2 {
+		n++
+	} else if n > 3 && !mutant.On("two") {
+		return syscall.EINVAL
+	}
+	if n < 4 {
+		return nil
+	}
+	return errShort
+}
