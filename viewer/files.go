@@ -132,10 +132,11 @@ func (s *Server) openFile(ctx context.Context, src *source, generation uint64) (
 	h.index = newIndex()
 	src.open[generation] = h
 	s.background(func() {
+		s.closeUnused(src)
 		h.index.build(s.ctx, f)
 		h.release()
+		s.closeUnused(src) // what was in use before may not be now
 	})
-	s.background(func() { s.closeUnused(src) })
 	return h, nil
 }
 
@@ -183,7 +184,8 @@ func (f *source) close() error {
 	return errors.Join(errs...)
 }
 
-// closeUnused closes files that were not used for longest, but for that of src.
+// closeUnused closes files that were not used for longest until mostOpen are left,
+// but for those in use and that of except.
 func (s *Server) closeUnused(except *source) {
 	type candidate struct {
 		h   *handle
@@ -199,12 +201,16 @@ func (s *Server) closeUnused(except *source) {
 		f.mu.Unlock()
 	}
 	slices.SortFunc(all, func(a, b candidate) int { return cmp.Compare(a.age, b.age) })
-	for i := range max(len(all)-mostOpen, 0) {
-		c := all[i]
+	excess := len(all) - mostOpen
+	for _, c := range all {
+		if excess <= 0 {
+			return
+		}
 		f := c.h.src
 		f.mu.Lock()
 		if f != except && c.h.refs == 0 && f.open[c.gen] == c.h {
 			c.h.retire(c.gen)
+			excess--
 		}
 		f.mu.Unlock()
 	}

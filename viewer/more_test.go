@@ -44,7 +44,7 @@ func TestManyFiles(t *testing.T) {
 			}
 		}
 	}
-	s.closeUnused(nil)
+	s.jobs.Wait() // what looks through opened files in the background uses them
 	open := 0
 	for _, f := range s.files {
 		f.mu.Lock()
