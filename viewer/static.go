@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"encoding/json"
 	"io/fs"
 	"net/http"
 	"path"
@@ -65,8 +66,10 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	h := w.Header()
 	if name == "index.html" {
-		b = bytes.ReplaceAll(b, []byte(hashMark), []byte(p.hash))
-	} else if r.URL.Query().Get("v") == p.hash {
+		s.index(w, r, bytes.ReplaceAll(b, []byte(hashMark), []byte(p.hash)))
+		return
+	}
+	if r.URL.Query().Get("v") == p.hash {
 		h.Set("Cache-Control", "private, max-age=31536000, immutable")
 	} else {
 		h.Set("Cache-Control", "private, no-cache")
@@ -82,4 +85,25 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, name string) {
 		return
 	}
 	newPaced(w).Write(b)
+}
+
+// index answers the page itself: its head at once, so that the browser asks for what
+// it names, and before its end what the page would ask next.
+func (s *Server) index(w http.ResponseWriter, r *http.Request, b []byte) {
+	w.Header().Set("Content-Type", types[".html"])
+	if r.Method == http.MethodHead {
+		return
+	}
+	out := newPaced(w)
+	before, after, _ := bytes.Cut(b, []byte(aheadMark))
+	out.Write(before)
+	if out.flush() != nil {
+		return
+	}
+	text, err := json.Marshal(s.ahead(r)) // escapes what HTML would take for its own
+	if err != nil {
+		text = []byte("[]")
+	}
+	out.Write(text)
+	out.Write(after)
 }

@@ -65,6 +65,13 @@ func testHeatMap(t *testing.T, b *browser) {
 	p := b.open(t, path)
 	p.show("#t=w&v=heat&lo=-1&hi=1")
 	lut := p.colours("")
+	var asked []string
+	p.eval(`performance.getEntriesByType('resource').map((e) => e.name).filter((a) => a.includes('/api/')).map((a) => a.replace(/.*\/api\//, '').replace(/[?].*/, ''))`, &asked)
+	for _, name := range asked {
+		if name != "tile" && name != "range" && name != "values" {
+			t.Errorf("the page asked for %q, which it was sent", name)
+		}
+	}
 	checked := 0
 	for r := 0; r < 24; r += 5 {
 		for c := 0; c < 36; c += 3 {

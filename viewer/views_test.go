@@ -2,6 +2,7 @@ package viewer
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"image/png"
 	"math"
@@ -775,15 +776,19 @@ func TestLooks(t *testing.T) {
 // The maps are those of charts.
 func TestColourMaps(t *testing.T) {
 	s := show(t, nil, small(t))
-	w := s.ask("colormaps")
-	names := strings.Split(w.Header().Get("X-Names"), ",")
-	if !slices.Equal(names, colour.Names()) || w.Body.Len() != len(names)*256*3 {
-		t.Fatal(names, w.Body.Len())
+	maps := s.doc("colormaps")["maps"].([]any)
+	if len(maps) != len(colour.Names()) {
+		t.Fatal(len(maps))
 	}
-	for m, name := range names {
+	for m, name := range colour.Names() {
+		d := maps[m].(object)
+		rgb, err := base64.StdEncoding.DecodeString(d["rgb"].(string))
+		if ok(t, err); d["name"] != name || len(rgb) != 256*3 {
+			t.Fatal(d["name"], len(rgb))
+		}
 		for k := range 256 {
 			c := colour.ByName(name).At(float64(k) / 255)
-			if got := w.Body.Bytes()[(m*256+k)*3:][:3]; !slices.Equal(got, []byte{c.R, c.G, c.B}) {
+			if got := rgb[k*3:][:3]; !slices.Equal(got, []byte{c.R, c.G, c.B}) {
 				t.Fatalf("%s %d: %v, want %v", name, k, got, c)
 			}
 		}

@@ -1,7 +1,7 @@
 // Colours of values: maps from the server as look-up tables, scales, marks for
 // what is no number, and the colour bar.
 
-import {getRaw} from './api.js';
+import {getJSON} from './api.js';
 import {el, fill} from './dom.js';
 import {number, parse, ticks} from './format.js';
 
@@ -27,14 +27,10 @@ let loading;
 
 // maps returns the colour maps: name -> 256 packed pixels.
 export function maps() {
-  loading ??= getRaw('colormaps').then(({data, headers}) => {
-    const names = (headers.get('X-Names') ?? '').split(',').filter(Boolean);
-    return new Map(names.map((name, m) => {
-      const lut = new Uint32Array(256);
-      for (let k = 0; k < 256; k++) lut[k] = pack(data.subarray((m * 256 + k) * 3, (m * 256 + k) * 3 + 3));
-      return [name, lut];
-    }));
-  }).catch((err) => {
+  loading ??= getJSON('colormaps').then((doc) => new Map(doc.maps.map(({name, rgb}) => {
+    const bytes = Uint8Array.from(atob(rgb), (c) => c.charCodeAt(0));
+    return [name, Uint32Array.from({length: 256}, (_, k) => pack(bytes.subarray(3 * k, 3 * k + 3)))];
+  }))).catch((err) => {
     loading = undefined; // so that the next view tries again
     throw err;
   });
