@@ -63,7 +63,7 @@ crash:
 	$(GO) test -count=1 -tags mutants -timeout 1h -run '^(TestMutants|TestCrashes|TestLyingDisk|TestRaces)$$' -v .
 	TENSORFILE_KILLS=100000 $(GO) test -count=1 -timeout 12h -run '^TestKill' -v .
 
-# What was cut off goes on: bin/fuzz.jsonl notes each run. FUZZINPUTS=100000000 counts
+# What was cut off goes on: docs/fuzzing.jsonl notes each run. FUZZINPUTS=100000000 counts
 # inputs instead; FUZZTARGETS is a regular expression. docs/fuzzing.md has the table.
 FUZZTIME    ?= 3m
 FUZZLONG    ?= 10m
@@ -74,10 +74,9 @@ FUZZTARGETS ?= .
 FUZZAGREE   ?= 10000
 
 fuzz: $(VENV)/ok
-	mkdir -p bin
-	$(GO) run ./internal/fuzzrun -time $(FUZZTIME) -long $(FUZZLONG) -inputs $(FUZZINPUTS) -targets '$(FUZZTARGETS)' -record bin/fuzz.jsonl
+	$(GO) run ./internal/fuzzrun -time $(FUZZTIME) -long $(FUZZLONG) -inputs $(FUZZINPUTS) -targets '$(FUZZTARGETS)' -record docs/fuzzing.jsonl
 	$(GO) run ./internal/fuzzrun -keep
-	$(GO) run ./internal/fuzzrun -record bin/fuzz.jsonl -report docs/fuzzing.md
+	$(GO) run ./internal/fuzzrun -record docs/fuzzing.jsonl -report docs/fuzzing.md
 	TENSORFILE_AGREE=$(FUZZAGREE) TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -timeout 6h -run Interop -v ./internal/agree
 
 # MUTANTS is how many to draw by MUTATE_SEED (0: a new one), 0 for all. What was found out is
