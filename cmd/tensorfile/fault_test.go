@@ -12,6 +12,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -248,6 +249,7 @@ func (c *faultCase) state(t *testing.T, path string) string {
 // error. The destination is as it was, or new where the tool says that it does
 // not know; status and message are those of the design.
 func TestFaults(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // a command leaves little, and there are thousands
 	d := newFaultDir(t)
 	stride, reads := 1, 9
 	if testing.Short() {
@@ -443,6 +445,7 @@ var readers = [][]string{
 // TestReadFaults fails every read of every command that reads (E12): the answer
 // is the right one, or an error that names the file and the offset.
 func TestReadFaults(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // a command leaves little, and there are thousands
 	d := newFaultDir(t)
 	d.files["copy.tensor"] = d.files["m.tensor"]
 	d.reset(t)
