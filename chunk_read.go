@@ -18,12 +18,14 @@ type gridAxis struct {
 	flip               bool // the destination runs backwards
 }
 
-// gridAxes says which elements of the grid the region r of its image is. What
-// a permutation and a selection make of the image's strides tells the axes
-// apart: a step along axis k is at least its stride and less than that of the
-// axis before it.
-func (g *grid) gridAxes(r region) ([]gridAxis, error) {
-	shape, d := g.rec.Shape, g.rec.DType
+// gridAxes says which elements of the grid the region r of its image is.
+func (g *grid) gridAxes(r region) ([]gridAxis, error) { return imageAxes(g.rec.DType, g.rec.Shape, r) }
+
+// imageAxes says which elements the region r of an image in C order is. What a
+// permutation and a selection make of the image's strides tells the axes apart: a
+// step along axis k is at least its stride and less than that of the axis before
+// it.
+func imageAxes(d tensor.DType, shape tensor.Shape, r region) ([]gridAxis, error) {
 	rank := len(shape)
 	image, err := tensor.Contiguous(d, shape)
 	if err != nil {

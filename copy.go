@@ -152,7 +152,7 @@ func (w *Writer) copyStorage(ctx context.Context, t *Tensor) (StorageID, error) 
 	switch {
 	case t.st.Kind == StorageGrid:
 		return w.copyGrid(ctx, &gridCopy{src: gridReader{t.st.more.grid, fileChunks{t.f.m, lease}}, from: t.f, name: t.name})
-	case t.st.Kind == StorageEncoded:
+	case t.st.Kind == StorageEncoded || t.st.Kind == StorageRows:
 		in, err := t.openStream(ctx)
 		if err != nil {
 			return StorageID{}, err

@@ -106,14 +106,19 @@ func newFile(m *mmap.Map, o *OpenOptions) *File {
 	if o != nil {
 		f.opts = *o
 	}
+	f.setLimit(m.Size())
+	return f
+}
+
+// setLimit finds what OpenOptions.MaxBytes is for a file of size bytes.
+func (f *File) setLimit(size int64) {
 	f.limit = f.opts.MaxBytes
 	if f.limit == 0 {
 		f.limit = defaultMaxBytes
-		if s := m.Size(); s > f.limit/8 {
-			f.limit = min(s, 1<<59) * 8
+		if size > f.limit/8 {
+			f.limit = min(size, 1<<59) * 8
 		}
 	}
-	return f
 }
 
 // Open opens the native file at path for reading and maps it. It costs the
@@ -317,6 +322,9 @@ func (f *File) Check() error {
 			err = g.m.Check()
 		}
 	}
+	if err == nil && f.layout != nil && f.layout.Members != nil {
+		err = f.layout.Members.Check()
+	}
 	return err
 }
 
@@ -377,6 +385,9 @@ func (f *File) Info() Info {
 			if i.Mapped && !g.m.Mapped() && g.m.Size() > 0 {
 				i.Mapped, i.MapReason = false, g.m.Reason()
 			}
+		}
+		if l := f.layout; l.Members != nil {
+			i.Size += l.Members.Size()
 		}
 		i.Format, i.Version, i.Notes = f.layout.Format, f.layout.Version, f.layout.Notes
 		return i
@@ -516,7 +527,7 @@ func (f *File) Tensors() iter.Seq2[*Tensor, error] {
 		if f.layout != nil {
 			var m slab
 			for i := range f.layout.Tensors {
-				if !yield(f.foreignAt(i, &m), nil) {
+				if !yield(f.foreignAt(i, &m)) {
 					return
 				}
 			}
@@ -549,7 +560,7 @@ func (f *File) Tensor(name string) (t *Tensor, err error) {
 		if !ok {
 			return nil, f.notFound(name)
 		}
-		return f.foreignAt(i, nil), nil
+		return f.foreignAt(i, nil)
 	}
 	if name == "" || format.IsPart(name) {
 		return nil, f.notFound(name)

@@ -252,7 +252,12 @@ func (f *File) foreignNodes(yield func(*hashNode, error) bool) {
 	}
 	slices.SortFunc(sorted, func(i, j int) int { return cmp.Compare(f.layout.Tensors[i].Name, f.layout.Tensors[j].Name) })
 	for _, i := range sorted {
-		if !yield(f.foreignNode(f.foreignAt(i, nil)), nil) {
+		t, err := f.foreignAt(i, nil)
+		n := &hashNode{name: f.layout.Tensors[i].Name, err: err}
+		if err == nil {
+			n = f.foreignNode(t)
+		}
+		if !yield(n, nil) {
 			return
 		}
 	}
@@ -260,6 +265,15 @@ func (f *File) foreignNodes(yield func(*hashNode, error) bool) {
 
 func (f *File) foreignNode(t *Tensor) *hashNode {
 	n := &hashNode{name: t.name, t: t}
+	if t.f.layout == nil { // of a member
+		var parts []Part
+		parts, n.err = t.Parts()
+		slices.SortFunc(parts, func(a, b Part) int { return cmp.Compare(a.Role, b.Role) })
+		for _, p := range parts {
+			n.parts = append(n.parts, f.foreignNode(p.Tensor))
+		}
+		return n
+	}
 	if t.foreign == nil {
 		return n
 	}

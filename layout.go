@@ -27,6 +27,9 @@ type Layout struct {
 	// Sources are what the tensors lie in beside the file itself: the shards of a
 	// set. Storages count them from 1. The File owns and closes them.
 	Sources []*mmap.Map
+	// Members are the files that tensors with Of, and storages with Rows, are of.
+	// nil: there are none.
+	Members LayoutMembers
 	// Skipped holds one error for each tensor that was left out because the
 	// reader was told to go on without it, or never reads its kind.
 	Skipped []error
@@ -47,6 +50,10 @@ type LayoutStorage struct {
 	// Bytes, beside Open, gives what Open does in memory that nobody changes, for
 	// formats that decode as a whole. Parts of composites are then not copied.
 	Bytes func(ctx context.Context) ([]byte, error)
+	// Rows, if not nil, says that the bytes are those of tensors of other files in C
+	// order and little-endian, one behind the other along axis 0. One tensor shows the
+	// storage, all of it. Source, Offset and Open mean nothing.
+	Rows []LayoutRows
 	// Chunks, beside Open, says that it decodes in parts.
 	Chunks     *LayoutChunks
 	Codec      string // of an encoded storage: "deflate"
@@ -64,7 +71,11 @@ type LayoutCheck struct {
 
 // LayoutTensor is a name for a view on a storage.
 type LayoutTensor struct {
-	Name    string
+	Name string
+	// Of, if not nil, opens the tensor of another file that this one is, which has the
+	// same name. DType and Shape are for those who list; nothing else means anything.
+	// It is safe for concurrent use, and called each time that the tensor is opened.
+	Of      func() (*Tensor, error)
 	Storage int   // index; negative: none, for a tensor without elements
 	Offset  int64 // bytes from the storage's begin to element (0, ..., 0)
 	DType   tensor.DType
@@ -97,6 +108,9 @@ func OpenLayout(m *mmap.Map, l *Layout, o *OpenOptions) (*File, error) {
 	for _, s := range l.Sources {
 		f.bySource = append(f.bySource, newFile(s, o))
 	}
+	if l.Members != nil {
+		f.setLimit(l.Members.Size())
+	}
 	err := f.indexLayout()
 	for _, g := range f.bySource {
 		if err != nil {
@@ -123,11 +137,11 @@ func (f *File) indexLayout() error {
 	for i := range l.Storages {
 		s := &l.Storages[i]
 		m := f.bySource[s.Source].m
-		if s.Size < 0 || s.Open == nil && (s.Offset < 0 || s.Offset > m.Size() || s.Size > m.Size()-s.Offset) {
+		if s.Size < 0 || s.Open == nil && s.Rows == nil && (s.Offset < 0 || s.Offset > m.Size() || s.Size > m.Size()-s.Offset) {
 			err := e(ErrTruncated, s.Member, "data", fmt.Sprintf("[%d, +%d)", s.Offset, s.Size), fmt.Sprintf("inside the file's %d bytes", m.Size()))
 			return located(err, m.Path(), "")
 		}
-		if s.Open == nil {
+		if s.Open == nil && s.Rows == nil {
 			s.StoredSize = s.Size
 		}
 	}
@@ -140,6 +154,12 @@ func (f *File) indexLayout() error {
 		}
 		if _, ok := f.byName.Add(i); !ok {
 			return e(ErrDuplicate, t.Name, "name", "it twice", "each name once")
+		}
+		if t.Of != nil {
+			if _, err := tensor.ByteSize(t.DType, t.Shape); err != nil {
+				return located(err, "", t.Name)
+			}
+			continue
 		}
 		if err := f.indexTensor(t, 0, &axes); err != nil {
 			return located(err, "", t.Name)
@@ -198,6 +218,9 @@ func (f *File) indexTensor(t *LayoutTensor, depth int, axes *[]int64) error {
 	lo, hi, err := tensor.Reach(t.DType, t.Shape, t.Strides, t.Offset)
 	if err == nil && (lo < 0 || hi > size) {
 		err = e(ErrCorrupt, "data", fmt.Sprintf("reach [%d, %d)", lo, hi), fmt.Sprintf("inside [0, %d)", size))
+	}
+	if err == nil && t.Storage >= 0 && l.Storages[t.Storage].Rows != nil {
+		err = checkRows(t, &l.Storages[t.Storage], depth)
 	}
 	return err
 }

@@ -80,7 +80,7 @@ func (t *Tensor) grid() *grid {
 	return t.st.more.grid
 }
 
-// gridStream opens the elements of a tensor in a grid as one stream, in C order
+// gridStream opens the elements of a tensor in a grid, or in rows, as one stream, in C order
 // and little-endian, which is decoded ahead.
 func (t *Tensor) gridStream(ctx context.Context) (*pumpStream, error) {
 	r, err := t.region()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -188,6 +187,8 @@ func (t *Tensor) readRegion(ctx context.Context, dst tensor.View, r region) (err
 	switch {
 	case t.grid() != nil:
 		return t.readGrid(ctx, dst, r)
+	case t.st.Kind == StorageRows:
+		return t.readJoined(ctx, dst, r)
 	case t.st.Kind == StorageEncoded:
 		return t.decodeRegion(ctx, dst, r)
 	default:
@@ -302,6 +303,9 @@ func (t *Tensor) openStream(ctx context.Context) (io.ReadCloser, error) {
 	if g := t.grid(); g != nil && (t.order == tensor.LittleEndian || t.dtype.UnitBytes == 1) {
 		return t.gridStream(ctx)
 	}
+	if t.st.Kind == StorageRows {
+		return t.gridStream(ctx)
+	}
 	return t.f.layout.Storages[t.st.ID-1].Open(ctx)
 }
 
@@ -343,6 +347,8 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 	switch {
 	case t.grid() != nil:
 		return t.writeGrid(ctx, out, r)
+	case t.st.Kind == StorageRows:
+		return t.writeJoined(ctx, out, r)
 	case mapped:
 		lease, err := t.f.m.Acquire()
 		if err != nil {
@@ -383,11 +389,20 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 		return err
 	}
 	defer lease.Release()
-	b := blockWriter{t: t, lease: lease, out: out, most: blockBytes}
+	var buf []byte
+	return writeBlocks(ctx, out, r, t.order, func(dst tensor.View, r region) error {
+		return t.preadRegion(ctx, lease, dst, r, &buf)
+	})
+}
+
+// writeBlocks writes the C-order image of a region whose elements read copies to
+// memory, block by block. Elements that lie as they are written have this order.
+func writeBlocks(ctx context.Context, out io.Writer, r region, order tensor.ByteOrder, read func(dst tensor.View, r region) error) error {
+	w := blockWriter{out: out, most: blockBytes, order: order, read: read}
 	if r.across() {
-		b.most = acrossBytes
+		w.most = acrossBytes
 	}
-	return b.write(ctx, r)
+	return w.write(ctx, r)
 }
 
 // across reports whether the axis that changes least often in C order is not
@@ -404,11 +419,11 @@ func (r region) across() bool {
 
 // blockWriter writes a region that is not mapped block by block in C order.
 type blockWriter struct {
-	t          *Tensor
-	lease      mmap.Lease
-	out        io.Writer
-	most       int64 // bytes of a block
-	block, buf []byte
+	out   io.Writer
+	most  int64 // bytes of a block
+	order tensor.ByteOrder
+	read  func(dst tensor.View, r region) error
+	block []byte
 }
 
 func (w *blockWriter) write(ctx context.Context, r region) error {
@@ -432,13 +447,16 @@ func (w *blockWriter) write(ctx context.Context, r region) error {
 	// Elements that lie as they are written keep their byte order until then.
 	order := tensor.LittleEndian
 	if r.contiguous() {
-		order = w.t.order
+		order = w.order
 	}
 	block, err := tensor.NewView(scratch(&w.block, size), r.dtype, r.shape, nil, 0, order)
 	if err != nil {
 		return err
 	}
-	if err := w.t.preadRegion(ctx, w.lease, block, r, &w.buf); err != nil {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := w.read(block, r); err != nil {
 		return err
 	}
 	return block.WriteCOrder(w.out, tensor.LittleEndian)

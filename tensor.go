@@ -80,10 +80,12 @@ const (
 	StorageGrid
 	// StorageEncoded is a stream that decodes as a whole, in foreign files.
 	StorageEncoded
+	// StorageRows is the rows of tensors of other files, in sets of shards.
+	StorageRows
 )
 
 func (k StorageKind) String() string {
-	return [...]string{"none", "raw", "grid", "encoded"}[k]
+	return [...]string{"none", "raw", "grid", "encoded", "rows"}[k]
 }
 
 // StorageInfo says where the bytes of a tensor are. Tensors of one file with
@@ -99,6 +101,7 @@ type StorageInfo struct {
 	Member string       // of an archive
 
 	grid *grid
+	rows []LayoutRows
 }
 
 // Ratio is stored bytes by logical bytes; 1 for a storage without bytes.
@@ -256,9 +259,19 @@ func plainView(rec *format.TensorRecord, size int64) bool {
 }
 
 // foreignAt opens tensor i of a layout.
-func (f *File) foreignAt(i int, m *slab) *Tensor {
+func (f *File) foreignAt(i int, m *slab) (*Tensor, error) {
 	l := &f.layout.Tensors[i]
-	return f.foreignTensor(l, l.Name, m)
+	if l.Of == nil {
+		return f.foreignTensor(l, l.Name, m), nil
+	}
+	t, err := l.Of()
+	if err == nil && (t.dtype != l.DType || !t.shape.Equal(l.Shape)) {
+		err = &Error{Kind: ErrFormat, Path: t.f.Path(), Offset: -1, Field: "tensor", Got: describe(t.dtype, t.shape), Want: describe(l.DType, l.Shape) + ", as " + tensor.Quote(f.Path()) + " says"}
+	}
+	if err != nil {
+		return nil, located(err, f.Path(), l.Name)
+	}
+	return t, nil
 }
 
 // foreignTensor opens a tensor of a layout, or a part of one, whose name is its
@@ -284,7 +297,13 @@ func (f *File) foreignTensor(l *LayoutTensor, name string, m *slab) *Tensor {
 		s := &f.layout.Storages[l.Storage]
 		t.f = f.bySource[s.Source]
 		t.st = storage{ID: uint64(l.Storage) + 1, Kind: StorageRaw, Offset: s.Offset, Size: s.Size}
-		if s.Open != nil {
+		switch {
+		case s.Rows != nil:
+			t.f = f
+			t.st.Kind = StorageRows
+			t.st.more = &StorageInfo{Stored: s.StoredSize, Codec: s.Codec, rows: s.Rows}
+			return t
+		case s.Open != nil:
 			t.st.Kind = StorageEncoded
 		}
 		if s.Open != nil || s.Codec != "" || s.Member != "" || s.StoredSize != s.Size {
@@ -362,6 +381,8 @@ func (t *Tensor) makeView() (v tensor.View, closed bool, err error) {
 		}
 		end := t.st.Offset + t.st.Size
 		data = m[t.st.Offset:end:end]
+	case StorageRows:
+		return v, false, fail(ErrNotMapped, "view", "rows in several files", "Read, which copies")
 	default:
 		return v, false, fail(tensor.ErrEncoded, "view", t.st.Kind.String()+" bytes ("+t.Storage().Codec+")", "Read, which decodes")
 	}

@@ -529,6 +529,18 @@ func (v *verifier) foreign() error {
 	for _, err := range l.Skipped {
 		v.find(err)
 	}
+	if l.Members != nil {
+		rep, err := l.Members.Verify(v.ctx, &v.o)
+		if err != nil {
+			return err
+		}
+		v.rep.Storages += rep.Storages
+		v.rep.Blocks += rep.Blocks
+		v.rep.Bytes += rep.Bytes
+		for _, err := range slices.Concat(rep.Findings, rep.Unknown) {
+			v.find(err)
+		}
+	}
 	if v.o.Quick {
 		return nil
 	}

@@ -125,6 +125,7 @@ type job struct {
 	o      Options
 	out    string // as it is shown
 	place  string // the path, or the address
+	remote bool   // an address that bytes are written to
 	into   bool   // something that is there: Format.WriteTo writes
 	native bool
 	format Format
@@ -274,8 +275,8 @@ func (j *job) target(inputs []string) error {
 			return j.fail(tensorfile.ErrPath, "output", "the same file as the input "+tensor.Quote(in), "another file")
 		}
 	}
-	if j.into {
-		return nil
+	if j.into || j.remote {
+		return nil // what is written says whether it may be
 	}
 	return atomicfile.Check(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite})
 }
@@ -293,7 +294,9 @@ func (j *job) outFormat() error {
 		}
 		return nil
 	}
-	if scheme := schemeOf(j.place); scheme != "" {
+	if j.remote = takesOutput(j.place); j.remote {
+		// By its extension, as a path.
+	} else if scheme := schemeOf(j.place); scheme != "" {
 		j.out = "" // may have a password
 		return unsupported(scheme+"://...", "a path, or an address of a format that this program has")
 	}
@@ -310,7 +313,7 @@ func (j *job) outFormat() error {
 	default:
 		j.format = f
 	}
-	if j.format.WriteTo != nil && j.o.Write.Table != "" && j.out != Stream {
+	if j.format.WriteTo != nil && j.o.Write.Table != "" && j.out != Stream && !j.remote {
 		var err error
 		j.into, err = holds(j.out, j.format)
 		return err
@@ -380,7 +383,7 @@ func (j *job) open(ctx context.Context, inputs []string) error {
 			return err
 		}
 		j.files = append(j.files, f)
-		j.size += f.Map().Size()
+		j.size += f.Info().Size
 	}
 	return nil
 }
@@ -400,14 +403,26 @@ func (j *job) write(ctx context.Context) (err error) {
 		}
 		return inFile(b.Flush(), j.out, j.format.Name)
 	}
-	f, err := atomicfile.Create(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite, NoSync: j.o.NoSync})
+	var f Output
+	var fill io.WriterAt
+	if j.remote {
+		f, _, err = CreateOutput(ctx, j.place, j.o.Overwrite)
+	} else {
+		var file *atomicfile.File
+		file, err = atomicfile.Create(j.out, &atomicfile.Options{Overwrite: j.o.Overwrite, NoSync: j.o.NoSync})
+		f, fill = file, file
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = atomicfile.Also(err, f.Close()) }()
-	b := &output{bufio.NewWriterSize(j.progress(f), writeBuffer), f}
+	buf := bufio.NewWriterSize(j.progress(f), writeBuffer)
+	var b io.Writer = buf
+	if fill != nil {
+		b = &output{buf, fill}
+	}
 	if err = j.format.Write(ctx, b, sources(j.items), &j.o.Write); err == nil {
-		err = b.Flush()
+		err = buf.Flush()
 	}
 	if err == nil {
 		err = ctx.Err()
@@ -434,7 +449,7 @@ func (j *job) destination() Target {
 // filled in.
 type output struct {
 	*bufio.Writer
-	f *atomicfile.File
+	f io.WriterAt
 }
 
 func (o *output) WriteAt(p []byte, off int64) (int, error) {
@@ -487,9 +502,17 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 		}
 	}
 	var w *tensorfile.Writer
-	if j.out == Stream {
+	var far Output
+	switch {
+	case j.remote:
+		if far, _, err = CreateOutput(ctx, j.place, j.o.Overwrite); err != nil {
+			return err
+		}
+		defer func() { err = atomicfile.Also(err, far.Close()) }()
+		w, err = tensorfile.NewWriter(far, o)
+	case j.out == Stream:
 		w, err = tensorfile.NewWriter(j.o.Stdout, o)
-	} else {
+	default:
 		w, err = tensorfile.Create(j.out, o)
 	}
 	if err != nil {
@@ -506,7 +529,10 @@ func (j *job) writeNative(ctx context.Context) (err error) {
 	if err := j.copyTo(ctx, w); err != nil {
 		return err
 	}
-	return w.Commit(ctx)
+	if err := w.Commit(ctx); err != nil || far == nil {
+		return err
+	}
+	return far.Commit()
 }
 
 // copyTo copies the tensors to w.

@@ -2,7 +2,9 @@ package convert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"io"
 	"strings"
 	"sync"
 
@@ -34,10 +36,51 @@ func registerScheme(scheme string, open any) {
 	}
 }
 
+// An Output is what is written to an address: bytes in their order, which appear
+// there as a whole when Commit returns nil. Close without Commit leaves nothing. It
+// belongs to one goroutine.
+type Output interface {
+	io.Writer
+	Commit() error
+	Close() error
+}
+
+// A Creator begins what is written to an address. ctx is that of all that the Output
+// does. Unless overwrite, what is there already is ErrExists.
+type Creator func(ctx context.Context, address string, overwrite bool) (Output, error)
+
+var outputs sync.Map // scheme -> Creator
+
+// RegisterOutput makes Files write to addresses that begin with scheme and "://". It
+// is called from init functions; a scheme that is taken is a bug and panics.
+func RegisterOutput(scheme string, create Creator) {
+	if _, taken := outputs.LoadOrStore(strings.ToLower(scheme), create); taken {
+		panic("convert: output scheme " + scheme + " registered twice")
+	}
+}
+
+// CreateOutput begins what is written to an address of a scheme that was registered
+// with RegisterOutput. ok is false if path is none.
+func CreateOutput(ctx context.Context, path string, overwrite bool) (out Output, ok bool, err error) {
+	create, ok := outputs.Load(schemeOf(path))
+	if !ok {
+		return nil, false, nil
+	}
+	out, err = create.(Creator)(ctx, path, overwrite)
+	return out, true, err
+}
+
+// takesOutput reports whether path is an address that CreateOutput knows.
+func takesOutput(path string) bool {
+	_, ok := outputs.Load(schemeOf(path))
+	return ok
+}
+
 // wellKnown are schemes that are no paths, even if nobody registered them.
 var wellKnown = map[string]string{
 	"http":  "a program that imports remote/httprange",
 	"https": "a program that imports remote/httprange",
+	"s3":    "a program that imports remote/s3",
 
 	"postgres":   "a program that imports convert/sql/postgres",
 	"postgresql": "a program that imports convert/sql/postgres",
@@ -50,7 +93,8 @@ func schemeOf(path string) string {
 		return ""
 	}
 	scheme = strings.ToLower(scheme)
-	if _, ok := schemes.Load(scheme); !ok && wellKnown[scheme] == "" {
+	_, reads := schemes.Load(scheme)
+	if _, writes := outputs.Load(scheme); !reads && !writes && wellKnown[scheme] == "" {
 		return ""
 	}
 	return scheme
@@ -98,7 +142,7 @@ func openSource(ctx context.Context, path string, o *tensorfile.OpenOptions) (m 
 	}
 	open, ok := schemes.Load(scheme)
 	if !ok {
-		return nil, true, &Error{Kind: tensorfile.ErrUnsupported, Offset: -1, Field: "address", Got: scheme + "://...", Want: wellKnown[scheme]}
+		return nil, true, &Error{Kind: tensorfile.ErrUnsupported, Offset: -1, Field: "address", Got: scheme + "://...", Want: cmp.Or(wellKnown[scheme], "a scheme that can be read")}
 	}
 	m, err = open.(Opener)(ctx, path)
 	return m, true, err

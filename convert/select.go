@@ -324,6 +324,11 @@ func (j *job) judge(ctx context.Context, t *tensorfile.Tensor) error {
 	st := t.Storage()
 	l := t.File().Layout()
 	switch {
+	case st.Kind == tensorfile.StorageRows:
+		if !j.o.Open.SkipBad {
+			return nil
+		}
+		return t.WriteCOrder(ctx, io.Discard)
 	case st.Kind == tensorfile.StorageEncoded:
 		if !j.o.Open.SkipBad {
 			return nil // decoding finds it

@@ -137,7 +137,7 @@ func newItem(s Source, asStored bool) (*item, error) {
 		it.setGrain(s.t.ChunkShape())
 	case s.t.Storage().Kind == tensorfile.StorageEncoded:
 		it.way = wayStream
-	case plain && dense && s.t.File().Options().Verify == tensorfile.VerifyOnDemand:
+	case plain && dense && s.t.Storage().Kind == tensorfile.StorageRaw && s.t.File().Options().Verify == tensorfile.VerifyOnDemand:
 		it.way, it.begin = wayFile, s.t.Storage().Offset+s.t.Offset()
 	}
 	if (it.way == wayFile || it.way == wayMemory) && !it.dense(strides, false) {

@@ -71,12 +71,12 @@ func (m *Map) closed() bool {
 
 // Join makes one of m and others as far as their lives go: a lease on one keeps
 // all of them, and closing one closes all. It is for sources that one thing is
-// made of, such as the shards of a set. The others must be fresh: not joined, no
-// lease taken, no call under way; of m only Close and Shutdown must not run
-// beside it.
+// made of, such as the shards of a set. The others must be the caller's alone: not
+// joined, no lease held, no call under way; of m only Close, Shutdown and Join must
+// not run beside it, which a lease on m sees to for the first two.
 func (m *Map) Join(others ...*Map) {
 	for _, o := range others {
-		if o == m || o.joined != nil || o.members != nil || o.state.Load() != 0 || m.joined != nil {
+		if o == m || o.joined != nil || o.members != nil || o.state.Load()&(closingBit|countMask) != 0 || m.joined != nil {
 			panic("mmap: Join of a Map that is in use")
 		}
 		o.joined = m

@@ -30,7 +30,8 @@ type index struct {
 	stored   []int64
 	elements []int64
 	storage  []uint64
-	dtype    []uint16 // places in dtypes
+	files    map[*tensorfile.File]uint64 // numbers: in each file storages count by themselves
+	dtype    []uint16                    // places in dtypes
 	dtypes   []tensor.DType
 	failed   map[int]error
 	sorted   bool // the order of the file is that of names
@@ -130,7 +131,7 @@ func (x *index) add(t *tensorfile.Tensor, err error, numbers map[tensor.DType]ui
 		x.failed[i] = err
 		size, stored, elements = -1, -1, -1
 	} else {
-		name, d, elements, storage = t.Name(), t.DType(), t.NumElements(), t.Storage().ID
+		name, d, elements, storage = t.Name(), t.DType(), t.NumElements(), x.storageOf(t)
 		_, _, composite := t.Composite()
 		if composite {
 			*composites++
@@ -409,15 +410,32 @@ func (x *index) page(ctx context.Context, filter string, by order, descending bo
 	return names, errs, matched, total, nil
 }
 
+// storageOf is a number that tells storages apart, 0 for none. x.mu is held.
+func (x *index) storageOf(t *tensorfile.Tensor) uint64 {
+	id := t.Storage().ID
+	if id == 0 {
+		return 0
+	}
+	n, ok := x.files[t.File()]
+	if !ok {
+		if x.files == nil {
+			x.files = map[*tensorfile.File]uint64{}
+		}
+		n = uint64(len(x.files))
+		x.files[t.File()] = n
+	}
+	return n<<40 | id
+}
+
 // sharing returns up to most other names of tensors in the same storage, and how
 // many there are.
 func (x *index) sharing(t *tensorfile.Tensor, most int) (names []string, n int) {
-	id := t.Storage().ID
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	id := x.storageOf(t)
 	if id == 0 {
 		return nil, 0
 	}
-	x.mu.RLock()
-	defer x.mu.RUnlock()
 	for i, other := range x.storage {
 		if other == id && string(x.name(i)) != t.Name() {
 			if n++; n <= most {

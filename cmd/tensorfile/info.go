@@ -223,9 +223,9 @@ func (t *tool) info(ctx context.Context, path, get string) (infoJSON, error) {
 }
 
 // stores adds up the storages of a tensor, or of the parts of a composite.
-func (j *infoJSON) stores(x *tensorfile.Tensor, seen map[uint64]bool) {
-	if st := x.Storage(); st.ID != 0 && !seen[st.ID] {
-		seen[st.ID] = true
+func (j *infoJSON) stores(x *tensorfile.Tensor, seen map[storageKey]bool) {
+	if st := x.Storage(); st.ID != 0 && !seen[storageOf(x)] {
+		seen[storageOf(x)] = true
 		j.Stored = addSaturated(j.Stored, st.Stored)
 	}
 	parts, _ := x.Parts() // what is wrong with them is for verify to say
@@ -237,7 +237,7 @@ func (j *infoJSON) stores(x *tensorfile.Tensor, seen map[uint64]bool) {
 // walk adds up the tensors.
 func (j *infoJSON) walk(ctx context.Context, in *input, bad func(error)) error {
 	mix := map[string]*dtypeJSON{}
-	storages := map[uint64]bool{}
+	storages := map[storageKey]bool{}
 	folded := map[string]string{}
 	var alike [2]string
 	for x, err := range in.Tensors() {

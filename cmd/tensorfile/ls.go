@@ -139,7 +139,7 @@ func (t *tool) each(cmd *cobra.Command, in *input, globs []string, fn func(name 
 
 // ls lists the tensors of an open file.
 func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) error {
-	var shared map[uint64]int
+	var shared map[storageKey]int
 	if o.long || o.json {
 		var err error
 		if shared, err = sharedStorages(in); err != nil {
@@ -239,12 +239,12 @@ func lsRow(tab *table, name string, x *tensorfile.Tensor) {
 	tab.end()
 }
 
-func lsLong(tab *table, x *tensorfile.Tensor, shared map[uint64]int) {
+func lsLong(tab *table, x *tensorfile.Tensor, shared map[storageKey]int) {
 	st := x.Storage()
 	tab.cells = appendTuple(tab.cells, x.Strides())
 	tab.end()
 	where := "-"
-	if st.Kind != tensorfile.StorageNone && st.Kind != tensorfile.StorageGrid { // chunks are anywhere
+	if st.Kind == tensorfile.StorageRaw || st.Kind == tensorfile.StorageEncoded { // chunks are anywhere
 		where = itoa(st.Offset)
 		if x.Offset() != 0 {
 			where += "+" + itoa(x.Offset())
@@ -260,10 +260,10 @@ func lsLong(tab *table, x *tensorfile.Tensor, shared map[uint64]int) {
 }
 
 // notes are what is unusual about a tensor.
-func notes(x *tensorfile.Tensor, shared map[uint64]int) []string {
+func notes(x *tensorfile.Tensor, shared map[storageKey]int) []string {
 	var n []string
-	if id := x.Storage().ID; shared[id] > 1 {
-		n = append(n, "shares storage "+itoa(int64(id)))
+	if k := storageOf(x); shared[k] > 1 {
+		n = append(n, "shares storage "+itoa(int64(k.id)))
 	}
 	if foreignOrder(x) {
 		n = append(n, "big-endian")
@@ -291,16 +291,24 @@ func notes(x *tensorfile.Tensor, shared map[uint64]int) []string {
 	return n
 }
 
+// A storageKey tells storages apart, also where an input has several files.
+type storageKey struct {
+	f  *tensorfile.File
+	id uint64
+}
+
+func storageOf(x *tensorfile.Tensor) storageKey { return storageKey{x.File(), x.Storage().ID} }
+
 // sharedStorages counts the tensors on each storage. What is damaged does not
 // count; what the disk does not give is an error.
-func sharedStorages(in *input) (map[uint64]int, error) {
-	n := map[uint64]int{}
+func sharedStorages(in *input) (map[storageKey]int, error) {
+	n := map[storageKey]int{}
 	for x, err := range in.Tensors() {
 		switch {
 		case errors.Is(err, tensorfile.ErrIO):
 			return nil, err
 		case err == nil && x.Storage().ID != 0:
-			n[x.Storage().ID]++
+			n[storageOf(x)]++
 		}
 	}
 	return n, nil
@@ -385,12 +393,12 @@ type storageJSON struct {
 	Member string `json:"member,omitempty"`
 }
 
-func tensorDoc(x *tensorfile.Tensor, shared map[uint64]int) tensorJSON {
+func tensorDoc(x *tensorfile.Tensor, shared map[storageKey]int) tensorJSON {
 	st := x.Storage()
 	j := tensorJSON{
 		Name: x.Name(), DType: x.DType().String(), Shape: list(x.Shape()), Layout: layoutName(x),
 		ByteOrder: x.Order().String(), Elements: x.NumElements(), Bytes: x.ByteSize(), Stored: storedBytes(x),
-		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: st.Chunk, Shared: shared[st.ID] > 1,
+		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: st.Chunk, Shared: shared[storageOf(x)] > 1,
 		Misaligned: misaligned(x), Generation: x.Generation(),
 	}
 	if _, _, composite := x.Composite(); !composite {
@@ -433,7 +441,7 @@ type failedJSON struct {
 
 // lsJSON prints the document line by line, so that it needs no memory of its
 // own.
-func (t *tool) lsJSON(cmd *cobra.Command, in *input, globs []string, o *lsFlags, shared map[uint64]int, count func(error)) error {
+func (t *tool) lsJSON(cmd *cobra.Command, in *input, globs []string, o *lsFlags, shared map[storageKey]int, count func(error)) error {
 	doc, err := t.openDoc("ls", in)
 	if err != nil {
 		return err

@@ -86,6 +86,7 @@ var layers = []struct {
 	{"loader", 40},
 	{"gpu", 40},
 	{"remote", 45}, // registers with convert
+	{"shard", 45},  // so does this
 	{"viewer", 47},
 	{"cmd", 50},
 	{"bench", 50},

@@ -15,11 +15,18 @@ import (
 // 410, and fs.ErrPermission for 401, 403 and 407.
 type StatusError struct {
 	Code int
+	// Detail is what else the server said. A Transport that reads it out of the answer
+	// returns the error in the place of the answer. Default: nothing.
+	Detail string
 }
 
 // Error implements error.
 func (e *StatusError) Error() string {
-	return strings.TrimSpace(fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code)))
+	text := strings.TrimSpace(fmt.Sprintf("the server answered %d %s", e.Code, http.StatusText(e.Code)))
+	if e.Detail != "" {
+		text += ": " + e.Detail
+	}
+	return text
 }
 
 // Is tells what a file system would have said.

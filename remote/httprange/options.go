@@ -12,6 +12,8 @@ type Options struct {
 	// Header is sent with every request to the host of the address, and to no
 	// other: Authorization, Cookie and what else a server wants. Default: none.
 	Header http.Header
+	// Name is what errors call the object. Default: its address, redacted.
+	Name string
 	// Transport makes the requests, one hop each. It must leave bodies as they
 	// come. Default: one of the Source's own, with the proxy that the
 	// environment names.

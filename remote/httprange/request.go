@@ -156,6 +156,7 @@ func failure(err error) error {
 		err = u.Err // without the address and what is secret in it
 	}
 	var (
+		status  *StatusError
 		dns     *net.DNSError
 		cert    *tls.CertificateVerificationError
 		unknown x509.UnknownAuthorityError
@@ -163,7 +164,7 @@ func failure(err error) error {
 		plain   tls.RecordHeaderError
 	)
 	switch {
-	case errors.As(err, &dns) && dns.IsNotFound, errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &plain):
+	case errors.As(err, &status) && !status.passing(), errors.As(err, &dns) && dns.IsNotFound, errors.As(err, &cert), errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &plain):
 		return err
 	}
 	return again(err)
@@ -255,7 +256,7 @@ func (s *Source) sameObject(resp *http.Response, off int64) error {
 
 // statusError is an answer that is no success.
 func statusError(resp *http.Response) error {
-	e := &StatusError{resp.StatusCode}
+	e := &StatusError{Code: resp.StatusCode}
 	if e.passing() {
 		return &transient{e, retryAfter(resp.Header)}
 	}

@@ -16,7 +16,7 @@ import (
 // A Source is an object on a server.
 type Source struct {
 	o      Options
-	path   string // the address, redacted
+	path   string // Options.Name
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	rt     http.RoundTripper
@@ -53,6 +53,9 @@ func Open(ctx context.Context, address string, o *Options) (*Source, error) {
 		return nil, err
 	}
 	s := &Source{o: o.filled(), path: Redact(address), origin: origin}
+	if s.o.Name != "" {
+		s.path = s.o.Name
+	}
 	if authorization != "" && s.o.Header.Get("Authorization") == "" {
 		if s.o.Header == nil {
 			s.o.Header = http.Header{}
