@@ -51,7 +51,9 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 		}
 		v.find(err) // what is not known
 	}
-	c := format.NewChunks(v.f.m, &own, cat.Root())
+	decoder := newGrid(&own, v.f.m, cat.Root(), v.f.limit)
+	c := decoder.chunks
+	v.constant(cat, s, s.At, "fill of a bool", s.Fill[0])
 	last := c.Len() - c.PerSlab() // chunks from here on depend on the number of rows
 	leaf, total, bad := int64(0), int64(0), false
 	err := c.Walk(format.ChunkVisitor{
@@ -75,8 +77,11 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 			g.pages[at] = 0
 			return false, nil
 		},
-		Entry: func(i int64, e *format.ChunkEntry, _ int64) error {
+		Entry: func(i int64, e *format.ChunkEntry, raw int64) error {
 			if !e.IsStored() {
+				if e.Coding == format.CodingConstant {
+					v.constant(cat, s, e.At, fmt.Sprintf("bool of chunk %d", i), e.Unit[0])
+				}
 				return nil
 			}
 			total += int64(e.Length)
@@ -89,7 +94,11 @@ func (v *verifier) grid(cat *format.Catalog, s *format.StorageRecord) error {
 				g.chunks[place] = struct{}{}
 			}
 			v.owners = append(v.owners, owner{e.Offset, e.Offset + int64(e.Length), name, i + 1})
-			g.work = append(g.work, block{off: e.Offset, n: int64(e.Length), sum: e.CRC, storage: &own, index: i, chunk: true})
+			b := block{off: e.Offset, n: int64(e.Length), sum: e.CRC, storage: &own, index: i, chunk: true}
+			if v.o.Decode {
+				b.decode = &decodable{decoder, raw, e.Origin, e.Coding}
+			}
+			g.work = append(g.work, b)
 			return nil
 		},
 		Bad: func(_, _ int64, err error) error {

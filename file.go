@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -447,12 +448,19 @@ func (f *File) Len() (int, error) {
 // more and more, so that the guard costs little. An error about one record
 // goes to fn; one about the catalog ends the walk and is returned.
 func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T, error) bool) error {
+	return scanFrom(f, "", open, fn)
+}
+
+// scanFrom is scan of the names that are not below first.
+func scanFrom[T any](f *File, first string, open func(*format.TensorRecord) (T, error), fn func(T, error) bool) error {
 	const most = 64
 	var vals [most]T
 	var errs [most]error
 	var s *format.Scanner
 	err := f.m.Guard(func() (err error) {
-		s, err = f.cat.Scanner()
+		if s, err = f.cat.Scanner(); err == nil && first != "" {
+			err = s.Seek(first)
+		}
 		return err
 	})
 	end := false
@@ -498,19 +506,24 @@ func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T,
 
 // Names yields the names of all tensors: of a native file ascending by bytes,
 // of a foreign one in its order. An error ends it.
-func (f *File) Names() iter.Seq2[string, error] {
+func (f *File) Names() iter.Seq2[string, error] { return f.NamesWith("") }
+
+// NamesWith yields the names that begin with a prefix, in the order of Names. In
+// a native file the first is found by halving, so that it costs what there is to
+// yield and not what there is.
+func (f *File) NamesWith(prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		if f.layout != nil {
 			for i := range f.layout.Tensors {
-				if !yield(f.layout.Tensors[i].Name, nil) {
+				if name := f.layout.Tensors[i].Name; strings.HasPrefix(name, prefix) && !yield(name, nil) {
 					return
 				}
 			}
 			return
 		}
 		stopped := false
-		err := scan(f, func(rec *format.TensorRecord) (string, error) { return rec.Name, nil }, func(name string, err error) bool {
-			stopped = !yield(name, err)
+		err := scanFrom(f, prefix, func(rec *format.TensorRecord) (string, error) { return rec.Name, nil }, func(name string, err error) bool {
+			stopped = err == nil && !strings.HasPrefix(name, prefix) || !yield(name, err)
 			return !stopped
 		})
 		if err != nil && !stopped {

@@ -28,6 +28,11 @@ type VerifyOptions struct {
 	// Sample, between 0 and 1, checks that share of the payload blocks, chosen
 	// at random. Default: 0, all.
 	Sample float64
+	// Decode also decodes every chunk and looks at elements: a bool is 0 or 1. It
+	// holds a chunk a worker in memory; one above OpenOptions.MaxBytes is left
+	// out, and told in Report.Unknown. Streams of foreign files are decoded
+	// without it, too. Default: false, checksums only.
+	Decode bool
 	// Workers that check payloads. Default: GOMAXPROCS.
 	Workers int
 }
@@ -39,7 +44,9 @@ type Report struct {
 	Storages    int   // payloads, each counted once
 	Blocks      int64 // checksummed pieces of payload that were read
 	Bytes       int64 // of payload that were read
-	// Findings are what is wrong: errors that name place and rule.
+	Decoded     int64 // chunks of native files that were decoded, with VerifyOptions.Decode
+	// Findings are what is wrong: errors that name place and rule. Those of a
+	// native file ascend by offset, and those without one come last.
 	Findings []error
 	// Unknown is what could not be checked because it is not known here.
 	Unknown []error
@@ -68,6 +75,7 @@ type verifier struct {
 	again  map[int64]format.Root           // generations to be looked at whole, by trailer
 	grids  verifiedGrids
 	found  []compositeAt
+	bools  map[string]*Tensor // on raw storages, to be looked at
 }
 
 // owner is an extent of the file that belongs to something.
@@ -89,7 +97,7 @@ func (o *owner) String() string {
 // what checksums it has. Damage is in the report; the error is for what could
 // not be read, and for ctx.
 func (f *File) Verify(ctx context.Context, o *VerifyOptions) (*Report, error) {
-	v := &verifier{ctx: ctx, f: f, rep: &Report{}, seen: map[string]struct{}{}, sums: map[int64]*format.StorageRecord{}, runs: map[int64]struct{}{}, told: map[uint64]told{}, again: map[int64]format.Root{}}
+	v := &verifier{ctx: ctx, f: f, rep: &Report{}, seen: map[string]struct{}{}, sums: map[int64]*format.StorageRecord{}, runs: map[int64]struct{}{}, told: map[uint64]told{}, again: map[int64]format.Root{}, bools: map[string]*Tensor{}}
 	if o != nil {
 		v.o = *o
 	}
@@ -113,6 +121,9 @@ func (f *File) Verify(ctx context.Context, o *VerifyOptions) (*Report, error) {
 		// Is it damage, or has someone written to the file meanwhile?
 		if err := f.Check(); err != nil {
 			v.find(err)
+		}
+		if f.layout == nil {
+			slices.SortStableFunc(v.rep.Findings, byOffset)
 		}
 	}
 	return v.rep, located(err, f.Path(), "")
@@ -185,6 +196,9 @@ func (v *verifier) native() error {
 	}
 	if !v.o.Quick {
 		if err := v.payloads(); err != nil {
+			return err
+		}
+		if err := v.plainBools(); err != nil {
 			return err
 		}
 	}
@@ -386,7 +400,8 @@ type block struct {
 	sum     uint32
 	storage *format.StorageRecord
 	index   int64
-	chunk   bool // of a grid
+	chunk   bool       // of a grid
+	decode  *decodable // nil: its checksum is all that is looked at
 }
 
 func (v *verifier) payloads() error {
@@ -396,17 +411,18 @@ func (v *verifier) payloads() error {
 	}
 	slices.SortFunc(storages, func(a, b *format.StorageRecord) int { return cmp.Compare(a.Payload, b.Payload) })
 	names := v.names()
-	first := len(v.rep.Findings)
 	work := make(chan block, 64)
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]
 	for range v.o.Workers {
 		wg.Go(func() {
+			w := chunkWorks.Get().(*chunkWork)
+			defer w.release()
 			for b := range work {
 				if v.ctx.Err() != nil || failed.Load() != nil {
 					continue
 				}
-				if err := v.block(b, names); err != nil {
+				if err := v.block(b, names, w); err != nil {
 					failed.CompareAndSwap(nil, &err)
 				}
 			}
@@ -432,14 +448,16 @@ func (v *verifier) payloads() error {
 	v.chunkBlocks(func(b block) { work <- b })
 	close(work)
 	wg.Wait()
-	// The workers found them in any order.
-	slices.SortStableFunc(v.rep.Findings[first:], func(a, b error) int { return cmp.Compare(offsetOf(a), offsetOf(b)) })
 	if err := failed.Load(); err != nil {
 		return *err
 	}
 	return nil
 }
 
+// byOffset compares places in a file; no place comes last.
+func byOffset(a, b error) int { return cmp.Compare(uint64(offsetOf(a)), uint64(offsetOf(b))) }
+
+// offsetOf is where an error lies, or negative.
 func offsetOf(err error) int64 {
 	var e *Error
 	if errors.As(err, &e) {
@@ -460,16 +478,27 @@ func (v *verifier) names() map[uint64]string {
 	return names
 }
 
-func (v *verifier) block(b block, names map[uint64]string) error {
+// block compares a block with its checksum, and decodes it if it is to be.
+func (v *verifier) block(b block, names map[uint64]string, w *chunkWork) error {
+	count := func(decoded int64) {
+		watch.Add(v.ctx, b.n)
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.rep.Blocks++
+		v.rep.Bytes += b.n
+		v.rep.Decoded += decoded
+	}
+	if b.decode != nil {
+		if done, err := v.decode(b, names[b.storage.ID], w); done || err != nil {
+			count(1)
+			return err
+		}
+	}
 	sum, err := v.f.checksum(v.lease, b.off, b.n)
 	if err != nil {
 		return err
 	}
-	watch.Add(v.ctx, b.n)
-	v.mu.Lock()
-	v.rep.Blocks++
-	v.rep.Bytes += b.n
-	v.mu.Unlock()
+	count(0)
 	if sum != b.sum {
 		v.find(badBlock(names[b.storage.ID], b, sum))
 	}
@@ -591,6 +620,13 @@ func (v *verifier) foreign() error {
 				return ctxErr
 			}
 			v.find(err)
+		}
+	}
+	if v.o.Decode {
+		for i := range l.Tensors {
+			if err := v.foreignBools(&l.Tensors[i], l.Tensors[i].Name); err != nil {
+				return err
+			}
 		}
 	}
 	if len(v.rep.Findings) > 0 || v.o.Sample > 0 {

@@ -236,12 +236,16 @@ func (v *verifier) orphan(rec *format.TensorRecord) {
 	v.find(named(finding(format.RuleOrphanPart, rec.At, "part", tensor.Quote(rec.Name), "a composite tensor that it belongs to"), rec.Name))
 }
 
-// bound checks the view of a dense tensor against its storage.
+// bound checks the view of a dense tensor against its storage, and notes it if
+// its elements are to be looked at.
 func (v *verifier) bound(cat *format.Catalog, rec *format.TensorRecord) {
 	if rec.Kind == format.KindDense {
-		if _, err := v.f.bind(cat, rec); err != nil {
+		s, err := v.f.bind(cat, rec)
+		if err != nil {
 			v.find(named(err, rec.Name))
+			return
 		}
+		v.noteBools(rec, &s)
 	}
 }
 

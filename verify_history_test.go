@@ -120,3 +120,39 @@ func TestVerifyHistoryBound(t *testing.T) {
 		t.Errorf("%v, %v", r.Findings, r.Unknown)
 	}
 }
+
+// A composite whose part is a grid with other chunks in an older generation is
+// checked there, too: what is the same is more than its id.
+func TestVerifyOlderCompositeInChunks(t *testing.T) {
+	indices := func(at ...byte) forge.Storage {
+		return forge.Storage{ID: 2, Grid: true, Size: 3, Stored: 3, DType: forge.U8, Shape: []uint64{3}, Chunk: []uint64{3}, Slabs: 1, Chunks: []forge.Chunk{{Coding: format.CodingRaw, Data: at}}}
+	}
+	im := forge.Build(false,
+		forge.Gen{Tensors: []forge.Tensor{
+			{Name: "m", Kind: 2, Layout: format.LayoutCSR, DType: forge.U8, Shape: []uint64{4, 4}, Strides: []int64{0, 0}},
+			u8("m\x00indices", 2, 3), u8("m\x00indptr", 1, 5), u8("m\x00values", 1, 3),
+		}, Storages: []forge.Storage{{ID: 1, Data: []byte{0, 1, 2, 3, 3}}, indices(0, 1, 9)}},
+		forge.Gen{Storages: []forge.Storage{indices(0, 1, 2)}},
+	)
+	f := must(openImage(im))(t)
+	defer f.Close()
+	r := must(f.Verify(ctx, nil))(t)
+	if got := rulesOf(r.Findings); !slices.Equal(got, []string{format.RuleLayoutIndex}) || r.Generations != 2 || len(r.Unknown) > 0 {
+		t.Errorf("%q %v, %v", got, r.Findings, r.Unknown)
+	}
+}
+
+// A slot that is damaged while the file is open is found by what it says now.
+func TestVerifySlotDamagedLater(t *testing.T) {
+	im := forge.File([]forge.Tensor{u8("a", 1, 9)}, forge.Storage{ID: 1, Data: make([]byte, 9)})
+	for _, slot := range []int64{format.SlotA, format.SlotB} {
+		f := must(openImage(im))(t)
+		im.B[slot+40] ^= 1
+		r := must(f.Verify(ctx, nil))(t)
+		if got := rulesOf(r.Findings); !slices.Equal(got, []string{format.RuleRootCRC}) {
+			t.Errorf("slot at %d: %q %v", slot, got, r.Findings)
+		}
+		im.B[slot+40] ^= 1
+		f.Close()
+	}
+}

@@ -196,6 +196,18 @@ func (c *Catalog) Scanner() (*Scanner, error) {
 	return s, err
 }
 
+// Seek goes to the first record whose key is not below key, by halving the names
+// of each run.
+func (s *Scanner) Seek(key string) error {
+	for _, cur := range s.cursors {
+		if err := cur.seek(key); err != nil {
+			return err
+		}
+	}
+	s.err = nil
+	return nil
+}
+
 // Next returns the next record, or nil behind the last. The record, but for
 // its Name, is valid until the next call. After an error about one record the
 // walk can go on; more says whether.

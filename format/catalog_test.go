@@ -161,6 +161,26 @@ func TestCatalogModel(t *testing.T) {
 					t.Fatalf("name %d is %q of generation %d, want %q", i, rec.Name, rec.Generation, want[min(i, len(want)-1)])
 				}
 			}
+			for range 8 { // a walk from anywhere on, and from there to elsewhere
+				from := key(rng.IntN(pool + 10))
+				from = from[:rng.IntN(len(from)+1)]
+				if err := s.Seek(from); err != nil {
+					t.Fatal(err)
+				}
+				at, _ := slices.BinarySearch(want, from)
+				for i := range 1 + rng.IntN(100) {
+					rec, more, err := s.Next()
+					if err != nil || more != (at+i < len(want)) {
+						t.Fatalf("%q: name %d behind it: %v, %v of %d", from, i, err, more, len(want)-at)
+					}
+					if !more {
+						break
+					}
+					if rec.Name != want[at+i] || rec.Generation != uint64(model[rec.Name].gen) {
+						t.Fatalf("%q: name %d behind it is %q of generation %d, want %q", from, i, rec.Name, rec.Generation, want[at+i])
+					}
+				}
+			}
 			var rec format.TensorRecord
 			for range 60 {
 				k := key(rng.IntN(pool + 10))
@@ -445,6 +465,42 @@ func TestLookupReadsLittle(t *testing.T) {
 	first := reads
 	if _, err := c.Tensor("tensor.010101", &rec); err != nil || reads != first {
 		t.Errorf("the second lookup read %d bytes more, %v", reads-first, err)
+	}
+}
+
+// A walk from a name on reads a logarithm of the pages and what it walks.
+func TestSeekReadsLittle(t *testing.T) {
+	im := forge.File(manyTensors(20_000))
+	reads := 0
+	ch, err := rootOf(im.B)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := format.OpenCatalog(memSource{b: im.B, reads: &reads}, &ch.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Scanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads = 0
+	if err := s.Seek("tensor.0177"); err != nil {
+		t.Fatal(err)
+	}
+	for i := 17_700; i < 17_720; i++ {
+		if rec, _, err := s.Next(); err != nil || rec.Name != fmt.Sprintf("tensor.%06d", i) || string(rec.Attrs) != fmt.Sprintf(`{"i":%d}`, i) {
+			t.Fatalf("%d: %+v, %v", i, rec, err)
+		}
+	}
+	if all := int(im.Last().Trailer) - int(im.Last().Heap); reads > 40*4096 || all < 100*4096 {
+		t.Errorf("%d pages of more than %d read", reads/4096, all/4096)
+	}
+	if err := s.Seek("u"); err != nil {
+		t.Fatal(err)
+	}
+	if rec, more, err := s.Next(); rec != nil || more || err != nil {
+		t.Errorf("behind the last name stands %+v, %v", rec, err)
 	}
 }
 

@@ -66,6 +66,26 @@ func (c *cursor) next() error {
 	return nil
 }
 
+// seek goes to the first name that is not below key.
+func (c *cursor) seek(key string) error {
+	i, err := c.r.seek(key)
+	if err != nil {
+		return err
+	}
+	*c = cursor{r: c.r, i: i - 1, first: i, limit: i, buf: c.buf}
+	if i > 0 && i < c.r.head.Tensors {
+		b, err := c.r.name(i - 1)
+		if err != nil {
+			return err
+		}
+		if _, c.end, err = c.r.nameExtent(i - 1); err != nil {
+			return err
+		}
+		c.key = string(b)
+	}
+	return c.next()
+}
+
 // ahead reads the ends and names of records from c.i on, and the records.
 func (c *cursor) ahead() error {
 	h := c.r.head

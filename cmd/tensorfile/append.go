@@ -225,5 +225,5 @@ type appendJSON struct {
 	Tensors []writtenJSON `json:"tensors"` // of a tensor that grew: where the rows come from
 	Losses  []string      `json:"losses"`
 	Notes   []string      `json:"notes"`
-	Skipped []findingJSON `json:"skipped"`
+	Skipped []*errorJSON  `json:"skipped"`
 }

@@ -55,11 +55,15 @@ func cliDoc() string {
 			b.WriteString(paragraph(par) + "\n\n")
 		}
 		fmt.Fprintf(&b, "```text\n%s\n```\n", p.usage)
-		if len(p.flags) > 0 {
-			b.WriteString("\n| flag | |\n| --- | --- |\n")
-		}
-		for _, f := range p.flags {
-			fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(f.String(), "|", `\|`), markdown(f.text))
+		for _, g := range p.groups() {
+			title := "flag"
+			if len(p.groups()) > 1 {
+				title = strings.ToLower(g.title)
+			}
+			fmt.Fprintf(&b, "\n| %s | |\n| --- | --- |\n", title)
+			for _, f := range g.flags {
+				fmt.Fprintf(&b, "| `%s` | %s |\n", strings.ReplaceAll(f.String(), "|", `\|`), markdown(f.text))
+			}
 		}
 		for _, s := range p.sections {
 			fmt.Fprintf(&b, "\n### %s\n\n```text\n%s\n```\n", s.title, unindented(s.text))

@@ -63,11 +63,11 @@ func (t *tool) completeNames(cmd *cobra.Command, args []string, prefix string) (
 	}
 	defer in.close()
 	var names []string
-	for name, err := range in.Names() {
+	for name, err := range in.NamesWith(prefix) {
 		if err != nil || len(names) == maxCompletions {
 			break
 		}
-		if strings.HasPrefix(name, prefix) && !slices.Contains(args[1:], name) && clean(name) == name {
+		if !slices.Contains(args[1:], name) && clean(name) == name {
 			names = append(names, name)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -209,23 +210,16 @@ func (d *parted) branch(i int64) ([]int64, error) {
 // them from each end.
 const shownEntries = 50
 
-var sparseTitles = map[uint16]string{
-	format.LayoutCOO: "COOrdinate", format.LayoutCSR: "Compressed Sparse Row", format.LayoutCSC: "Compressed Sparse Column",
-	format.LayoutBSR: "Block Sparse Row", format.LayoutCSF: "Compressed Sparse Fibre", format.LayoutBitmap: "Bitmap",
-}
-
-// numpyName is the name that NumPy and its extensions have for a dtype.
-func numpyName(d tensor.DType) string {
-	s := d.String()
-	for short, long := range map[string]string{"bf": "bfloat", "i": "int", "u": "uint", "f": "float", "c": "complex"} {
-		if n := strings.TrimPrefix(s, short); n != s && len(n) > 0 && strings.Trim(n, "0123456789") == "" {
-			return long + n
-		}
+// storedWords say how many elements of a sparse tensor are stored.
+func storedWords(stored int64, shape tensor.Shape) []string {
+	words := []string{countText(stored) + " stored"}
+	if n, err := shape.NumElements(); err == nil && n > 0 {
+		words = append(words, "density "+strconv.FormatFloat(float64(stored)/float64(n), 'g', 3, 64))
 	}
-	return s
+	return words
 }
 
-// showComposite prints a composite: what is sparse as SciPy does, ragged rows
+// showComposite prints a composite: entries of what is sparse as SciPy does, ragged rows
 // and strings as lists, all others part by part.
 func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
 	if isUneven(p.Tensor) && plainParts(p.Tensor) {
@@ -268,14 +262,15 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 	if err != nil {
 		return err
 	}
-	kind, blocks := "matrix", ""
-	if len(d.shape) != 2 {
-		kind = "array"
+	about := []string{d.dtype.String() + " " + d.shape.String(), format.LayoutName(layout)}
+	if p.Sel == nil {
+		about = slices.Insert(about, 1, sizeText(p.ByteSize()))
 	}
 	if layout == format.LayoutBSR {
-		blocks = fmt.Sprintf(" (blocksize=%dx%d)", n[1], n[2])
+		about = append(about, fmt.Sprintf("blocks of %dx%d", n[1], n[2]))
 	}
-	fmt.Fprintf(w, "<%s sparse %s of dtype '%s'\n\twith %d stored elements%s and shape %v>\n", sparseTitles[layout], kind, numpyName(d.dtype), stored, blocks, d.shape)
+	about = append(about, storedWords(stored, d.shape)...)
+	t.showTitle(w, p.label(), about)
 	if stored > 0 {
 		io.WriteString(w, "  Coords\tValues\n")
 	}
@@ -367,7 +362,11 @@ func (t *tool) showParts(ctx context.Context, w io.Writer, p pick, o *showFlags)
 	if p.Sel != nil {
 		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.Sel.String(), Want: "none of a tensor of layout " + layoutName(p.Tensor)}
 	}
-	fmt.Fprintf(w, "%s  %s %v  %s  %s\n", clean(p.Name()), p.DType(), p.Shape(), sizeText(p.ByteSize()), layoutName(p.Tensor))
+	about := []string{p.DType().String() + " " + p.Shape().String(), sizeText(p.ByteSize()), layoutName(p.Tensor)}
+	if n, ok := entriesOf(p.Tensor); ok {
+		about = append(about, storedWords(n, p.Shape())...)
+	}
+	t.showTitle(w, p.Name(), about)
 	parts, err := p.Parts()
 	if err != nil {
 		return err

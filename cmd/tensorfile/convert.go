@@ -125,7 +125,7 @@ the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 	f.StringArrayVar(&o.Exclude, "exclude", nil, "leave out tensors called `NAME`, which may be a glob (may be repeated)")
 	f.StringArrayVar(&renames, "rename", nil, "give a tensor another name, `OLD=NEW` (may be repeated)")
 	f.StringVar(&o.Name, "name", "", "call the one tensor `NAME`")
-	f.StringVar(&void2, "void2-as", "", "read NumPy's |V2 as this `DTYPE`: bf16, f16, i16 or u16")
+	heading(cmd, forTensors)
 	f.StringVar(&o.To, "to", "", "write this `FORMAT`, whatever the output is called")
 	f.BoolVarP(&o.Overwrite, "force", "f", false, "replace a file that is there")
 	f.BoolVarP(&o.DryRun, "dry-run", "n", false, "say what would be written, and write nothing")
@@ -133,15 +133,22 @@ the set is ragged. Names, sizes and labels are kept: docs/sets.md.`,
 	f.IntVar(&o.Write.Quality, "quality", 0, "write lossy pictures with `QUALITY`, 1 to 100 (default 90)")
 	f.BoolVar(&o.Write.Compress, "compress", false, "compress what the output's format compresses by choice (.npz, TIFF)")
 	f.StringVar(&o.Write.Encoding, "encoding", "", "write samples of sound as `ENCODING`: u8, i8, i16, i24, i32, f32, f64, alaw or mulaw; those of PNM as ascii")
-	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
-	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
-	store.add(cmd)
-	operators.add(cmd)
-	tables.add(cmd)
-	sets.add(cmd)
-	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
 	f.Var(&limit, "max-size", "write at most `SIZE` (default 4 GiB, or eight times the input)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
+	heading(cmd, forOutput)
+	store.add(cmd)
+	f.Var(&align, "align", "place large tensors of a .tensor file at multiples of `SIZE` (4KiB to 2MiB)")
+	heading(cmd, forStorage)
+	operators.add(cmd)
+	heading(cmd, forOperators)
+	sets.add(cmd)
+	heading(cmd, forSets)
+	f.StringVar(&void2, "void2-as", "", "read NumPy's |V2 as this `DTYPE`: bf16, f16, i16 or u16")
+	f.BoolVar(&o.Open.ReplaceInvalid, "replace-invalid", false, "read what is no UTF-8 in text as U+FFFD")
+	f.BoolVar(&o.Open.SkipBad, "skip-bad", false, "leave out what is damaged or cannot be read")
+	heading(cmd, forInputs)
+	tables.add(cmd)
+	heading(cmd, forTables)
 	cmd.RegisterFlagCompletionFunc("to", completeWritten)
 	t.nameFlags(cmd, func(args []string) []string { return args }, "only", "exclude", "rename")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions([]string{"u8", "i8", "i16", "i24", "i32", "f32", "f64", "alaw", "mulaw"}, cobra.ShellCompDirectiveNoFileComp))
@@ -343,7 +350,7 @@ type convertJSON struct {
 	Tensors []writtenJSON `json:"tensors"`
 	Losses  []string      `json:"losses"`
 	Notes   []string      `json:"notes"`
-	Skipped []findingJSON `json:"skipped"`
+	Skipped []*errorJSON  `json:"skipped"`
 }
 
 type writtenJSON struct {
@@ -360,14 +367,11 @@ type writtenJSON struct {
 }
 
 func newConvertJSON(r *convert.Result, out string, dry bool) convertJSON {
-	j := convertJSON{Schema: schema("convert"), Output: pathJSON(shown(out)), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Notes: []string{}, Skipped: []findingJSON{}}
+	j := convertJSON{Schema: schema("convert"), Output: pathJSON(shown(out)), Format: r.Format, DryRun: dry, Bytes: r.Bytes, Tensors: []writtenJSON{}, Losses: []string{}, Notes: []string{}, Skipped: errorDocs(r.Skipped)}
 	for _, w := range r.Tensors {
 		j.Tensors = append(j.Tensors, newWrittenJSON(w))
 	}
 	j.Losses, j.Notes = append(j.Losses, r.Losses...), append(j.Notes, r.Notes...)
-	for _, err := range r.Skipped {
-		j.Skipped = append(j.Skipped, newFindingJSON(err))
-	}
 	return j
 }
 

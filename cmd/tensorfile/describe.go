@@ -47,35 +47,44 @@ func appendTuple(b []byte, s []int64) []byte {
 
 // errorJSON is an error in a document.
 type errorJSON struct {
-	Text   string `json:"text"`
-	Kind   string `json:"kind,omitempty"`
-	Member string `json:"member,omitempty"`
-	Tensor string `json:"tensor,omitempty"`
-	Chunk  string `json:"chunk,omitempty"`
-	Offset *int64 `json:"offset,omitempty"`
-	Field  string `json:"field,omitempty"`
-	Got    string `json:"got,omitempty"`
-	Want   string `json:"want,omitempty"`
-	Rule   string `json:"rule,omitempty"`
+	Message string `json:"message"`
+	Kind    string `json:"kind,omitempty"`
+	Offset  *int64 `json:"offset,omitempty"`
+	Member  string `json:"member,omitempty"`
+	Tensor  string `json:"tensor,omitempty"`
+	Chunk   string `json:"chunk,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Got     string `json:"got,omitempty"`
+	Want    string `json:"want,omitempty"`
+	Rule    string `json:"rule,omitempty"`
 }
 
 func errorDoc(err error) *errorJSON {
 	if err == nil {
 		return nil
 	}
-	j := &errorJSON{Text: clean(err.Error())}
+	j := &errorJSON{Message: textJSON(err.Error())}
 	var e *tensorfile.Error
 	if errors.As(err, &e) {
 		if e.Kind != nil {
 			j.Kind = e.Kind.Error()
 		}
-		j.Member, j.Tensor, j.Chunk = clean(e.Member), clean(e.Tensor), e.Chunk
+		j.Member, j.Tensor, j.Chunk = textJSON(e.Member), textJSON(e.Tensor), e.Chunk
 		j.Field, j.Got, j.Want, j.Rule = e.Field, e.Got, e.Want, e.Rule
 		if e.Offset >= 0 {
 			j.Offset = &e.Offset
 		}
 	}
 	return j
+}
+
+// errorDocs are errors in a document.
+func errorDocs(errs []error) []*errorJSON {
+	docs := make([]*errorJSON, len(errs))
+	for i, err := range errs {
+		docs[i] = errorDoc(err)
+	}
+	return docs
 }
 
 // addSaturated adds two sizes; the sum stays at the largest number.

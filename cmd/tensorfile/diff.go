@@ -472,7 +472,7 @@ type differenceJSON struct {
 }
 
 func resultDoc(r *compare.Result) diffJSON {
-	j := diffJSON{Name: clean(r.Name), Status: r.Status.String(), Largest: []differenceJSON{}, Attrs: attrDiffs(r.Attrs), Error: errorDoc(r.Err)}
+	j := diffJSON{Name: textJSON(r.Name), Status: r.Status.String(), Largest: []differenceJSON{}, Attrs: attrDiffs(r.Attrs), Error: errorDoc(r.Err)}
 	if r.A != nil {
 		s := r.A.DType().String()
 		j.DTypeA, j.ShapeA = &s, list(r.A.Shape())

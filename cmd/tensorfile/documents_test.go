@@ -41,7 +41,7 @@ func TestDocuments(t *testing.T) {
 		{"formats"}, {"version"},
 		{"append", "-n", file, damaged, "--only", "f", "--name", "new"}, {"rm", "-n", file, "w"}, {"mv", "-n", file, "w", "x"}, {"cp", "-n", file, "w", "x"},
 		{"attr", "ls", file}, {"attr", "get", file, "w", "unit"}, {"cp", file, "w", "x"}, {"revert", "-n", file, "1"}, {"log", file},
-		{"repack", "-n", file, "-i"}, {"repack", file, "-i"}, {"recover", "-n", damaged}, {"recover", file, "-o", file + ".saved"},
+		{"repack", "-n", file, "-i"}, {"repack", file, "-i"}, {"recover", "-n", damaged}, {"verify", "--decode", file, damaged}, {"recover", file, "-o", file + ".saved"},
 	}
 	chunked, rows := filepath.Join(dir, "chunked.tensor"), filepath.Join(dir, "rows.tensor")
 	if err := makeFile(rows, []string{"w=f32(2,4)"}); err != nil {

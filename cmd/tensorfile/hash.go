@@ -164,7 +164,7 @@ func (h *hashed) json() hashJSON {
 		j.Hash = &s
 	}
 	for _, x := range h.list {
-		one := tensorHashJSON{Name: clean(x.Name), Error: errorDoc(x.err)}
+		one := tensorHashJSON{Name: textJSON(x.Name), Error: errorDoc(x.err)}
 		if x.err == nil {
 			s := x.Hash.String()
 			one.Hash = &s

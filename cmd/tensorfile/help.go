@@ -31,8 +31,39 @@ type command struct{ name, short string }
 
 type section struct{ title, text string }
 
-// flagHelp is a flag: "-o, --output FILE" and what it is for.
-type flagHelp struct{ short, long, arg, text string }
+// flagHelp is a flag: "-o, --output FILE", what it is for, and the end of the
+// heading that it stands under, if it has one.
+type flagHelp struct{ short, long, arg, text, heading string }
+
+// flagGroup is flags under a heading.
+type flagGroup struct {
+	title string // "Flags", "Flags for inputs"
+	flags []flagHelp
+}
+
+// groups are the flags of a page by headings, those without one last.
+func (p *page) groups() (list []flagGroup) {
+	var rest []flagHelp
+	for _, f := range p.flags {
+		if f.heading == "" {
+			rest = append(rest, f)
+			continue
+		}
+		title := "Flags for " + f.heading
+		i := slices.IndexFunc(list, func(g flagGroup) bool { return g.title == title })
+		if i < 0 {
+			i, list = len(list), append(list, flagGroup{title: title})
+		}
+		list[i].flags = append(list[i].flags, f)
+	}
+	switch {
+	case len(rest) == 0:
+		return list
+	case len(list) == 0:
+		return []flagGroup{{"Flags", rest}}
+	}
+	return append(list, flagGroup{"Other flags", rest})
+}
 
 func (f *flagHelp) String() string {
 	s := "--" + f.long
@@ -93,7 +124,7 @@ func flagsOf(set *pflag.FlagSet) (list []flagHelp) {
 		default:
 			text += " (default " + f.DefValue + ")"
 		}
-		list = append(list, flagHelp{f.Shorthand, f.Name, arg, text})
+		list = append(list, flagHelp{f.Shorthand, f.Name, arg, text, strings.Join(f.Annotations[headingOf], "")})
 	})
 	return list
 }
@@ -134,7 +165,9 @@ func (t *tool) writeHelp(w io.Writer, cmd *cobra.Command) {
 		hang(&b, 2, fmt.Sprintf("%-12s", c.name), 14, c.short, columns)
 	}
 	section("Commands", b.String())
-	section("Flags", flagText(p.flags, columns))
+	for _, g := range p.groups() {
+		section(g.title, flagText(g.flags, columns))
+	}
 	section("Flags of all commands", flagText(p.global, columns))
 	for _, s := range p.sections {
 		section(s.title, s.text)

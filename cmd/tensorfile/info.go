@@ -381,7 +381,7 @@ func (j *infoJSON) write(w *output) {
 		note(s)
 	}
 	for _, e := range j.Errors {
-		line("Error", "%s", e.Text)
+		line("Error", "%s", e.Message)
 	}
 }
 

@@ -145,11 +145,11 @@ func (t *tool) inspectJSON(m *inspect.Map, bytes bool) error {
 	head, err := marshal(struct {
 		Schema string `json:"schema"`
 		jsonPath
-		Format string   `json:"format"`
-		Size   int64    `json:"size"`
-		Sound  bool     `json:"sound"`
-		Damage []string `json:"damage"`
-	}{schema("inspect"), pathJSON(m.Path), m.Format, m.Size, m.Damages() == 0, errorTexts(m.Damage)})
+		Format string       `json:"format"`
+		Size   int64        `json:"size"`
+		Sound  bool         `json:"sound"`
+		Damage []*errorJSON `json:"damage"`
+	}{schema("inspect"), pathJSON(m.Path), m.Format, m.Size, m.Damages() == 0, errorDocs(m.Damage)})
 	if err != nil {
 		return err
 	}
@@ -199,14 +199,6 @@ func (t *tool) rowsJSON(m *inspect.Map, p *inspect.Part) (err error) {
 	})
 	t.out.WriteString("]")
 	return err
-}
-
-func errorTexts(errs []error) []string {
-	texts := make([]string, len(errs))
-	for i, err := range errs {
-		texts[i] = err.Error()
-	}
-	return texts
 }
 
 // counted is a number and the noun it counts: "1 tensor", "2 tensors".

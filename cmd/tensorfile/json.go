@@ -111,6 +111,14 @@ func pathJSON(path string) jsonPath {
 	return jsonPath{tensor.Escape(path), base64.StdEncoding.EncodeToString([]byte(path))}
 }
 
+// textJSON is s as a document can hold it: itself, or escaped if it is not UTF-8.
+func textJSON(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return clean(s)
+}
+
 // jsonFloat is a number in a document; NaN and the infinities are strings.
 type jsonFloat = survey.Float
 

@@ -41,6 +41,9 @@ again with 'tensorfile revert'.`,
 				return err
 			}
 			defer in.close()
+			if in.Layout() != nil {
+				return noHistory(in)
+			}
 			if asJSON {
 				return t.logJSON(cmd.Context(), in, limit)
 			}
@@ -53,6 +56,14 @@ again with 'tensorfile revert'.`,
 	f.IntVar(&limit, "limit", 0, "only the newest `N` generations")
 	f.BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
+}
+
+// noHistory is the error for a file of another format.
+func noHistory(in *input) error {
+	return &hinted{
+		fmt.Errorf("%s: %s files have no generations: only .tensor files keep what they held before", in.Path(), in.Info().Format),
+		"'tensorfile info " + in.Path() + "' says what the file holds",
+	}
 }
 
 // marks stand for what became of a name.
@@ -209,7 +220,7 @@ func (t *tool) logJSON(ctx context.Context, in *input, limit int) error {
 			t.out.WriteByte(',')
 		}
 		j := generationJSON{
-			Generation: g.Number, Previous: g.Previous, Writer: clean(g.Writer), Length: g.Length, Live: g.Live,
+			Generation: g.Number, Previous: g.Previous, Writer: textJSON(g.Writer), Length: g.Length, Live: g.Live,
 			Added: []string{}, Removed: []string{}, Replaced: []string{}, Attributes: []string{}, Error: errorDoc(err),
 		}
 		if err == nil || g.Previous != 0 {

@@ -38,9 +38,12 @@ tensors whose names match are listed; * crosses / and . like any character.
 
 -l adds the strides in bytes, where the storage begins in the file (and how far
 into it the tensor starts), the shape of chunks, and notes: which tensors share
-a storage, big-endian or misaligned elements, units, names of axes.
+a storage, big-endian elements, units, names of axes. Elements are "unaligned"
+where they do not begin at multiples of their size, as in many archives: all is
+there, but a read of them is a copy, never a view of the file.
 
-On a terminal long names are shortened to its width, never in a pipe. Lines are
+On a terminal long names and codecs are shortened to its width, and where that is
+too narrow DENSITY and NNZ are left out but for -l; never in a pipe. Lines are
 printed as the file is read, some hundred at a time, so that columns can grow
 wider on the way.`,
 		Example: `  tensorfile ls model.tensor
@@ -162,17 +165,20 @@ func (t *tool) ls(cmd *cobra.Command, in *input, globs []string, o *lsFlags) err
 	case o.json:
 		return t.lsJSON(cmd, in, globs, o, shared, count)
 	case o.tree:
-		tree := newTree()
+		tree := newTree(in.Tensor)
 		err := t.each(cmd, in, globs, func(name string, x *tensorfile.Tensor, err error) {
 			count(err)
-			tree.add(name, x, err)
+			var bytes int64
+			if x != nil {
+				bytes = x.ByteSize()
+			}
+			tree.add(name, bytes, err)
 		})
-		tree.write(t.out, t.colored())
-		return err
+		return cmp.Or(err, tree.write(cmd.Context(), t.out, t.colored()))
 	}
-	titles := []string{"~NAME", "DTYPE", "SHAPE", "LAYOUT", "?NNZ", "?DENSITY", "CODEC", ">SIZE", ">RATIO"}
-	if o.long {
-		titles = append(titles, "STRIDES", ">OFFSET", "CHUNK", "<NOTES")
+	titles := []string{"~NAME", "DTYPE", "SHAPE", "LAYOUT", ">?-NNZ", ">?-DENSITY", "<CODEC", ">SIZE", ">RATIO"}
+	if o.long { // all of them, below each other if need be
+		titles = []string{"~NAME", "DTYPE", "SHAPE", "LAYOUT", ">?NNZ", ">?DENSITY", "CODEC", ">SIZE", ">RATIO", "STRIDES", ">OFFSET", "CHUNK", "<NOTES"}
 	}
 	tab := newTable(titles...)
 	if o.sort == "" {
@@ -269,7 +275,7 @@ func notes(x *tensorfile.Tensor, shared map[storageKey]int) []string {
 		n = append(n, "big-endian")
 	}
 	if misaligned(x) {
-		n = append(n, "misaligned")
+		n = append(n, "unaligned, reads copy")
 	}
 	a, err := x.Attrs()
 	if err != nil {
@@ -450,7 +456,7 @@ func (t *tool) lsJSON(cmd *cobra.Command, in *input, globs []string, o *lsFlags,
 	var keys []sortKey
 	err = t.each(cmd, in, globs, func(name string, x *tensorfile.Tensor, err error) {
 		count(err)
-		var line any = failedJSON{clean(name), errorDoc(err)}
+		var line any = failedJSON{textJSON(name), errorDoc(err)}
 		if x != nil {
 			line = tensorDoc(x, shared)
 		}

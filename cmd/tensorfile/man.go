@@ -117,15 +117,8 @@ func manPage(p *page, when time.Time) []byte {
 			roffLines(&b, c.short)
 		}
 	}
-	for _, set := range []struct {
-		title string
-		list  []flagHelp
-	}{{"OPTIONS", p.flags}, {"OPTIONS OF ALL COMMANDS", p.global}} {
-		if len(set.list) == 0 {
-			continue
-		}
-		request("SH", set.title)
-		for _, f := range set.list {
+	options := func(list []flagHelp) {
+		for _, f := range list {
 			b.WriteString(".TP\n")
 			if f.short != "" {
 				b.WriteString("\\fB\\-" + roff(f.short) + "\\fR, ")
@@ -137,6 +130,19 @@ func manPage(p *page, when time.Time) []byte {
 			b.WriteByte('\n')
 			roffLines(&b, f.text)
 		}
+	}
+	for i, g := range p.groups() {
+		if i == 0 {
+			b.WriteString(".SH OPTIONS\n")
+		}
+		if len(p.groups()) > 1 {
+			request("SS", g.title)
+		}
+		options(g.flags)
+	}
+	if len(p.global) > 0 {
+		b.WriteString(".SH OPTIONS OF ALL COMMANDS\n")
+		options(p.global)
 	}
 	for _, s := range p.sections {
 		request("SH", strings.ToUpper(s.title))

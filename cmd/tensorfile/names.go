@@ -87,7 +87,7 @@ func (in *input) find(arg string, selections bool, each func(pick, error) error)
 
 // matching opens the tensors whose names match a pattern.
 func (in *input) matching(pattern string, sel tensor.Selection, each func(pick, error) error) (found bool, err error) {
-	for name, err := range in.Names() {
+	for name, err := range in.NamesWith(glob.Prefix(pattern)) {
 		if err != nil && name == "" {
 			name = failedName(err)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"github.com/tensorfile/tensorfile"
@@ -27,7 +26,7 @@ func (t *tool) showQuantised(ctx context.Context, w io.Writer, p pick, o *showFl
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%s  %s %v  %s  %s\n", clean(p.label()), p.DType(), shape, sizeText(p.ByteSize()), quantisedWord(p.Tensor))
+	t.showTitle(w, p.label(), []string{p.DType().String() + " " + shape.String(), sizeText(p.ByteSize()), quantisedWord(p.Tensor)})
 	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 	if o.precision <= 0 {
 		fo.Precision = -1

@@ -162,42 +162,39 @@ func reason(l tensorfile.LostTensor) string {
 type recoverJSON struct {
 	Schema string `json:"schema"`
 	jsonPath
-	Output         *jsonPath     `json:"output"` // null: none is written
-	DryRun         bool          `json:"dry_run"`
-	UUID           string        `json:"uuid"`
-	Generation     uint64        `json:"generation"`
-	Whole          bool          `json:"catalog_whole"`
-	Tensors        int           `json:"tensors"`
-	Storages       int           `json:"storages"`
-	Bytes          int64         `json:"bytes"`
-	Damage         []findingJSON `json:"damage"`
-	Lost           []lostJSON    `json:"lost"`
-	Entries        int64         `json:"unnamed_entries"`
-	DamagedChunks  int64         `json:"damaged_chunks"` // that were kept as they are
-	Unacknowledged []string      `json:"unacknowledged"`
-	Unreadable     int64         `json:"unreadable"`
+	Output         *jsonPath    `json:"output"` // null: none is written
+	DryRun         bool         `json:"dry_run"`
+	UUID           string       `json:"uuid"`
+	Generation     uint64       `json:"generation"`
+	Whole          bool         `json:"catalog_whole"`
+	Tensors        int          `json:"tensors"`
+	Storages       int          `json:"storages"`
+	Bytes          int64        `json:"bytes"`
+	Damage         []*errorJSON `json:"damage"`
+	Lost           []lostJSON   `json:"lost"`
+	Entries        int64        `json:"unnamed_entries"`
+	DamagedChunks  int64        `json:"damaged_chunks"` // that were kept as they are
+	Unacknowledged []string     `json:"unacknowledged"`
+	Unreadable     int64        `json:"unreadable"`
 }
 
 type lostJSON struct {
-	Name  string      `json:"name"`
-	Error findingJSON `json:"error"`
+	Name  string     `json:"name"`
+	Error *errorJSON `json:"error"`
 }
 
 func newRecoverJSON(rep *tensorfile.RecoverReport, path string, o *recoverFlags) recoverJSON {
 	j := recoverJSON{
 		Schema: schema("recover"), jsonPath: pathJSON(path), DryRun: o.DryRun, UUID: rep.UUID, Generation: rep.Generation, Whole: rep.Whole,
-		Tensors: rep.Tensors, Storages: rep.Storages, Bytes: rep.Bytes, Damage: []findingJSON{}, Lost: []lostJSON{},
+		Tensors: rep.Tensors, Storages: rep.Storages, Bytes: rep.Bytes, Damage: errorDocs(rep.Damage), Lost: []lostJSON{},
 		Entries: rep.Entries, DamagedChunks: rep.DamagedChunks, Unacknowledged: append([]string{}, rep.Unacknowledged...), Unreadable: rep.Unreadable,
 	}
 	if !o.DryRun {
 		out := pathJSON(o.out)
 		j.Output = &out
 	}
-	for _, err := range rep.Damage {
-		j.Damage = append(j.Damage, newFindingJSON(err))
-	}
 	for _, l := range rep.Lost {
-		j.Lost = append(j.Lost, lostJSON{l.Name, newFindingJSON(l.Err)})
+		j.Lost = append(j.Lost, lostJSON{textJSON(l.Name), errorDoc(l.Err)})
 	}
 	return j
 }

@@ -210,6 +210,10 @@ in place.`,
 		if slices.Contains(databaseCommands, cmd.Name()) {
 			t.databaseFlags(cmd)
 		}
+		if headed(cmd) {
+			heading(cmd, forInputs, "at")
+			heading(cmd, forTables, "query", "table")
+		}
 		root.AddCommand(cmd)
 	}
 	return root

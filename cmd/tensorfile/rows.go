@@ -77,7 +77,7 @@ func (t *tool) appendedRows(e *edit, r *convert.Rows) error {
 		t.note("%s", s)
 	}
 	if e.o.json {
-		doc := appendJSON{editJSON: e.json("append"), Bytes: r.Bytes, Losses: []string{}, Notes: append([]string{}, r.Notes...), Skipped: []findingJSON{}}
+		doc := appendJSON{editJSON: e.json("append"), Bytes: r.Bytes, Losses: []string{}, Notes: append([]string{}, r.Notes...), Skipped: []*errorJSON{}}
 		g := grownJSON{Name: r.Name, DType: r.DType.String(), Before: r.Before, Shape: r.Shape, Rows: r.Rows, Rewritten: r.Rewritten, Shared: r.Shared}
 		if !e.o.dryRun {
 			g.Chunks, g.Stored = &r.Chunks, &r.Stored

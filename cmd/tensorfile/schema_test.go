@@ -294,13 +294,44 @@ func (v *validator) wellFormed(s map[string]any, at string, used map[string]bool
 	}
 }
 
+// What schemas define under one name is the same in all of them, and a definition that
+// nothing names is none.
+func TestSchemasAgree(t *testing.T) {
+	all, err := readSchemas("../../docs/schema")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, seen := map[string]string{}, 0
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		defs, _ := all[name]["$defs"].(map[string]any)
+		text, err := json.Marshal(all[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for of, def := range defs {
+			seen++
+			if !strings.Contains(string(text), `"#/$defs/`+of+`"`) {
+				t.Errorf("%s: nothing names %s", name, of)
+			}
+			if from, ok := first[of]; !ok {
+				first[of] = name
+			} else if other := all[from]["$defs"].(map[string]any)[of]; !reflect.DeepEqual(def, other) {
+				t.Errorf("%s is another thing in %s than in %s", of, name, from)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("%d definitions", seen)
+	}
+}
+
 // The validator says no to what does not fit.
 func TestValidator(t *testing.T) {
 	all, err := readSchemas("../../docs/schema")
 	if err != nil {
 		t.Fatal(err)
 	}
-	const good = `{"schema":"tensorfile/hash/1","files":[{"path":"x","format":"npy","hash":null,"tensors":[{"name":"w","hash":"00"}],"error":{"text":"no","offset":3}}]}` + "\n"
+	const good = `{"schema":"tensorfile/hash/1","files":[{"path":"x","format":"npy","hash":null,"tensors":[{"name":"w","hash":"00"}],"error":{"message":"no","offset":3}}]}` + "\n"
 	if name, problems := all.check([]byte(good)); name != "hash" || len(problems) > 0 {
 		t.Errorf("%s: %v", name, problems)
 	}
@@ -309,7 +340,7 @@ func TestValidator(t *testing.T) {
 		`"hash":null`:            `"hash":7`,
 		`"path":"x"`:             `"path":"x","more":1`,
 		`"offset":3`:             `"offset":3.5`,
-		`"text":"no",`:           ``,
+		`"message":"no",`:        ``,
 		`[{"name":"w"`:           `[7,{"name":"w"`,
 		`/hash/1`:                `/hash/2`,
 		`tensorfile/hash`:        `tensorfile/nothing`,

@@ -218,6 +218,15 @@ func (t *tool) showOne(ctx context.Context, w io.Writer, p pick, next bool, o *s
 	return t.showText(ctx, w, p, o)
 }
 
+// showTitle prints the line above the values of a tensor: its name and what it is.
+func (t *tool) showTitle(w io.Writer, name string, about []string) {
+	bold, plain := "", ""
+	if w == io.Writer(t.out) && t.colored() {
+		bold, plain = "\x1b[1m", "\x1b[0m"
+	}
+	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(name), plain, strings.Join(about, "  "))
+}
+
 // showText prints a line about a tensor, and its values.
 func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
 	shape, err := p.Extents()
@@ -227,10 +236,6 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 	n, err := tensor.ByteSize(p.DType(), shape)
 	if err != nil {
 		return err
-	}
-	bold, plain := "", ""
-	if w == io.Writer(t.out) && t.colored() {
-		bold, plain = "\x1b[1m", "\x1b[0m"
 	}
 	about := []string{p.DType().String() + " " + shape.String(), sizeText(n)}
 	if p.Sel == nil {
@@ -244,7 +249,7 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 			about = append(about, n)
 		}
 	}
-	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, strings.Join(about, "  "))
+	t.showTitle(w, p.label(), about)
 	if o.hex {
 		return t.showHex(ctx, w, p, n, o.full)
 	}

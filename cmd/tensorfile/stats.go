@@ -122,7 +122,7 @@ func (d *described) suffix() string {
 // stats prints the statistics of an open file.
 func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlags) error {
 	ctx := cmd.Context()
-	titles := []string{"~NAME", "DTYPE", ">COUNT", "?DENSITY", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
+	titles := []string{"~NAME", "DTYPE", ">COUNT", ">?DENSITY", ">MIN", ">MAX", ">MEAN", ">STD", ">ZEROS", ">NAN", ">INF"}
 	for _, q := range o.quantiles {
 		titles = append(titles, ">P"+strconv.FormatFloat(q*100, 'g', 6, 64))
 	}
@@ -166,7 +166,7 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 		}
 		t.raise(exitBad)
 		if o.json {
-			docs = append(docs, failedJSON{clean(name), errorDoc(err)})
+			docs = append(docs, failedJSON{textJSON(name), errorDoc(err)})
 		} else {
 			tab.cell(clean(name))
 			tab.span("error: " + clean(err.Error()))

@@ -36,6 +36,7 @@ type column struct {
 	title string
 	right bool
 	spare bool // left out where all cells are empty
+	minor bool // left out where a terminal has too few columns for it
 	cut   byte // how it is shortened where a terminal has too few columns; 0: not
 	gone  bool
 	width int
@@ -57,22 +58,23 @@ type cellEnd struct {
 }
 
 // newTable makes a table with the given titles; one that begins with ">" is
-// for a column that is set flush right, "?" for one that is, too, and is left
-// out where all its cells are empty. On terminals with too few columns "~" is
-// shortened in the middle, as names are, and "<" at the end.
+// for a column that is set flush right, "?" for one that is left out where all its
+// cells are empty. On terminals with too few columns "~" is shortened in the middle,
+// as names are, "<" at the end, and "-" is left out.
 func newTable(titles ...string) *table {
 	t := &table{}
 	for _, s := range titles {
-		title := strings.TrimLeft(s, ">?~<")
-		c := column{title: title}
-		if title != s {
-			switch s[0] {
-			case '?':
-				c.right, c.spare = true, true
+		c := column{title: strings.TrimLeft(s, ">?~<-")}
+		for _, mark := range []byte(strings.TrimSuffix(s, c.title)) {
+			switch mark {
 			case '>':
 				c.right = true
+			case '?':
+				c.spare = true
+			case '-':
+				c.minor = true
 			default:
-				c.cut = s[0]
+				c.cut = mark
 			}
 		}
 		t.cols = append(t.cols, c)
@@ -158,21 +160,21 @@ func (t *table) span(s string) {
 func (t *table) rows() int { return t.n / len(t.cols) }
 
 // flush prints the rows that there are to the sink and forgets them. The titles
-// come first, and again where a column turns up that was empty until then.
+// come first, and again where a column turns up that was empty until then, or goes.
 func (t *table) flush() {
 	s := t.sink
 	if t.rows() == 0 {
 		return
 	}
-	titles := s.titles && !s.begun
+	were := make([]bool, len(t.cols))
 	for i := range t.cols {
 		c := &t.cols[i]
-		gone := c.spare && c.width == 0
-		titles = titles || s.titles && c.gone && !gone
-		c.gone = gone
+		were[i], c.gone = c.gone, c.spare && c.width == 0
 	}
-	if s.titles && len(t.fit(s.w.columns())) > 1 { // a table of its own
-		titles = true
+	groups := t.fit(s.w.columns())
+	titles := s.titles && (!s.begun || len(groups) > 1) // groups are tables of their own
+	for i := range t.cols {
+		titles = titles || s.titles && t.cols[i].gone != were[i]
 	}
 	s.begun = true
 	t.print(s.w, titles, s.color)
@@ -228,14 +230,34 @@ func (t *table) printGroup(w *output, group []int, titles, color bool) {
 	}
 }
 
-// leastCut is how few columns are left of one that is shortened.
-const leastCut = 16
+// leastCut is how few columns are left of one that is shortened in the middle,
+// leastHead at the end.
+const leastCut, leastHead = 16, 8
 
 // fit gives each column its room: what its widest cell takes, unless a terminal has
 // fewer columns than all need. Then those that may be cut give way, the last one
-// first; and if that is not enough, they come in groups, one table below the other,
-// each with the first column.
-func (t *table) fit(most int) (groups [][]int) {
+// first; if that is not enough, minor ones go, the last one first; and if that is
+// not, they come in groups, one table below the other, each with the first column.
+func (t *table) fit(most int) [][]int {
+	groups := t.groups(most)
+	var gone []*column
+	for i := len(t.cols) - 1; i >= 0 && len(groups) > 1; i-- {
+		if c := &t.cols[i]; c.minor && !c.gone {
+			c.gone = true
+			gone, groups = append(gone, c), t.groups(most)
+		}
+	}
+	if len(gone) > 0 && len(groups) > 1 { // to no avail
+		for _, c := range gone {
+			c.gone = false
+		}
+		groups = t.groups(most)
+	}
+	return groups
+}
+
+// groups is fit of the columns that are there.
+func (t *table) groups(most int) (groups [][]int) {
 	total := -2
 	var all []int
 	for i := range t.cols {
@@ -256,7 +278,11 @@ func (t *table) fit(most int) (groups [][]int) {
 		if c.cut == 0 || c.gone {
 			continue
 		}
-		less := min(total-most, max(c.room-max(leastCut, len(c.title)), 0))
+		least := leastCut
+		if c.cut == '<' {
+			least = leastHead
+		}
+		less := min(total-most, max(c.room-max(least, len(c.title)), 0))
 		c.room, total = c.room-less, total-less
 	}
 	if total <= most {

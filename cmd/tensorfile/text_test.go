@@ -2,12 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
+	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/internal/term"
+	"github.com/tensorfile/tensorfile/tensor"
 )
 
 func TestSizes(t *testing.T) {
@@ -107,7 +113,7 @@ func TestTableStreams(t *testing.T) {
 	}
 	defer f.Close()
 	w := newOutput(context.Background(), f)
-	tab := newTable("~NAME", "?SPARE", "LAST")
+	tab := newTable("~NAME", ">?SPARE", "LAST")
 	tab.stream(w, true, false)
 	for i := range 3*blockRows + 1 {
 		name, spare := "n"+itoa(i), ""
@@ -149,6 +155,134 @@ func TestTableStreams(t *testing.T) {
 			t.Errorf("line %d is %q, want %q", i, lines[i], want)
 		}
 	}
+}
+
+// Where a terminal is too narrow, names and codecs are shortened, then minor columns
+// go, and only if that is not enough the rest comes in groups.
+func TestTableFits(t *testing.T) {
+	for _, c := range []struct {
+		columns int
+		want    string
+	}{
+		{0, "0 1 2 3 4 5"}, {92, "0 1 2 3 4 5"}, {91, "0 1 2 3 4 5"}, {59, "0 1 2 3 4 5"}, {58, "0 1 2 4 5"}, {50, "0 1 2 4 5"},
+		{49, "0 1 4 5"}, {45, "0 1 4 5"}, {44, "0 1 2 3|0 4 5"},
+	} {
+		tab := newTable("~NAME", "SHAPE", ">?-NNZ", ">?-DENSITY", "<CODEC", ">RATIO")
+		for _, s := range []string{strings.Repeat("n", 40), "(1000, 20)", "99", "0.125", strings.Repeat("c", 17), "1.25"} {
+			tab.cell(s)
+		}
+		for i := range tab.cols {
+			tab.cols[i].width = max(tab.cols[i].width, len(tab.cols[i].title))
+		}
+		var got []string
+		for _, group := range tab.fit(c.columns) {
+			got = append(got, strings.Trim(fmt.Sprint(group), "[]"))
+		}
+		if s := strings.Join(got, "|"); s != c.want {
+			t.Errorf("%d columns: %s, want %s", c.columns, s, c.want)
+		}
+	}
+}
+
+// A tree has each group once, whatever order names come in, and the rows say sizes
+// and names of what is below.
+func TestTree(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "m.tensor")
+	w, err := tensorfile.Create(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"a.", "a.b/c", "a.b/d.e", "a.x", "b/b/b", "c"}
+	for i, name := range names {
+		v, err := tensor.Make(tensor.U8, tensor.Shape{int64(i + 1)})
+		if err == nil {
+			err = w.Add(context.Background(), name, v, nil)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(w.Commit(context.Background()), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f, err := tensorfile.Open(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	print := func(order ...int) string {
+		tree := newTree(f.Tensor)
+		for _, i := range order {
+			tree.add(names[i], int64(i+1), nil)
+		}
+		tree.add("z", 0, errors.New("broken"))
+		to, err := os.CreateTemp(t.TempDir(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer to.Close()
+		out := newOutput(context.Background(), to)
+		if err := errors.Join(tree.write(context.Background(), out, false), out.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(to.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got, want := print(0, 1, 2, 3, 4, 5), `a.         u8  (1,)  1 B
+a.         3 tensors, 9 B
+├─ b/      2 tensors, 5 B
+│  ├─ c    u8  (2,)  2 B
+│  └─ d.e  u8  (3,)  3 B
+└─ x       u8  (4,)  4 B
+b/b/b      u8  (5,)  5 B
+c          u8  (6,)  6 B
+z          error: broken
+`; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if got, want := print(3, 4, 1, 5, 2, 0), `a.         3 tensors, 9 B
+├─ x       u8  (4,)  4 B
+└─ b/      2 tensors, 5 B
+   ├─ c    u8  (2,)  2 B
+   └─ d.e  u8  (3,)  3 B
+b/b/b      u8  (5,)  5 B
+c          u8  (6,)  6 B
+a.         u8  (1,)  1 B
+z          error: broken
+`; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// A tree of very many names keeps little of each: parts of the names, which are in
+// memory anyway, and a node.
+func TestTreeMemory(t *testing.T) {
+	const n = 200_000
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("layers.%06d.weight", i)
+	}
+	heap := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	tree := newTree(nil)
+	for _, name := range names {
+		tree.add(name, 4, nil)
+	}
+	if used := heap() - before; used > 160*n { // a group and a name each
+		t.Errorf("%d bytes a name", used/n)
+	}
+	if tree.root.count != n || tree.root.bytes != 4*n {
+		t.Errorf("%d names of %d bytes", tree.root.count, tree.root.bytes)
+	}
+	runtime.KeepAlive(names)
 }
 
 // Help fits into 80 columns; examples may not.

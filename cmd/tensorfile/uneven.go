@@ -170,10 +170,6 @@ func (t *tool) showUneven(ctx context.Context, w io.Writer, p pick, o *showFlags
 
 // unevenText prints a line about a tensor and its rows as nested lists.
 func (t *tool) unevenText(w io.Writer, u *uneven, p pick, o *showFlags, rows bool) error {
-	bold, plain := "", ""
-	if w == io.Writer(t.out) && t.colored() {
-		bold, plain = "\x1b[1m", "\x1b[0m"
-	}
 	shape, err := p.Extents()
 	if err != nil {
 		return err
@@ -186,15 +182,14 @@ func (t *tool) unevenText(w io.Writer, u *uneven, p pick, o *showFlags, rows boo
 		}
 		shape = v.Shape()
 	}
-	about := shape.String()
+	about := []string{shape.String()}
 	if rows {
-		about = p.DType().String() + " " + about
+		about[0] = p.DType().String() + " " + about[0]
 	}
 	if p.Sel == nil {
-		about += "  " + sizeText(p.ByteSize())
+		about = append(about, sizeText(p.ByteSize()))
 	}
-	about += "  " + layoutName(p.Tensor)
-	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(p.label()), plain, about)
+	t.showTitle(w, p.label(), append(about, layoutName(p.Tensor)))
 	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 	if o.precision <= 0 {
 		fo.Precision = -1

@@ -9,23 +9,27 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 )
 
 func init() { commands = append(commands, newVerifyCmd) }
 
 func newVerifyCmd(t *tool) *cobra.Command {
-	var asJSON, quick bool
+	var asJSON, quick, decode bool
 	var sample share
 	cmd := &cobra.Command{
 		Use:   "verify FILE...",
 		Short: "Check structure and checksums of files",
 		Long: `Check files: every structure of every generation, every payload against its
 checksum, padding and both root slots included, and list all that is wrong with
-its offset. Of a foreign file the checksums that its format has are compared.
+its offset, the first one first. Of a foreign file the checksums that its format
+has are compared.
 
-Chunks are compared with their checksums and not decoded; 'tensorfile hash' decodes
-all of them.`,
+Chunks are compared with their checksums; --decode also decodes all of them, and
+looks at elements where not every pattern of bits is one: a bool is 0 or 1. What
+is compressed in a foreign file is decoded without it, too.`,
 		Example: `  tensorfile verify model.tensor
+  tensorfile verify --decode model.tensor
   tensorfile verify --sample 5% *.tensor
   tensorfile verify --quick --json model.tensor`,
 		Annotations: map[string]string{exitStatus: exitText("0  all is well", "1  a file is damaged, truncated or torn", "2  a file could not be read, or holds what is not known here")},
@@ -34,7 +38,10 @@ all of them.`,
 			if quick && sample > 0 {
 				return usage(cmd, "--quick looks at no payload, so --sample has no meaning beside it")
 			}
-			o := &tensorfile.VerifyOptions{Quick: quick, Sample: float64(sample), Workers: t.jobs}
+			if quick && decode {
+				return usage(cmd, "--quick looks at no payload, so --decode has no meaning beside it")
+			}
+			o := &tensorfile.VerifyOptions{Quick: quick, Sample: float64(sample), Decode: decode, Workers: t.jobs}
 			var docs []verifyJSON
 			for _, path := range files(args) {
 				v, err := t.verifyFile(cmd.Context(), path, o)
@@ -58,6 +65,7 @@ all of them.`,
 		},
 	}
 	cmd.Flags().BoolVar(&quick, "quick", false, "check the structure only, no payloads")
+	cmd.Flags().BoolVar(&decode, "decode", false, "decode every chunk, and check that its elements are valid")
 	cmd.Flags().Var(&sample, "sample", "check this `SHARE` of the payloads, chosen at random (5%)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON document")
 	return cmd
@@ -191,14 +199,63 @@ func (v *verified) print(t *tool) {
 	}
 	fmt.Fprintln(t.out)
 	for _, err := range v.rep.Findings {
-		fmt.Fprintf(t.out, "  %s\n", clean(err.Error()))
+		fmt.Fprintf(t.out, "  %s\n", clean(v.text(err)))
 	}
 	for _, err := range v.rep.Unknown {
-		fmt.Fprintf(t.out, "  not checked: %s\n", clean(err.Error()))
+		fmt.Fprintf(t.out, "  not checked: %s\n", clean(v.text(err)))
+	}
+	for _, s := range v.advice() {
+		t.note("%s: %s", v.path, s)
 	}
 	if n := v.info.Leftover; n > 0 {
 		t.note("%s: %s behind the committed length, left by an unfinished commit, count for nothing", v.path, counted(n, "byte"))
 	}
+}
+
+// text is what is wrong without what the line above says: the file and its format.
+func (v *verified) text(err error) string {
+	e, ok := err.(*tensorfile.Error)
+	if !ok {
+		return err.Error()
+	}
+	own := *e
+	if shown(own.Path) == v.path {
+		own.Path = ""
+		if own.Format == v.info.Format {
+			own.Format = ""
+		}
+	}
+	return own.Error()
+}
+
+// advice says what findings mean for the data of a .tensor file, and what to do.
+func (v *verified) advice() (list []string) {
+	if v.info.Format != format.Name {
+		return nil // it cannot be opened, or its format has other ways
+	}
+	slot, other := "", false
+	for _, err := range v.rep.Findings {
+		var e *tensorfile.Error
+		switch in := errors.As(err, &e) && strings.HasPrefix(e.Rule, "root."); {
+		case in && e.Offset >= format.SlotA && e.Offset < format.SlotB:
+			slot = "A"
+		case in && e.Offset >= format.SlotB && e.Offset < format.DataStart:
+			slot = "B"
+		default:
+			other = true
+		}
+	}
+	if slot != "" {
+		safe := ""
+		if v.info.Leftover == 0 {
+			safe = ", and no committed data is lost"
+		}
+		list = append(list, fmt.Sprintf("root slot %s is torn, as by a crash: the file opens without it at generation %d%s; the next edit, such as 'tensorfile append', writes the slot anew", slot, v.info.Generation, safe))
+	}
+	if other {
+		list = append(list, "'tensorfile recover "+v.path+" -o OUT' saves all that is intact")
+	}
+	return list
 }
 
 func (v *verified) summary() string {
@@ -209,68 +266,35 @@ func (v *verified) summary() string {
 	case v.rep.Blocks == 0:
 		parts = append(parts, "no checksums to compare in "+v.info.Format)
 	}
-	return strings.Join(parts, ", ")
-}
-
-type findingJSON struct {
-	Message string `json:"message"`
-	Kind    string `json:"kind,omitempty"`
-	Offset  *int64 `json:"offset,omitempty"`
-	Member  string `json:"member,omitempty"`
-	Tensor  string `json:"tensor,omitempty"`
-	Chunk   string `json:"chunk,omitempty"`
-	Field   string `json:"field,omitempty"`
-	Got     string `json:"got,omitempty"`
-	Want    string `json:"want,omitempty"`
-	Rule    string `json:"rule,omitempty"`
-}
-
-func newFindingJSON(err error) findingJSON {
-	j := findingJSON{Message: err.Error()}
-	var e *tensorfile.Error
-	if errors.As(err, &e) {
-		j.Member, j.Tensor, j.Chunk, j.Field, j.Got, j.Want, j.Rule = e.Member, e.Tensor, e.Chunk, e.Field, e.Got, e.Want, e.Rule
-		if e.Kind != nil {
-			j.Kind = e.Kind.Error()
-		}
-		if e.Offset >= 0 {
-			j.Offset = &e.Offset
-		}
+	if v.rep.Decoded > 0 {
+		parts = append(parts, counted(v.rep.Decoded, "chunk")+" decoded")
 	}
-	return j
+	return strings.Join(parts, ", ")
 }
 
 type verifyJSON struct {
 	jsonPath
-	Status      string        `json:"status"` // ok, damaged, unreadable, unknown
-	Format      string        `json:"format,omitempty"`
-	Size        int64         `json:"size"`
-	Generations int           `json:"generations"`
-	Tensors     int           `json:"tensors"`
-	Storages    int           `json:"storages"`
-	Blocks      int64         `json:"blocks"` // that were compared with their checksums
-	Bytes       int64         `json:"bytes"`  // in them
-	Leftover    int64         `json:"leftover"`
-	Findings    []findingJSON `json:"findings"`
-	Unknown     []findingJSON `json:"unknown"`
-	Error       *findingJSON  `json:"error,omitempty"`
+	Status      string       `json:"status"` // ok, damaged, unreadable, unknown
+	Format      string       `json:"format,omitempty"`
+	Size        int64        `json:"size"`
+	Generations int          `json:"generations"`
+	Tensors     int          `json:"tensors"`
+	Storages    int          `json:"storages"`
+	Blocks      int64        `json:"blocks"` // that were compared with their checksums
+	Bytes       int64        `json:"bytes"`  // in them
+	Leftover    int64        `json:"leftover"`
+	Decoded     int64        `json:"decoded"` // chunks
+	Findings    []*errorJSON `json:"findings"`
+	Unknown     []*errorJSON `json:"unknown"`
+	Notes       []string     `json:"notes"` // advice
+	Error       *errorJSON   `json:"error,omitempty"`
 }
 
 func (v *verified) json() verifyJSON {
-	j := verifyJSON{
+	return verifyJSON{
 		jsonPath: pathJSON(v.path), Status: v.status(), Format: v.info.Format, Size: v.info.Size,
 		Generations: v.rep.Generations, Tensors: v.tensors, Storages: v.rep.Storages, Blocks: v.rep.Blocks, Bytes: v.rep.Bytes,
-		Leftover: v.info.Leftover, Findings: []findingJSON{}, Unknown: []findingJSON{},
+		Leftover: v.info.Leftover, Decoded: v.rep.Decoded, Findings: errorDocs(v.rep.Findings), Unknown: errorDocs(v.rep.Unknown),
+		Notes: append([]string{}, v.advice()...), Error: errorDoc(v.failed),
 	}
-	for _, err := range v.rep.Findings {
-		j.Findings = append(j.Findings, newFindingJSON(err))
-	}
-	for _, err := range v.rep.Unknown {
-		j.Unknown = append(j.Unknown, newFindingJSON(err))
-	}
-	if v.failed != nil {
-		e := newFindingJSON(v.failed)
-		j.Error = &e
-	}
-	return j
 }

@@ -38,6 +38,16 @@ func Check(pattern string) error {
 	return nil
 }
 
+// Prefix is what all names begin with that match a pattern.
+func Prefix(pattern string) string {
+	for i := range len(pattern) {
+		if strings.IndexByte(`*?[\`, pattern[i]) >= 0 {
+			return pattern[:i]
+		}
+	}
+	return pattern
+}
+
 // element cuts the first element, which is not "*", off a pattern.
 func element(p string) (test func(rune) bool, rest string, ok bool) {
 	r, n := utf8.DecodeRuneInString(p)

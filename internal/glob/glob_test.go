@@ -37,6 +37,20 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What matches a pattern begins with its prefix.
+func TestPrefix(t *testing.T) {
+	for p, want := range map[string]string{"": "", "abc": "abc", "*": "", "layers.*.w": "layers.", "a?": "a", "w[0]": "w", `a\*b`: "a", "é*": "é"} {
+		if got := Prefix(p); got != want {
+			t.Errorf("Prefix(%q) = %q, want %q", p, got, want)
+		}
+		for _, name := range []string{"abc", "layers.7.w", "ab", "w0", "w[0]", "a*b", `a\*b`, "é", ""} {
+			if Match(p, name) && !strings.HasPrefix(name, Prefix(p)) {
+				t.Errorf("%q matches %q, which does not begin with %q", p, name, Prefix(p))
+			}
+		}
+	}
+}
+
 func TestManyStars(t *testing.T) {
 	if Match(strings.Repeat("*a", 200)+"b", strings.Repeat("a", 20_000)) {
 		t.Error("matched")

@@ -64,7 +64,7 @@ export function show(host, tensor, file) {
       offset !== undefined && offset !== null && ['Offset', el('a', {
         href: state.href({v: 'bytes', byte: offset}), title: 'show these bytes on the byte map',
       }, integer(offset))],
-      tensor.misaligned && ['Alignment', el('span.bad', null, 'misaligned')],
+      tensor.misaligned && ['Alignment', el('span', null, 'unaligned: a read copies')],
       Number(tensor.generation) > 0 && ['Generation', integer(tensor.generation), 'that wrote it'],
     ])),
     tensor.parts?.length > 0 && section('Parts', el('ul.links', null, tensor.parts.map((part) => el('li', null,
