@@ -10,13 +10,14 @@
 # make release  archives of the tool for each system, made twice and tried: docs/release.md
 # make gpu-test tests, limits and benchmarks on a CUDA device
 # make viewer-bench  first paint, tiles, frames and memory of the viewer, in a browser
+# make capi     libtensorfile for C, Python and Ruby in bin/capi: docs/c.md
 # make cli-docs the reference of the commands, from their help texts
 # make flags    each flag of the tool is ignored in turn, which a script must notice: minutes
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static release gpu-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
+.PHONY: all build static release gpu-test capi api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -37,6 +38,10 @@ release:
 gpu-test:
 	CGO_ENABLED=0 $(GO) test -c -o bin/gpu-test ./gpu/kernels
 	./bin/gpu-test -device cuda -test.v -test.bench .
+
+# PREFIX is where the folder will be installed.
+capi:
+	GO=$(GO) ./capi/build.sh bin/capi $(PREFIX)
 
 cli-docs:
 	$(GO) test -count=1 -run '^TestCLIDoc$$' ./cmd/tensorfile -update

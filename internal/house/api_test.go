@@ -30,7 +30,7 @@ func publicPackages(t *testing.T) []string {
 		dir := path.Dir(name)
 		first, _, _ := strings.Cut(dir, "/")
 		switch {
-		case strings.HasSuffix(name, "_test.go"), slices.Contains([]string{"cmd", "docs", "examples", "spec", "bench"}, first):
+		case strings.HasSuffix(name, "_test.go"), slices.Contains([]string{"capi", "cmd", "docs", "examples", "spec", "bench"}, first):
 		case slices.Contains(strings.Split(dir, "/"), "internal"), slices.Contains(dirs, dir):
 		default:
 			dirs = append(dirs, dir)
