@@ -108,10 +108,12 @@ func (t *tool) edit(cmd *cobra.Command, path string, o *editFlags, fn func(*edit
 
 // editable refuses what is no place of a file.
 func editable(path string) error {
-	got := ""
+	got, want := "", "a .tensor file"
 	switch {
 	case path == convert.Stream:
 		got = "standard input"
+	case isObject(path):
+		got, want = "an object, which is not changed in place", "a .tensor file; a set of shards grows by one more shard and its index"
 	case strings.Contains(path, "://"):
 		if _, err := os.Lstat(path); err != nil {
 			got = "an address"
@@ -120,7 +122,7 @@ func editable(path string) error {
 	if got == "" {
 		return nil
 	}
-	return &tensorfile.Error{Kind: tensorfile.ErrPath, Path: path, Offset: -1, Field: "file to edit", Got: got, Want: "a .tensor file"}
+	return &tensorfile.Error{Kind: tensorfile.ErrPath, Path: path, Offset: -1, Field: "file to edit", Got: got, Want: want}
 }
 
 // openEdited opens the generation that an edit starts from. The writer holds the

@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/remote/httprange" // and http and https addresses with it
+	"github.com/tensorfile/tensorfile/remote/s3"        // and s3
 )
 
 // shown is a path as it is printed: an address without the credentials in it.
@@ -17,6 +19,8 @@ func remoteHint(path string, err error) error {
 	var status *httprange.StatusError
 	var e *tensorfile.Error
 	switch {
+	case errors.As(err, &status) && errors.Is(err, fs.ErrPermission) && isObject(path):
+		return &hinted{err, "who asks, and where, is found in AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_REGION and AWS_ENDPOINT_URL_S3: docs/remote.md"}
 	case errors.As(err, &status) && errors.Is(err, fs.ErrPermission):
 		return &hinted{err, "credentials can stand in the address: https://USER:PASSWORD@HOST/PATH"}
 	case errors.As(err, &e) && e.Kind == tensorfile.ErrUnsupported && shown(path) != path && e.Field == "address":
@@ -26,3 +30,6 @@ func remoteHint(path string, err error) error {
 	}
 	return err
 }
+
+// isObject reports whether a path is the address of an object in a bucket.
+func isObject(path string) bool { return strings.HasPrefix(strings.ToLower(path), s3.Scheme+"://") }

@@ -100,6 +100,7 @@ var neighbours = map[string]string{
 	"convert":  "convert", // the formats know the interface
 	"cmd":      "cmd",
 	"gpu":      "gpu",
+	"remote":   "remote",   // s3 signs what httprange asks
 	"examples": "examples", // what they have in common
 }
 
@@ -202,6 +203,13 @@ func TestEngineStaysSmall(t *testing.T) {
 	// Only who asks for a network links one.
 	if slices.Contains(deps(module+"/convert/..."), "net/http") {
 		t.Error("convert links net/http")
+	}
+	for _, pkg := range []string{"/convert/...", "/shard", "/loader", "/viewer", "/remote/httprange"} {
+		for _, dep := range deps(module + pkg) {
+			if strings.HasPrefix(dep, "github.com/minio/") || dep == module+"/remote/s3" {
+				t.Errorf("%s links %s", pkg, dep)
+			}
+		}
 	}
 	for _, dep := range deps(module) {
 		for _, heavy := range []string{module + "/convert", module + "/cmd", "github.com/spf13", "net/http", "github.com/ebitengine/purego"} {

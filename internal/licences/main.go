@@ -185,6 +185,9 @@ func (m *module) read() error {
 		if !inventories[m.Path+" "+e.Name()] {
 			kinds, err = kindsOf(string(b))
 		}
+		if err == errNoKind && strings.EqualFold(e.Name(), "NOTICE") {
+			kinds, err = []string{"a notice"}, nil // which Apache-2.0 wants to go along
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", e.Name(), err)
 		}
@@ -219,6 +222,8 @@ var refused = []string{
 
 var marks = regexp.MustCompile(`[^a-z0-9]+`)
 
+var errNoKind = errors.New("its terms are of no kind that is known")
+
 // kindsOf says what a text is, which may be several.
 func kindsOf(body string) (list []string, err error) {
 	plain := strings.TrimSpace(marks.ReplaceAllString(strings.ToLower(body), " "))
@@ -234,7 +239,7 @@ func kindsOf(body string) (list []string, err error) {
 		}
 	}
 	if len(list) == 0 {
-		return nil, errors.New("its terms are of no kind that is known")
+		return nil, errNoKind
 	}
 	return list, nil
 }

@@ -1,0 +1,43 @@
+package s3
+
+import (
+	"context"
+
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/mmap"
+	"github.com/tensorfile/tensorfile/remote/httprange"
+)
+
+func init() {
+	convert.RegisterScheme(Scheme, func(ctx context.Context, address string) (*mmap.Map, error) {
+		src, err := Open(ctx, address, nil)
+		if err != nil {
+			return nil, err
+		}
+		return src.Map(), nil
+	})
+	convert.RegisterOutput(Scheme, func(ctx context.Context, address string, overwrite bool) (convert.Output, error) {
+		return Create(ctx, address, &Options{Overwrite: overwrite})
+	})
+}
+
+// Open opens the object at an address s3://BUCKET/KEY for reading. It makes one
+// request, and more where the store fails in passing or names another region. The
+// Source is that of package httprange: ctx is the context of all that it does until
+// it is closed.
+func Open(ctx context.Context, address string, o *Options) (*httprange.Source, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	bucket, key, err := split(address)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newStore(bucket, o)
+	if err != nil {
+		return nil, err
+	}
+	r := o.Range
+	r.Header, r.Transport, r.Name = nil, reader{s}, address
+	return httprange.Open(ctx, s.url(key).String(), &r)
+}

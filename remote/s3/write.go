@@ -1,0 +1,336 @@
+package s3
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/tensorfile/tensorfile/remote/httprange"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+const (
+	defaultPart  = 16 << 20
+	leastPart    = 5 << 20 // of all but the last, as the interface has it
+	maxParts     = 10_000
+	defaultParts = 4
+	// cleanUp is how long the end of an upload that failed may take: the context of
+	// the caller may have ended by then.
+	cleanUp = 30 * time.Second
+)
+
+// An Upload is an object that is being written. It belongs to one goroutine. What it
+// holds in memory is PartSize for each part that is on its way, and one more.
+type Upload struct {
+	address     string
+	bucket, key string
+	o           Options
+	client      minio.Core
+	secure      bool
+	ctx         context.Context // ends with Close
+	cancel      context.CancelFunc
+
+	part []byte // that is being filled
+	free chan []byte
+	sent int64 // bytes before part
+	id   string
+	wg   sync.WaitGroup // parts that are on their way
+
+	mu    sync.Mutex // guards parts and err
+	parts []minio.CompletePart
+	err   error
+
+	closed bool
+}
+
+// Create begins an object at an address s3://BUCKET/KEY. It makes one request, to see
+// that none is there, unless o.Overwrite. ctx is the context of all that the Upload
+// does until it is closed.
+func Create(ctx context.Context, address string, o *Options) (*Upload, error) {
+	u := &Upload{address: address}
+	if o != nil {
+		u.o = *o
+	}
+	u.o.PartSize, u.o.Parts = max(cmp.Or(u.o.PartSize, defaultPart), leastPart), max(cmp.Or(u.o.Parts, defaultParts), 1)
+	var err error
+	if u.bucket, u.key, err = split(address); err != nil {
+		return nil, err
+	}
+	s, err := newStore(u.bucket, &u.o)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.connect(s); err != nil {
+		return nil, err
+	}
+	u.ctx, u.cancel = context.WithCancel(ctx)
+	u.free = make(chan []byte, u.o.Parts)
+	for range u.o.Parts {
+		u.free <- nil
+	}
+	if !u.o.Overwrite {
+		_, err := u.client.StatObject(u.ctx, u.bucket, u.key, minio.StatObjectOptions{})
+		switch {
+		case err == nil:
+			err = u.exists()
+		case minio.ToErrorResponse(err).Code == minio.NoSuchKey:
+			err = nil
+		}
+		if err != nil {
+			u.cancel()
+			return nil, u.fail(err, "destination", -1)
+		}
+	}
+	return u, nil
+}
+
+// connect makes the client.
+func (u *Upload) connect(s *store) error {
+	lookup := minio.BucketLookupDNS
+	if s.pathStyle {
+		lookup = minio.BucketLookupPath
+	}
+	creds := s.creds
+	if creds == nil {
+		creds = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
+	}
+	region := s.region
+	if s.amazon && u.o.Region == "" {
+		region = "" // the client finds out that of the bucket
+	}
+	client, err := minio.New(s.endpoint.Host, &minio.Options{Creds: creds, Secure: s.endpoint.Scheme == "https", Transport: s.base, Region: region, BucketLookup: lookup})
+	if err != nil {
+		return u.fail(err, "store", -1)
+	}
+	u.client, u.secure = minio.Core{Client: client}, s.endpoint.Scheme == "https"
+	return nil
+}
+
+func (u *Upload) exists() error {
+	return &tensor.Error{Kind: tensor.ErrExists, Path: u.address, Offset: -1, Field: "destination", Got: "an object that is there", Want: "none, or leave to overwrite it"}
+}
+
+// fail makes err a *tensor.Error with the address.
+func (u *Upload) fail(err error, field string, off int64) error {
+	var e *tensor.Error
+	if err == nil || errors.As(err, &e) {
+		return err
+	}
+	if cause := context.Cause(u.ctx0()); cause != nil && errors.Is(err, context.Canceled) {
+		err = cause
+	}
+	var r minio.ErrorResponse
+	if errors.As(err, &r) {
+		detail := short(r.Code)
+		if r.Message != "" {
+			detail += ": " + short(r.Message)
+		}
+		err = &httprange.StatusError{Code: r.StatusCode, Detail: detail}
+		if r.StatusCode == 0 {
+			err = errors.New(detail)
+		}
+	}
+	return &tensor.Error{Kind: tensor.ErrIO, Path: u.address, Offset: off, Field: field, Err: err}
+}
+
+func (u *Upload) ctx0() context.Context {
+	if u.ctx == nil {
+		return context.Background()
+	}
+	return u.ctx
+}
+
+// Write appends p, which is not kept. A part that failed is told by the next call.
+func (u *Upload) Write(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		if err := u.failed(); err != nil {
+			return n, err
+		}
+		if u.part == nil {
+			select {
+			case u.part = <-u.free:
+			case <-u.ctx.Done():
+				return n, u.fail(u.ctx.Err(), "write", u.sent)
+			}
+			if u.part == nil {
+				u.part = make([]byte, 0, u.o.PartSize)
+			}
+			u.part = u.part[:0]
+		}
+		m := min(len(p)-n, cap(u.part)-len(u.part))
+		u.part = append(u.part, p[n:n+m]...)
+		n += m
+		// The last byte of a part waits for the next one: an object of one part needs
+		// no upload in parts.
+		if len(u.part) == cap(u.part) && n < len(p) {
+			if err := u.send(); err != nil {
+				return n, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// failed is why the upload cannot go on, or nil.
+func (u *Upload) failed() error {
+	if u.closed {
+		return &tensor.Error{Kind: tensor.ErrClosed, Path: u.address, Offset: -1}
+	}
+	if err := u.ctx.Err(); err != nil {
+		return u.fail(err, "write", u.sent)
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.err
+}
+
+// send puts the part that is being filled on its way.
+func (u *Upload) send() error {
+	if u.id == "" {
+		id, err := u.client.NewMultipartUpload(u.ctx, u.bucket, u.key, minio.PutObjectOptions{ContentType: contentType})
+		if err != nil {
+			return u.fail(err, "upload", 0)
+		}
+		u.id = id
+	}
+	u.mu.Lock()
+	number := len(u.parts) + 1
+	u.parts = append(u.parts, minio.CompletePart{PartNumber: number})
+	u.mu.Unlock()
+	if number > maxParts {
+		return &tensor.Error{Kind: tensor.ErrLimit, Path: u.address, Offset: u.sent, Field: "parts", Got: "more than " + strconv.Itoa(maxParts), Want: fmt.Sprintf("parts larger than %d bytes (PartSize), or shards", u.o.PartSize)}
+	}
+	b, off := u.part, u.sent
+	u.part, u.sent = nil, u.sent+int64(len(b))
+	u.wg.Go(func() {
+		defer func() { u.free <- b }()
+		md5, sha := u.sums(b)
+		done, err := u.client.PutObjectPart(u.ctx, u.bucket, u.key, u.id, number, bytes.NewReader(b), int64(len(b)), minio.PutObjectPartOptions{
+			Md5Base64: md5, Sha256Hex: sha, DisableContentSha256: true,
+		})
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if err == nil {
+			u.parts[number-1].ETag = done.ETag
+		} else if u.err == nil {
+			u.err = u.fail(err, "write", off)
+		}
+	})
+	return nil
+}
+
+const contentType = "application/octet-stream"
+
+// Commit sends what is left and makes the object visible, whole. If the error is
+// ErrCommitUnknown it is there or it is not; after any other, what was there is there
+// as it was.
+func (u *Upload) Commit() error {
+	if err := u.failed(); err != nil {
+		return err
+	}
+	o := minio.PutObjectOptions{ContentType: contentType}
+	if !u.o.Overwrite {
+		o.SetMatchETagExcept("*") // someone may have been faster
+	}
+	commit := func() error { return u.single(o) }
+	if u.id != "" {
+		if err := u.send(); err != nil {
+			return err
+		}
+		u.wg.Wait()
+		if err := u.failed(); err != nil {
+			return err
+		}
+		commit = func() error {
+			_, err := u.client.CompleteMultipartUpload(u.ctx, u.bucket, u.key, u.id, slices.Clone(u.parts), o)
+			return err
+		}
+	}
+	err := commit()
+	if !u.o.Overwrite && minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented {
+		o = minio.PutObjectOptions{ContentType: contentType} // a store without conditions: the look at the start must do
+		err = commit()
+	}
+	r := minio.ToErrorResponse(err)
+	switch {
+	case err == nil:
+		u.id = "" // nothing to abort
+		return u.end()
+	case r.StatusCode == http.StatusPreconditionFailed || r.StatusCode == http.StatusConflict && !u.o.Overwrite:
+		return u.exists()
+	case u.id == "" && r.StatusCode/100 == 4:
+		return u.fail(err, "write", -1)
+	}
+	// The answer may have been lost. An upload that can be aborted has not become an
+	// object.
+	if u.id != "" && u.abort() == nil {
+		u.id = ""
+		return u.fail(err, "commit", -1)
+	}
+	return fmt.Errorf("%w: %w", tensor.ErrCommitUnknown, u.fail(err, "commit", -1))
+}
+
+// single writes an object of one part.
+func (u *Upload) single(o minio.PutObjectOptions) error {
+	md5, sha := u.sums(u.part)
+	o.DisableContentSha256 = true // it is not signed piece by piece: sums has it
+	_, err := u.client.PutObject(u.ctx, u.bucket, u.key, bytes.NewReader(u.part), int64(len(u.part)), md5, sha, o)
+	return err
+}
+
+// sums are those by which a store finds out that bytes came as they were sent. The
+// second one is signed, which is of use where nothing else protects the way.
+func (u *Upload) sums(b []byte) (md5Base64, sha256Hex string) {
+	sum := md5.Sum(b)
+	if !u.secure {
+		sha := sha256.Sum256(b)
+		sha256Hex = hex.EncodeToString(sha[:])
+	}
+	return base64.StdEncoding.EncodeToString(sum[:]), sha256Hex
+}
+
+// Close ends the upload. Without Commit before, nothing of it stays.
+func (u *Upload) Close() error {
+	if u.closed {
+		return nil
+	}
+	return u.end()
+}
+
+func (u *Upload) end() error {
+	u.closed = true
+	u.cancel()
+	u.wg.Wait() // a part that comes later would stay
+	if u.id == "" {
+		return nil
+	}
+	if err := u.abort(); err != nil {
+		return u.fail(err, "removal of the parts of upload "+tensor.Quote(u.id), -1)
+	}
+	return nil
+}
+
+// abort removes the parts that have been sent.
+func (u *Upload) abort() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), cleanUp)
+	defer cancel()
+	err := u.client.AbortMultipartUpload(ctx, u.bucket, u.key, u.id)
+	if minio.ToErrorResponse(err).Code == minio.NoSuchUpload && u.closed {
+		return nil // it has gone by itself
+	}
+	return err
+}
