@@ -121,7 +121,7 @@ class Sparse(Composite):
         if m.format == "coo":
             coords = m.coords if hasattr(m, "coords") else (m.row, m.col)
             parts = {"indices": np.stack(coords, axis=1), "values": values}
-            flags = SORTED | UNIQUE if getattr(m, "has_canonical_format", False) and _ascend(parts["indices"], True) else 0
+            flags = SORTED | UNIQUE if getattr(m, "has_canonical_format", False) and _ascend(np.stack(coords, 1), True) else 0
         else:
             # A matrix without entries in its last rows may have longer arrays than it says.
             n = int(m.indptr[-1])
@@ -285,8 +285,11 @@ class Sparse(Composite):
         if self.layout in ("csr", "csc", "bsr") and not self.flags >> 4:
             self._entries()
             data, indices, indptr = self.array("values"), self.array("indices"), self.array("indptr")
-            indices, indptr = (_native(a) for a in (indices, indptr))
-            m = getattr(scipy.sparse, _SCIPY[self.layout])((data, indices, indptr), shape=self.shape, copy=False)
+            width = np.int32 if indices.dtype == indptr.dtype == np.int32 else np.int64
+            block = {"blocksize": data.shape[1:]} if self.layout == "bsr" else {}
+            m = getattr(scipy.sparse, _SCIPY[self.layout])(self.shape, dtype=data.dtype, **block)
+            # Not by its constructor, which copies what is a small part of a large mapping.
+            m.data, m.indices, m.indptr = data, indices.astype(width, copy=False), indptr.astype(width, copy=False)
             if self.flags & SORTED:
                 m.has_sorted_indices = True
             if self.flags & 3 == 3:
@@ -303,11 +306,6 @@ class Sparse(Composite):
         from .torch import _sparse_tensor
 
         return _sparse_tensor(self)
-
-
-def _native(a: Array) -> Array:
-    """Indices as SciPy has them: i4 or i8."""
-    return a if a.dtype in (np.int32, np.int64) else _index(a)
 
 
 def _ascend(rows: Array, strictly: bool) -> bool:
@@ -472,10 +470,9 @@ class Quantised(Composite):
     """
 
     def __init__(self, values: Any, scales: Any, zeros: Any = None, *, group: Sequence[int], dtype: Any = "float32") -> None:
-        keep = lambda a: a if isinstance(a, Composite) else np.asarray(a)  # noqa: E731
-        parts: dict[str, Part] = {"values": keep(values), "scales": keep(scales), "group": np.asarray(group, np.uint32)}
+        parts: dict[str, Part] = {"values": _part(values), "scales": _part(scales), "group": np.asarray(group, np.uint32)}
         if zeros is not None:
-            parts["zeros"] = keep(zeros)
+            parts["zeros"] = _part(zeros)
         super().__init__("quantised", parts["values"].shape, dtype if isinstance(dtype, DType) else DType.of(dtype), parts)
         self.validate()
 
@@ -500,15 +497,21 @@ class Quantised(Composite):
         """The elements, in the dtype of the whole."""
         return self.dequantise(self.type.numpy)
 
+    def _wide(self, role: str) -> Array:
+        return self.array(role).astype(np.float32)
+
     def dequantise(self, dtype: Any = "float32") -> Array:
         """The elements as another dtype of floats."""
-        wide = lambda role: self.array(role).astype(np.float32)  # noqa: E731
         index = tuple(np.arange(n) // g for n, g in zip(self.shape, self.group))
         place = np.ix_(*index) if index else ()
         with np.errstate(all="ignore"):  # infinities and NaN are numbers here
-            x = wide("values") - (wide("zeros")[place] if "zeros" in self.parts else np.float32(0))
-            x = x * wide("scales")[place]
+            x = self._wide("values") - (self._wide("zeros")[place] if "zeros" in self.parts else np.float32(0))
+            x = x * self._wide("scales")[place]
             return x.astype(dtype, copy=False)
+
+
+def _part(a: Any) -> Part:
+    return a if isinstance(a, Composite) else np.asarray(a)
 
 
 def composite_of(layout: int, shape: Sequence[int], type: DType, flags: int, parts: Mapping[str, Part]) -> Composite:

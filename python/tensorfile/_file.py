@@ -13,13 +13,13 @@ from typing import Any, Callable, NamedTuple, Optional, Union
 import numpy as np
 
 from . import _attrs, _lib
-from ._composite import Composite, Ragged, Sparse, Strings
-from ._errors import BadArgument, Closed, Error, Exists, NotThere, TensorNotFound, error_of
-from ._native import NativeReader, _release
+from ._composite import Composite, Sparse, Strings
+from ._errors import BadArgument, Closed, Error, Exists, TensorNotFound, error_of
+from ._native import NativeReader, _ranges as _struct_ranges, _release
 from ._record import LAYOUTS, Reader, Record
 from ._select import plan
 from ._tensor import Tensor
-from ._types import STRING, DType
+from ._types import DType
 
 __all__ = ["File", "Generation", "Report", "Writer", "append", "from_bytes", "load", "open", "save"]
 
@@ -69,8 +69,6 @@ class File(Mapping[str, Tensor]):
     file that is pickled is opened again by its path and generation, and an Error says if another one is there now.
     """
 
-    _part_of: Optional[Record] = None
-
     def __init__(self, path: str, reader: Reader, options: dict[str, Any], source: Any) -> None:
         """Use open()."""
         self._path, self._options, self._source = path, options, source
@@ -83,6 +81,7 @@ class File(Mapping[str, Tensor]):
         self._most = options.get("max_bytes", 0)
         if options.get("verify") == "first use":
             self._touch = self._check_first
+        _open_files.add(self)
 
     def _check_first(self, r: Record) -> None:
         self._reader().touch(r)
@@ -257,6 +256,29 @@ class File(Mapping[str, Tensor]):
         return _reopen, (path, *self._identity, tuple(sorted(self._options.items())))
 
 
+_open_files: "weakref.WeakSet[File]" = weakref.WeakSet()
+
+
+def _before_fork() -> None:
+    """Asks what a child will need to know, which it cannot ask any more."""
+    for f in list(_open_files):
+        try:
+            f._identity
+        except Error:
+            pass  # closed, or damaged: the child says so
+
+
+def _after_fork() -> None:
+    """Locks that a thread of the parent may hold are nobody's in the child."""
+    for f in list(_open_files):
+        f._lock = threading.RLock()
+        if f._r is not None:
+            f._r._lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+
 _unpickled: "weakref.WeakValueDictionary[Any, File]" = weakref.WeakValueDictionary()
 
 
@@ -275,8 +297,11 @@ def _reopen(path: str, uuid: str, generation: int, options: tuple[tuple[str, Any
     return f
 
 
-def _reopen_tensor(path: str, uuid: str, generation: int, options: tuple[tuple[str, Any], ...], name: str) -> Tensor:
-    return _reopen(path, uuid, generation, options)[name]
+def _reopen_tensor(path: str, uuid: str, generation: int, options: tuple[tuple[str, Any], ...], keys: tuple[str, ...]) -> Tensor:
+    t = _reopen(path, uuid, generation, options)[keys[0]]
+    for role in keys[1:]:
+        t = t.parts[role]
+    return t
 
 
 def _same(path: str, r: Reader, uuid: str) -> None:
@@ -421,7 +446,7 @@ class _Source(NamedTuple):
 
 
 def _descriptor(d: DType) -> _lib.Descriptor:
-    return _lib.Descriptor(d.cls, 0, d.variant, d.bits, d.unit_elems, d.unit_bytes)
+    return _lib.Descriptor.from_buffer_copy(d.pack())
 
 
 def _source(a: Any) -> _Source:
@@ -660,20 +685,20 @@ class Writer(Mapping[str, Tensor]):
         commit."""
         shape = self[name].shape
         p = plan(key, shape)
-        if any(i is not None and not isinstance(i, slice) and not (isinstance(i, int) and i == 0) for i in p.index) or None in p.index:
+        if any(i is not None and not isinstance(i, slice) and not (isinstance(i, int) and i == 0) for i in p.place) or None in p.place:
             raise error_of("elements are replaced by slices and integers", "index out of range")
         d = self[name].type
         a = np.asarray(value)
         if DType.of(a.dtype) != d:
             a = a.astype(d.numpy)
-        kept = tuple(x.count for x, i in zip(p.axes, p.index) if isinstance(i, slice))
+        kept = tuple(x.size for x, i in zip(p.axes, p.place) if isinstance(i, slice))
         box = np.broadcast_to(a, kept).reshape(p.shape)
         from ._tensor import _ranges
 
         ranges = _ranges(p)
         src = _source(np.ascontiguousarray(box))
         store = _Store(-1, shared=shared)
-        self._do(self._lib.write_region, _utf8(name), (_lib.Range * max(1, len(ranges)))(*ranges), c.byref(src.struct()), c.byref(store.struct))
+        self._do(self._lib.write_region, _utf8(name), _struct_ranges(ranges), c.byref(src.struct()), c.byref(store.struct))
 
     def shrink(self, name: str, rows: int) -> None:
         """Cuts a chunked tensor to its first rows."""
@@ -954,5 +979,3 @@ def append(path: StrPath, tensors: Mapping[str, Any], *, durable: bool = True, w
             else:
                 w.write(name, rows, **store)
 
-
-assert STRING and Ragged and NotThere

@@ -14,22 +14,21 @@ import numpy as np
 from . import _lib
 from ._errors import Error, NotThere, TensorNotFound
 from ._record import CHUNKED, RAW, Ranges, Record
-from ._types import BOOL, STRING, DType
+from ._types import BOOL, DType
 
-__all__ = ["NativeReader", "OPTIONS"]
+__all__ = ["NativeReader"]
 
-OPTIONS = {"mmap": True, "verify": "on demand", "workers": 0, "max_bytes": 0, "native_only": False, "map_remote": False}
-
-_ITEM = np.dtype(
+_FORMATS: dict[Any, str] = {c.c_size_t: "u8", c.c_int64: "i8", c.c_uint64: "u8", c.c_int32: "i4", c.c_uint32: "u4"}
+_ITEM: np.dtype[Any] = np.dtype(
     {
         "names": [f[0] for f in _lib.Info._fields_],
-        "formats": [{c.c_size_t: "u8", c.c_int64: "i8", c.c_uint64: "u8", c.c_int32: "i4", c.c_uint32: "u4"}.get(f[1], "V16") for f in _lib.Info._fields_],
+        "formats": [_FORMATS.get(f[1], "V16") for f in _lib.Info._fields_],
         "offsets": [getattr(_lib.Info, f[0]).offset for f in _lib.Info._fields_],
         "itemsize": c.sizeof(_lib.Info),
     }
 )
 _SHAPES = [c.c_int64 * n for n in range(_lib.MAX_RANK + 1)]
-_RANGES = [_lib.Range * n for n in range(_lib.MAX_RANK + 1)]
+_RANGES: list[Any] = [_lib.Range * n for n in range(_lib.MAX_RANK + 1)]
 
 
 class _Lease:
@@ -93,7 +92,7 @@ class NativeReader:
         self._lib, self._number = lib, number
         self._close = weakref.finalize(self, _release, lib.close, number, _lib.generation_of_process(), held)
         self._close.atexit = False
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._records: Optional[dict[str, Record]] = None
         self.mapping = self._map()
 
@@ -123,7 +122,7 @@ class NativeReader:
             self._lib.map_file(self._number, c.byref(lease), c.byref(data), c.byref(size))
         except Error:
             return None  # read, not mapped
-        memory = (c.c_char * size.value).from_address(data.value or 0)
+        memory: Any = (c.c_char * size.value).from_address(data.value or 0)
         memory.lease = _Lease(self._lib, lease.value)  # arrays have the memory as their base, and so the lease
         return np.frombuffer(memoryview(memory).toreadonly(), np.uint8)
 
@@ -169,7 +168,7 @@ class NativeReader:
         h = self._lookup(name)
         info = c.POINTER(_lib.Info)()
         self._lib.describe(h.number, c.byref(info))
-        row = np.frombuffer(info.contents, _ITEM).tolist()[0]
+        row = np.frombuffer(bytes(info.contents), _ITEM).tolist()[0]
         return _record(row, h)
 
     def _lookup(self, *path: str) -> _Handle:
@@ -216,8 +215,7 @@ class NativeReader:
         self._lib.read(self._tensor(r), _ranges(ranges), dst.ctypes.data, dst.nbytes)
 
     def dequantise(self, r: Record, ranges: Ranges, dst: np.ndarray[Any, Any]) -> None:
-        d = DType.of(dst.dtype)
-        to = _lib.Descriptor(*d.__reduce__()[1][:1], 0, *d.__reduce__()[1][1:])
+        to = _lib.Descriptor.from_buffer_copy(DType.of(dst.dtype).pack())
         self._lib.dequantise(self._tensor(r), c.byref(to), _ranges(ranges), dst.ctypes.data, dst.nbytes)
 
     def hash(self, r: Record) -> bytes:
@@ -248,6 +246,3 @@ class NativeReader:
 
     def close(self) -> None:
         self._close()
-
-
-assert STRING.pack() == bytes(16)

@@ -270,5 +270,3 @@ class PureReader:
         self.mapping = None
         self._all = None
 
-
-assert BLOCK == 7

@@ -49,6 +49,7 @@ class Reader(Protocol):
     """A way to read one generation of a file. Safe for many threads."""
 
     name: str  # of the engine
+    _lock: Any
     mapping: Optional[np.ndarray[Any, Any]]  # the bytes of the file, u1, read-only; it holds itself open
 
     def info(self) -> dict[str, Any]: ...
@@ -68,4 +69,7 @@ class Reader(Protocol):
         """An Error if the file on disk is no longer the one that was opened."""
 
     def refresh(self) -> Optional["Reader"]: ...
+    def touch(self, r: Record) -> None:
+        """Compares plain bytes with their sums, once."""
+
     def close(self) -> None: ...

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Iterator, Optional, Union
 
-import numpy as np
-
 from ._errors import BadArgument
 from ._file import File, StrPath, open as _open
 from ._tensor import Tensor
@@ -81,7 +79,8 @@ class safe_open:  # noqa: N801  (its name there)
     def metadata(self) -> Optional[dict[str, str]]:
         """The attributes of the file that are str; None if there are none."""
         attrs = self._file.attrs
-        kept = attrs.get("metadata") if isinstance(attrs.get("metadata"), dict) else attrs
+        inner = attrs.get("metadata")
+        kept = inner if isinstance(inner, dict) else attrs
         found = {k: v for k, v in kept.items() if isinstance(v, str)}
         return found or None
 
@@ -105,5 +104,3 @@ class safe_open:  # noqa: N801  (its name there)
     def __repr__(self) -> str:
         return "<safe_open %r>" % self._file.path
 
-
-assert np

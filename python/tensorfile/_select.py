@@ -17,7 +17,7 @@ class Axis(NamedTuple):
     step: int
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         return sum(n for _, n in self.runs)
 
 
@@ -25,12 +25,12 @@ class Plan(NamedTuple):
     """What to read, an Axis for each axis of the tensor, and the index that makes the result of the box."""
 
     axes: tuple[Axis, ...]
-    index: tuple[Any, ...]
+    place: tuple[Any, ...]
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of the box."""
-        return tuple(a.count for a in self.axes)
+        return tuple(a.size for a in self.axes)
 
 
 def _one(start: int, count: int, step: int = 1) -> Axis:

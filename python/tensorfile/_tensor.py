@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterator, Optional
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ._composite import Composite, Quantised, Ragged, Sparse, Strings, composite
 from ._errors import Error, WrongType, error_of
 from ._record import CHUNKED, LAYOUTS, RAW, Ranges, Record
 from ._select import Plan, plan
-from ._types import BLOCK, BOOL, FLOAT, NONE, DType
+from ._types import BLOCK, FLOAT, DType
 
 if TYPE_CHECKING:
     from ._file import File
@@ -39,15 +39,16 @@ class Tensor:
     A tensor is safe to use from many threads.
     """
 
-    __slots__ = ("_file", "_record", "_attrs", "_dtype", "__weakref__")
+    __slots__ = ("_file", "_record", "_path", "_attrs", "_dtype", "__weakref__")
 
     _file: "File"
     _record: Record
+    _path: tuple[str, ...]  # of a part: the composite's name, and the roles behind it
     _attrs: Optional[str]
     _dtype: Optional[np.dtype[Any]]
 
-    def __init__(self, file: "File", record: Record) -> None:
-        self._file, self._record, self._attrs, self._dtype = file, record, None, None
+    def __init__(self, file: "File", record: Record, path: tuple[str, ...] = ()) -> None:
+        self._file, self._record, self._path, self._attrs, self._dtype = file, record, path, None, None
 
     # ---- what it is ----
 
@@ -158,7 +159,8 @@ class Tensor:
         """The tensors that a composite is made of, by role; empty for a dense one."""
         if not self._record.layout:
             return {}
-        return {role: Tensor(self._file, p) for role, p in self._file._reader().parts(self._record).items()}
+        path = self._path or (self.name,)
+        return {role: Tensor(self._file, p, (*path, role)) for role, p in self._file._reader().parts(self._record).items()}
 
     def hash(self) -> bytes:
         """The content hash, SHA-256: equal for equal types, shapes and elements, however they are stored."""
@@ -183,9 +185,7 @@ class Tensor:
     def __reduce__(self) -> tuple[Any, ...]:
         from ._file import _reopen_tensor
 
-        if self._file._part_of is not None:
-            raise TypeError("a part of a composite is not pickled: the composite is")
-        return _reopen_tensor, (*self._file.__reduce__()[1], self.name)
+        return _reopen_tensor, (*self._file.__reduce__()[1], self._path or (self.name,))
 
     # ---- elements ----
 
@@ -237,7 +237,7 @@ class Tensor:
             raise WrongType("out is of %s, elements of %s" % (out.dtype, want), "wrong dtype")
         if self._view() is None and not self._record.layout and not self._record.type.packed and out.flags.c_contiguous:
             p = plan(key, self.shape, self._near())
-            if out.shape == p.shape and all(len(a.runs) == 1 for a in p.axes) and all(isinstance(i, slice) for i in p.index):
+            if out.shape == p.shape and all(len(a.runs) == 1 for a in p.axes) and all(isinstance(i, slice) for i in p.place):
                 if not out.flags.writeable:
                     raise ValueError("out is read-only")
                 self._file._reader().read(self._record, _ranges(p), out)
@@ -269,13 +269,13 @@ class Tensor:
             box = np.empty(p.shape, d)
             if box.size:
                 _each_run(p, box, lambda ranges, dst: reader.read(r, ranges, dst))
-        return box if all(isinstance(i, slice) for i in p.index) else box[p.index]
+        return box if all(isinstance(i, slice) for i in p.place) else box[p.place]
 
     def _unpacked(self, p: Plan) -> np.ndarray[Any, Any]:
         """The box of a type below a byte: units are read, and what stands in them taken out."""
         r, e = self._record, self.type.unit_elems
         last, n = p.axes[-1], r.shape[-1]
-        index = np.concatenate([np.arange(s, s + last.step * c, last.step) for s, c in last.runs]) if last.count else np.empty(0, np.int64)
+        index = np.concatenate([np.arange(s, s + last.step * c, last.step) for s, c in last.runs]) if last.size else np.empty(0, np.int64)
         if not math.prod(p.shape):
             return np.empty(p.shape, r.type.numpy)
         first = int(index.min()) // e
@@ -497,6 +497,3 @@ def _each_run(p: Plan, box: np.ndarray[Any, Any], read: Any, packed_axis: int = 
     read(_ranges(p), dst)
     box[...] = dst
 
-
-assert BOOL and NONE == 0
-_Key = Union[int, slice]

@@ -146,9 +146,10 @@ class DType:
         A TypeError says so where it takes ml_dtypes and that is not installed, or where nothing is known of the
         type.
         """
-        if self._numpy is None:
-            self._numpy = self._find_numpy()
-        return self._numpy
+        found = self._numpy
+        if found is None:
+            found = self._numpy = self._find_numpy()
+        return found
 
     def _find_numpy(self) -> np.dtype[Any]:
         if self.ml_name:
@@ -157,7 +158,8 @@ class DType:
             except ImportError:
                 raise TypeError("elements are %s, which NumPy has with ml_dtypes alone: pip install ml_dtypes" % self.name) from None
             try:
-                return np.dtype(getattr(ml_dtypes, self.ml_name))
+                found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, self.ml_name))
+                return found
             except AttributeError:
                 raise TypeError("elements are %s, which takes a newer ml_dtypes" % self.name) from None
         if not self.known:
@@ -205,7 +207,8 @@ class DType:
             out = np.stack([(word >> 6 * k & 63).astype(np.uint8) for k in range(4)], -1)
             out = out.reshape(*units.shape[:-1], units.shape[-1] // 3 * 4)
         out = np.ascontiguousarray(out[..., :n])
-        return out.view(self.numpy)
+        values: np.ndarray[Any, Any] = out.view(self.numpy)
+        return values
 
     def pack_units(self, a: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """The inverse: an array of u1, bits behind the end of a row 0."""
@@ -213,7 +216,8 @@ class DType:
         v = np.zeros((*a.shape[:-1], self.units(a.shape)[-1] * self.unit_elems), np.uint8)
         v[..., :n] = np.ascontiguousarray(a).view(np.uint8) & np.uint8((1 << bits) - 1)
         if bits == 4:
-            return v[..., 0::2] | v[..., 1::2] << 4
+            nibbles: np.ndarray[Any, Any] = v[..., 0::2] | v[..., 1::2] << 4
+            return nibbles
         if bits == 1:
             return np.packbits(v, axis=-1, bitorder="little")
         w = v.reshape(*v.shape[:-1], v.shape[-1] // 4, 4).astype(np.uint32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any, Callable, Iterator, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 import numpy as np
 
@@ -244,5 +244,3 @@ class Batches:
     def _done(self, b: dict[str, Any]) -> Any:
         return b if self.transform is None else self.transform(b)
 
-
-assert Sequence and Union

@@ -9,8 +9,8 @@ from typing import Any, Mapping, Optional, Union
 import numpy as np
 import torch as _torch
 
-from ._composite import Composite, Sparse
-from ._errors import BadArgument, error_of
+from ._composite import Sparse
+from ._errors import BadArgument
 from ._file import StrPath, Writer, _fspath, _Source, from_bytes, open as _open, save as _save
 from ._record import SORTED, UNIQUE
 from ._tensor import Tensor
@@ -237,5 +237,3 @@ def load_model(model: Any, filename: StrPath, strict: bool = True, device: Union
     missing, unexpected = model.load_state_dict(load_file(filename, device=device), strict=strict)
     return list(missing), list(unexpected)
 
-
-assert Composite and error_of

@@ -132,7 +132,7 @@ def test_chunks_that_lists_do_not_touch_are_not_read():
     """Indices are cut into runs where a chunk lies between them."""
     p = plan([0, 1, 50, 2, 99], (100,), (10,))
     assert p.axes[0].runs == ((0, 3), (50, 1), (99, 1))
-    assert p.index[0].tolist() == [0, 1, 3, 2, 4]
+    assert p.place[0].tolist() == [0, 1, 3, 2, 4]
     p = plan(([3, 3, 3], slice(5, 1, -2)), (10, 10))
     assert p.axes[0].runs == ((3, 1),) and p.axes[1].runs == ((5, 2),) and p.axes[1].step == -2
-    assert p.index[0].tolist() == [0, 0, 0]
+    assert p.place[0].tolist() == [0, 0, 0]
