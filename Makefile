@@ -11,13 +11,15 @@
 # make gpu-test tests, limits and benchmarks on a CUDA device
 # make viewer-bench  first paint, tiles, frames and memory of the viewer, in a browser
 # make capi     libtensorfile for C, Python and Ruby in bin/capi: docs/c.md
+# make wheel    the Python package with its library, in dist/python: docs/python.md
+# make python-test  the wheel in an empty environment, its types, and its tests
 # make cli-docs the reference of the commands, from their help texts
 # make flags    each flag of the tool is ignored in turn, which a script must notice: minutes
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static release gpu-test capi api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
+.PHONY: all build static release gpu-test capi wheel python-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -132,10 +134,23 @@ vulncheck:
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.8.0 ./... || { echo "vulncheck: holes above, or nothing was checked"; exit 1; }
 
 # A Python environment with the real libraries, for live exchange of files.
-$(VENV)/ok: testdata/requirements.txt
+$(VENV)/ok: testdata/requirements.txt python/requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt -r python/requirements-test.txt
 	touch $@
+
+# The wheel holds the shared library and no code for one version of Python: its tag is
+# that of the system, and of the C library that the library needs (PEP 600).
+wheel: $(VENV)/ok
+	STATIC=no GO=$(GO) ./capi/build.sh bin/capi
+	rm -rf dist/python python/build
+	TENSORFILE_BUNDLE=$(abspath bin/capi/lib/libtensorfile.so.1) $(VENV)/bin/python -m pip wheel -q --disable-pip-version-check \
+		--no-deps --no-build-isolation -w dist/python ./python
+	rm -rf python/build python/*.egg-info
+	ls -l dist/python
+
+python-test: wheel
+	PYTHON=$(abspath $(VENV)/bin/python) ./python/test.sh dist/python
 
 interop: $(VENV)/ok build
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) $(GO) test -count=1 -run Interop -v $$(grep -rl --include='*_test.go' --exclude-dir=bench '^func Test.*Interop' . | xargs dirname | sort -u)
@@ -149,9 +164,11 @@ $(VENV)-full/ok: testdata/requirements-full.txt
 	$(VENV)-full/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements-full.txt
 	touch $@
 
-interop-full: $(VENV)-full/ok
+interop-full: $(VENV)-full/ok wheel
 	TENSORFILE_TORCH=$(abspath $(VENV)-full/bin/python) TENSORFILE_KERAS=$(abspath $(VENV)-full/bin/python) \
 		$(GO) test -count=1 -run FullInterop -v ./convert/torch ./convert/hdf5
+	$(VENV)-full/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/python/*.whl
+	cd python/tests/full && ../../../$(VENV)-full/bin/python -m pytest -p no:cacheprovider .
 
 # The table of all bad inputs, from the tests that make them.
 badinputs:

@@ -53,6 +53,7 @@ class Report(NamedTuple):
 
     @property
     def ok(self) -> bool:
+        """Whether nothing is wrong, and all could be checked. So is the truth of a report."""
         return not self.findings and not self.unknown
 
     def __bool__(self) -> bool:

@@ -164,7 +164,7 @@ class Batches:
     ...     print(b["x"], b["y"])
     [9 8 4 0] [81 64 16  0]
     [3 1 6 7] [ 9  1 36 49]
-    [2 5] [ 4 25]
+    [5 2] [25  4]
     """
 
     def __init__(self, tensors: Mapping[str, Tensor], batch: int, *, seed: int = 0, shuffle: bool = True, block: Optional[int] = None, window: Optional[int] = None,
