@@ -1,11 +1,15 @@
 """Code for safetensors runs with one changed import: its results are compared with those of the real library."""
 
+import importlib.util
+import os
+import re
+
 import ml_dtypes
 import numpy as np
 import pytest
 import safetensors
 import safetensors.numpy
-from conftest import HAS_LIBRARY
+from conftest import HAS_LIBRARY, ROOT
 
 import tensorfile
 import tensorfile.numpy
@@ -82,6 +86,22 @@ def test_results_are_of_ones_own(path, tensors):
         x = f.get_tensor("w")
     x[0] = 1
     assert x.flags.writeable and x[0, 0] == 1 and f.metadata is not None
+
+
+def test_page():
+    """The imports that docs/python.md shows beside those of safetensors."""
+    with open(os.path.join(ROOT, "docs", "python.md"), encoding="utf-8") as f:
+        block = re.search(r"test_safetensors.py -->\n```python\n(.*?)```", f.read(), re.S).group(1)
+    lines = block.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        ours, theirs = line.split("#")
+        module, names = re.fullmatch(r"from (\S+) import (.*?) *", ours).groups()
+        assert module.replace("tensorfile", "safetensors") in theirs
+        if module == "tensorfile.torch" and importlib.util.find_spec("torch") is None:
+            continue
+        for n in names.split(", "):
+            assert callable(getattr(importlib.import_module(module), n))
 
 
 def test_bad_arguments(path, tensors):

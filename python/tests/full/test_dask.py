@@ -1,4 +1,4 @@
-"""Arrays of Dask over tensors, by threads and by a cluster of two processes on this machine."""
+"""Arrays of Dask over tensors, by threads and by a cluster of two processes on this machine. The blocks of docs/python.md, too."""
 
 import numpy as np
 import page

@@ -1,4 +1,4 @@
-"""Ray Data over the loader's sharding, on a cluster of two workers on this machine."""
+"""Ray Data over the loader's sharding, on a cluster of two workers on this machine. The blocks of docs/python.md, too."""
 
 import numpy as np
 import page

@@ -1,4 +1,4 @@
-"""torch: state dicts with tied and strided tensors, DLPack, sparse tensors, DataLoader with workers, safetensors' API."""
+"""torch: state dicts with tied and strided tensors, DLPack, sparse tensors, DataLoader with workers, safetensors' API. The blocks of docs/python.md, too."""
 
 import numpy as np
 import page
@@ -14,7 +14,7 @@ TYPES = [getattr(torch, n) for n in tt._PLAIN if hasattr(torch, n)]
 
 
 def test_page(tmp_path):
-    page.check("test_torch.py", tmp_path, 12)
+    page.check("test_torch.py", tmp_path, 16)
 
 
 def random(dtype, shape):
