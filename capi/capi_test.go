@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,7 +212,7 @@ func must(t *testing.T, env []string, name string, args ...string) string {
 
 // library is a folder that build.sh has filled: the one that a variable names, or
 // one of its own.
-func library(t *testing.T, variable string, settings ...string) string {
+func library(t *testing.T, variable string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("build.sh is written for Linux")
@@ -228,9 +229,32 @@ func library(t *testing.T, variable string, settings ...string) string {
 	if testing.Short() {
 		t.Skip("short")
 	}
-	dir := t.TempDir()
-	must(t, settings, "sh", "build.sh", dir)
-	return dir
+	build.Do(func() {
+		dir, err := os.MkdirTemp("", "libtensorfile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		built = dir
+		out, err := run(t, nil, "sh", "build.sh", dir)
+		if err != nil {
+			t.Fatalf("build.sh: %v\n%s", err, out)
+		}
+	})
+	return built
+}
+
+// What library has built, once for all tests.
+var (
+	build sync.Once
+	built string
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
 }
 
 var cflags = []string{"-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-O1", "-g", "-fno-omit-frame-pointer"}

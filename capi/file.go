@@ -316,7 +316,7 @@ func tfgo_verify(n C.tensorfile_file, p *C.tensorfile_verify_options, ok *C.int3
 		if o.workers < 0 || !(o.sample >= 0 && o.sample <= 1) {
 			return argument("verify options: got %d workers and a share of %v, want 0 or more and 0 to 1", int32(o.workers), float64(o.sample))
 		}
-		r, err := f.Verify(context.Background(), &tensorfile.VerifyOptions{Quick: o.quick != 0, Workers: int(o.workers), Sample: float64(o.sample)})
+		r, err := f.Verify(context.Background(), &tensorfile.VerifyOptions{Quick: o.quick != 0, Decode: o.decode != 0, Workers: int(o.workers), Sample: float64(o.sample)})
 		if err != nil {
 			return err
 		}
@@ -338,9 +338,10 @@ func tfgo_verify(n C.tensorfile_file, p *C.tensorfile_verify_options, ok *C.int3
 			Storages    int       `json:"storages"`
 			Blocks      int64     `json:"blocks"`
 			Bytes       int64     `json:"bytes"`
+			Decoded     int64     `json:"decoded"`
 			Findings    []finding `json:"findings"`
 			Unknown     []finding `json:"unknown"`
-		}{status, r.Generations, r.Tensors, r.Storages, r.Blocks, r.Bytes, findings(r.Findings), findings(r.Unknown)})
+		}{status, r.Generations, r.Tensors, r.Storages, r.Blocks, r.Bytes, r.Decoded, findings(r.Findings), findings(r.Unknown)})
 		if err != nil {
 			return err
 		}

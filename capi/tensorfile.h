@@ -249,12 +249,14 @@ typedef struct tensorfile_verify_options {
     int32_t quick;    /* the structure only, no payloads */
     int32_t workers;  /* 0: one per processor */
     double sample;    /* share of the payloads, chosen at random; 0: all */
+    int32_t decode;   /* decode every chunk, too, and look at bools */
+    int32_t reserved; /* 0 */
 } tensorfile_verify_options;
 
 /* Checks structure and checksums of all generations. *ok is 1 if nothing is
  * wrong. *json is a report, an object with status ("ok", "damaged" or "unknown"),
- * generations, tensors, storages, blocks and bytes that were read, and findings
- * and unknown, arrays of objects with message, kind, offset, tensor, chunk,
+ * generations, tensors, storages, blocks and bytes that were read, chunks that were
+ * decoded, and findings and unknown, arrays of objects with message, kind, offset, tensor, chunk,
  * field, got, want and rule. Damage is a report, not an error. */
 int32_t tensorfile_verify(tensorfile_file file, const tensorfile_verify_options *options, int32_t *ok, char **json, size_t *size, tensorfile_error *err);
 

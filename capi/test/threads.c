@@ -101,7 +101,7 @@ static void *author(void *arg) {
 int main(int argc, char **argv) {
     if (argc < 2) return 2;
     path = argv[1];
-    for (int i = 0; i < ROWS * COLS; i++) grid[i / COLS][i % COLS] = (float)(int32_t)mix((uint64_t)i) / 65536;
+    for (int i = 0; i < ROWS * COLS; i++) grid[i / COLS][i % COLS] = (float)(mix((uint64_t)i) % 4096);
     tensorfile_error err;
     tensorfile_file f;
     tensorfile_tensor t;
