@@ -339,17 +339,6 @@ func read[T float](ctx context.Context, p *plane, r0, r1, c0, c1 int64, dst []T)
 	})
 }
 
-// isDamage reports whether an error says that bytes of a file are bad, so that what
-// lies beside them may be good.
-func isDamage(err error) bool {
-	for _, kind := range []error{tensorfile.ErrCorrupt, tensorfile.ErrTruncated, tensorfile.ErrFormat} {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
-}
-
 // chunkOf is the chunk that an error names, or "".
 func chunkOf(err error) string {
 	var e *tensorfile.Error
@@ -364,7 +353,7 @@ func chunkOf(err error) string {
 // is all of it.
 func readMarked[T float](ctx context.Context, p *plane, r0, r1, c0, c1 int64, dst []T) error {
 	err := read(ctx, p, r0, r1, c0, c1, dst)
-	if err == nil || !isDamage(err) || ctx.Err() != nil {
+	if err == nil || !survey.IsDamage(err) || ctx.Err() != nil {
 		return err
 	}
 	return readHalves(ctx, p, box{r0, r1, c0, c1}, dst, c1-c0)
@@ -385,7 +374,7 @@ func readHalves[T float](ctx context.Context, p *plane, b box, dst []T, stride i
 		}
 		var one [1]T
 		switch err := read(ctx, p, r, r+1, c, c+1, one[:]); {
-		case err != nil && !isDamage(err):
+		case err != nil && !survey.IsDamage(err):
 			return err
 		case err != nil:
 			corners[i] = "damaged: " + chunkOf(err)
@@ -417,7 +406,7 @@ func readHalves[T float](ctx context.Context, p *plane, b box, dst []T, stride i
 			for r := range half.r1 - half.r0 {
 				copy(to[r*stride:], part[r*w:(r+1)*w])
 			}
-		} else if isDamage(err) {
+		} else if survey.IsDamage(err) {
 			err = readHalves(ctx, p, half, to, stride)
 		}
 		if err != nil {

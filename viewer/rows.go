@@ -86,9 +86,9 @@ func (c *call) someRows(t *tensorfile.Tensor, values bool, a, b int64) ([]uneven
 			return list, nil
 		case c.ctx.Err() != nil:
 			return nil, c.ctx.Err()
-		case n > 1 && (isDamage(err) || errors.Is(err, tensorfile.ErrLimit)):
+		case n > 1 && (survey.IsDamage(err) || errors.Is(err, tensorfile.ErrLimit)):
 			continue
-		case isDamage(err), errors.Is(err, tensorfile.ErrLimit):
+		case survey.IsDamage(err), errors.Is(err, tensorfile.ErrLimit):
 			e, _ := describeError(err)
 			return []unevenDoc{{Error: &e}}, nil
 		}

@@ -331,10 +331,28 @@ func TestDamage(t *testing.T) {
 			t.Fatalf("sample %d: %v, want %v", i, v, want)
 		}
 	}
-	// What reads everything says so.
-	w2 := s.ask("stats", "t=x")
-	if got := w2.Body.String(); w2.Code != 200 || !contains(got, `"error"`) || !contains(got, `"kind":"corrupt"`) || !contains(got, "chunk 4") {
-		t.Error(w2.Code, got)
+	// Statistics are those of the rest, with what is left out.
+	n, sum := 0, 0.0
+	for i := range int64(h * w) {
+		if !bad(i/w, i%w) {
+			n, sum = n+1, sum+float64(list[i])
+		}
+	}
+	r := s.result("histogram", "t=x", "bins=5")
+	if r["count"] != float64(n) || r["lost_elements"] != 32.*40 || r["min"] != 1. || r["max"] != 251. || math.Abs(r["mean"].(float64)-sum/float64(n)) > 1e-9 {
+		t.Errorf("%v, want %d elements of mean %v", r, n, sum/float64(n))
+	}
+	counted := 0.0
+	for _, c := range r["histogram"].(map[string]any)["counts"].([]any) {
+		counted += c.(float64)
+	}
+	lost := r["lost"].([]any)
+	if len(lost) != 1 || counted != float64(n) {
+		t.Fatalf("%v, %v counted", lost, counted)
+	}
+	one := lost[0].(map[string]any)
+	if e := one["error"].(map[string]any); one["selection"] != "[32:64, 40:80]" || one["elements"] != 32.*40 || e["kind"] != "corrupt" || e["chunk"] != "chunk 4" {
+		t.Errorf("lost: %v", one)
 	}
 }
 

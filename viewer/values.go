@@ -90,7 +90,7 @@ func (p *plane) inChunks(b box) (list []box) {
 // out.
 func (p *plane) texts(ctx context.Context, kept *cache, b box, fn func(row, column int64, text string)) error {
 	err := p.textsOf(ctx, kept, b, fn)
-	if err == nil || !isDamage(err) {
+	if err == nil || !survey.IsDamage(err) {
 		return err
 	}
 	if b.r1-b.r0 == 1 {
@@ -98,7 +98,7 @@ func (p *plane) texts(ctx context.Context, kept *cache, b box, fn func(row, colu
 	}
 	// Rows of a chunk that is sound may be among them.
 	for r := b.r0; r < b.r1; r++ {
-		if err := p.textsOf(ctx, kept, box{r, r + 1, b.c0, b.c1}, fn); err != nil && !isDamage(err) {
+		if err := p.textsOf(ctx, kept, box{r, r + 1, b.c0, b.c1}, fn); err != nil && !survey.IsDamage(err) {
 			return err
 		}
 	}

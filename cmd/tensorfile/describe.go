@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"math"
 	"strconv"
 
@@ -46,37 +45,9 @@ func appendTuple(b []byte, s []int64) []byte {
 }
 
 // errorJSON is an error in a document.
-type errorJSON struct {
-	Message string `json:"message"`
-	Kind    string `json:"kind,omitempty"`
-	Offset  *int64 `json:"offset,omitempty"`
-	Member  string `json:"member,omitempty"`
-	Tensor  string `json:"tensor,omitempty"`
-	Chunk   string `json:"chunk,omitempty"`
-	Field   string `json:"field,omitempty"`
-	Got     string `json:"got,omitempty"`
-	Want    string `json:"want,omitempty"`
-	Rule    string `json:"rule,omitempty"`
-}
+type errorJSON = survey.ErrorDoc
 
-func errorDoc(err error) *errorJSON {
-	if err == nil {
-		return nil
-	}
-	j := &errorJSON{Message: textJSON(err.Error())}
-	var e *tensorfile.Error
-	if errors.As(err, &e) {
-		if e.Kind != nil {
-			j.Kind = e.Kind.Error()
-		}
-		j.Member, j.Tensor, j.Chunk = textJSON(e.Member), textJSON(e.Tensor), e.Chunk
-		j.Field, j.Got, j.Want, j.Rule = e.Field, e.Got, e.Want, e.Rule
-		if e.Offset >= 0 {
-			j.Offset = &e.Offset
-		}
-	}
-	return j
-}
+func errorDoc(err error) *errorJSON { return survey.NewErrorDoc(err) }
 
 // errorDocs are errors in a document.
 func errorDocs(errs []error) []*errorJSON {

@@ -112,12 +112,7 @@ func pathJSON(path string) jsonPath {
 }
 
 // textJSON is s as a document can hold it: itself, or escaped if it is not UTF-8.
-func textJSON(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return clean(s)
-}
+func textJSON(s string) string { return survey.Text(s) }
 
 // jsonFloat is a number in a document; NaN and the infinities are strings.
 type jsonFloat = survey.Float

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -42,9 +43,13 @@ NaN is counted and otherwise left out. Infinities count for extremes and
 quantiles, not for mean and deviation. Complex numbers are described by their
 magnitude. Extremes of integers are exact. Quantiles are exact for dtypes up to
 16 bits and for up to 1,048,576 elements; beyond, they are marked ~ and off by at
-most 1/4096 of their value. Bytes, text and quantised blocks have no statistics.
-Ragged tensors have a second line for the lengths of rows, in values, and strings
-one for theirs, in bytes.`,
+most 1/4096 of their value. Blocks of ggml are described by the numbers that they
+stand for; bytes, text and blocks of other layouts have no statistics. Ragged tensors
+have a second line for the lengths of rows, in values, and strings one for theirs,
+in bytes.
+
+Where chunks are damaged, the elements in them are left out, and it is said which
+they are; COUNT is of the rest.`,
 		Example: `  tensorfile stats model.tensor
   tensorfile stats weights.npz 'layers.*.weight' --quantiles 0.01,0.5,0.99
   tensorfile stats --hist 20 weights.npz 'conv1[0]'
@@ -79,46 +84,6 @@ one for theirs, in bytes.`,
 	return cmd
 }
 
-// statsJSON is a tensor in the document of stats.
-type statsJSON = survey.StatsDoc
-
-// described is what is known of a tensor.
-type described struct {
-	pick
-	shape  tensor.Shape
-	stored tensor.Shape // of a composite: of the values that are there, which are counted
-	rows   bool         // the lengths of rows are described, not values
-	sum    stats.Summary
-	acc    *stats.Accumulator // nil: not numeric
-	hist   *stats.Histogram   // nil: not asked for, or nothing to count
-}
-
-// count is the number of elements that were looked at.
-func (d *described) count() int64 {
-	shape := d.shape
-	if d.stored != nil {
-		shape = d.stored
-	}
-	n, _ := shape.NumElements() // was checked when the shape was made
-	return n
-}
-
-// dtype of what is described.
-func (d *described) dtype() tensor.DType {
-	if d.rows {
-		return tensor.I64
-	}
-	return d.DType()
-}
-
-// suffix of the name of what is described.
-func (d *described) suffix() string {
-	if d.rows {
-		return " (lengths)"
-	}
-	return ""
-}
-
 // stats prints the statistics of an open file.
 func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlags) error {
 	ctx := cmd.Context()
@@ -128,7 +93,8 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 	}
 	tab := newTable(titles...)
 	docs := []any{}
-	var hists []*described
+	var hists []*survey.Description
+	var damaged []lost
 	bar, seen, err := t.statsProgress(ctx, in, names, o)
 	if err != nil {
 		return err
@@ -136,22 +102,23 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 	defer bar.end()
 	err = t.picked(ctx, in, names, func(p pick, err error) error {
 		if err == nil {
-			var d *described
-			var lengths *described
+			var d, lengths *survey.Description
 			if d, err = t.describe(ctx, p, o, seen); err == nil && isUneven(p.Tensor) {
 				lengths, err = describeLengths(ctx, p, o)
 			}
 			if err == nil {
-				for _, d := range []*described{d, lengths} {
+				for _, d := range []*survey.Description{d, lengths} {
 					switch {
 					case d == nil:
+						continue
 					case o.json:
-						docs = append(docs, statsDoc(d, o))
+						docs = append(docs, d.Doc(o.quantiles))
 					default:
 						statsRow(tab, d, o)
 					}
+					damaged = append(damaged, lostOf(d)...)
 				}
-				if d.hist != nil && !o.json {
+				if d.Hist != nil && !o.json {
 					hists = append(hists, d)
 				}
 				return nil
@@ -188,6 +155,7 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 			return err
 		}
 		d.end()
+		t.sayLost(damaged)
 		return nil
 	}
 	if tab.rows() > 0 {
@@ -196,7 +164,45 @@ func (t *tool) stats(cmd *cobra.Command, in *input, names []string, o *statsFlag
 	for _, d := range hists {
 		writeHistogram(t.out, d)
 	}
+	t.sayLost(damaged)
 	return nil
+}
+
+// lost is what statistics leave out because it is damaged.
+type lost struct {
+	err  error
+	text string
+}
+
+// mostTold is how many boxes of a tensor that are lost are told on the terminal.
+const mostTold = 20
+
+// lostOf says what is lost of a tensor.
+func lostOf(d *survey.Description) (list []lost) {
+	for i := range d.Lost {
+		if i == mostTold {
+			text := fmt.Sprintf("and %s more of %s: %s in all", counted(int64(len(d.Lost)-i), "part"), d.Name(), counted(d.LostElements, "element"))
+			return append(list, lost{text: text})
+		}
+		l := &d.Lost[i]
+		text := fmt.Sprintf("left out: %s%v, %s", d.Name(), l.Selection(d.LostOf()), counted(l.Elements(), "element"))
+		if d.Stored != nil {
+			text += " of the stored values"
+		}
+		list = append(list, lost{survey.Located(l.Err, d.Tensor), text})
+	}
+	return list
+}
+
+// sayLost says what is lost, and sets the exit status.
+func (t *tool) sayLost(list []lost) {
+	for _, l := range list {
+		if l.err != nil {
+			t.fail(&hinted{l.err, l.text})
+		} else {
+			t.note("%s", l.text)
+		}
+	}
 }
 
 // statsProgress makes a progress line, and the function that moves it, which may
@@ -281,21 +287,13 @@ func (t *tool) picked(ctx context.Context, in *input, names []string, fn func(pi
 }
 
 // describe takes the statistics of what is picked.
-func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(tensor.View)) (*described, error) {
-	shape, err := p.Extents()
-	if err != nil {
-		return nil, err
-	}
-	d := &described{pick: p, shape: shape}
+func (t *tool) describe(ctx context.Context, p pick, o *statsFlags, seen func(tensor.View)) (*survey.Description, error) {
 	if layout, _, composite := p.Composite(); composite && layout == format.LayoutRagged && p.Sel != nil && stats.Numeric(p.DType()) {
-		return d, survey.Located(d.describeRows(ctx, o), p.Tensor)
+		d, err := describeRows(ctx, p, o)
+		return d, survey.Located(err, p.Tensor)
 	}
-	x, err := survey.Describe(ctx, p.Pick, &survey.StatsOptions{Quantiles: o.quantiles, Bins: o.hist, Jobs: t.jobs, Seen: seen})
-	if err != nil {
-		return nil, err
-	}
-	d.stored, d.acc, d.sum, d.hist = x.Stored, x.Acc, x.Sum, x.Hist
-	return d, nil
+	p.Blocks = true
+	return survey.Describe(ctx, p.Pick, &survey.StatsOptions{Quantiles: o.quantiles, Bins: o.hist, Jobs: t.jobs, Seen: seen})
 }
 
 // floatText is a number for people.
@@ -317,22 +315,26 @@ func numberText(n stats.Number) string {
 }
 
 // statsRow fills the columns of one tensor.
-func statsRow(tab *table, d *described, o *statsFlags) {
-	tab.cell(clean(d.label()) + d.suffix())
-	tab.cell(d.dtype().String())
-	tab.cell(itoa(d.count()))
+func statsRow(tab *table, d *survey.Description, o *statsFlags) {
+	name := clean(pick{d.Pick}.label())
+	if d.Rows {
+		name += " (lengths)"
+	}
+	tab.cell(name)
+	tab.cell(d.Counted().String())
+	tab.cell(itoa(d.Count()))
 	share := ""
 	if n, ok := entriesOf(d.Tensor); ok {
 		share = strconv.FormatFloat(density(d.Tensor, n), 'g', 3, 64)
 	}
 	tab.cell(share)
-	if d.acc == nil {
+	if d.Acc == nil {
 		for range 7 + len(o.quantiles) {
 			tab.cell("-")
 		}
 		return
 	}
-	s := &d.sum
+	s := &d.Sum
 	for _, text := range []string{
 		numberText(s.Min), numberText(s.Max), floatText(s.Mean), floatText(s.Std),
 		itoa(s.Zeros), itoa(s.NaN), itoa(addSaturated(s.PosInf, s.NegInf)),
@@ -340,7 +342,7 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 		tab.cell(text)
 	}
 	for _, q := range o.quantiles {
-		x, exact := d.acc.Quantile(q)
+		x, exact := d.Acc.Quantile(q)
 		text := floatText(x)
 		if !exact && !math.IsNaN(x) {
 			text = "~" + text
@@ -349,18 +351,13 @@ func statsRow(tab *table, d *described, o *statsFlags) {
 	}
 }
 
-func statsDoc(d *described, o *statsFlags) statsJSON {
-	x := survey.Description{Pick: d.Pick, Extent: d.shape, Stored: d.stored, Rows: d.rows, Sum: d.sum, Acc: d.acc, Hist: d.hist}
-	return x.Doc(o.quantiles)
-}
-
 // barWidth is the length of the longest bar of a histogram.
 const barWidth = 40
 
 // writeHistogram draws a histogram.
-func writeHistogram(w *output, d *described) {
-	h := d.hist
-	w.WriteString("\n" + clean(d.label()) + "\n")
+func writeHistogram(w *output, d *survey.Description) {
+	h := d.Hist
+	w.WriteString("\n" + clean(pick{d.Pick}.label()) + "\n")
 	most := int64(1)
 	for _, n := range h.Counts {
 		most = max(most, n)

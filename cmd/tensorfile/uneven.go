@@ -429,38 +429,43 @@ func (u *uneven) json(w io.Writer, p pick, rows bool) error {
 	return err
 }
 
-// describeRows takes the statistics of the values of rows that are picked.
-func (d *described) describeRows(ctx context.Context, o *statsFlags) error {
-	u, err := unevenOf(ctx, d.pick)
-	if err != nil {
-		return err
+// describeRows takes the statistics of the rows that a selection takes of a ragged
+// tensor.
+func describeRows(ctx context.Context, p pick, o *statsFlags) (*survey.Description, error) {
+	d := &survey.Description{Pick: p.Pick}
+	u, err := unevenOf(ctx, p)
+	if err == nil {
+		d.Extent, err = p.Extents()
 	}
-	if d.acc, err = stats.New(d.DType(), &stats.Options{NoQuantiles: len(o.quantiles) == 0}); err != nil {
-		return err
+	if err != nil {
+		return nil, err
+	}
+	if d.Acc, err = stats.New(d.DType(), &stats.Options{NoQuantiles: len(o.quantiles) == 0}); err != nil {
+		return nil, err
 	}
 	n, err := u.shape.NumElements()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	d.stored = tensor.Shape{0}
+	d.Stored = tensor.Shape{0}
 	for k := range n {
 		v, err := u.row(k)
 		if err == nil && v.NumElements() > 0 {
-			d.stored[0] += v.NumElements()
-			err = d.acc.Add(v)
+			d.Stored[0] += v.NumElements()
+			err = d.Acc.Add(v)
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	d.sum = d.acc.Summary()
-	return nil
+	d.Sum = d.Acc.Summary()
+	return d, nil
 }
 
 // describeLengths takes the statistics of how long rows or strings are. It reads
 // their offsets and nothing else.
-func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, error) {
-	d := &described{pick: p, rows: true}
+func describeLengths(ctx context.Context, p pick, o *statsFlags) (*survey.Description, error) {
+	d := &survey.Description{Pick: p.Pick, Rows: true}
 	part, err := p.Part(format.RoleOffsets)
 	if err != nil {
 		return nil, err
@@ -472,7 +477,7 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 	if layout, _, _ := p.Composite(); layout == format.LayoutRagged {
 		axes, shape = axes[:1], tensor.Shape{axes[0].Count}
 	}
-	d.shape = shape
+	d.Extent = shape
 	n, err := shape.NumElements()
 	if err != nil {
 		return nil, err
@@ -481,7 +486,7 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 	if n > survey.ExactQuantiles {
 		so.Exact = -1
 	}
-	if d.acc, err = stats.New(tensor.I64, so); err != nil {
+	if d.Acc, err = stats.New(tensor.I64, so); err != nil {
 		return nil, err
 	}
 	offsets := &parted{shapes: map[string]tensor.Shape{format.RoleOffsets: part.Shape()}, near: map[string]window{}, rows: func(_ string, a, b int64) (tensor.View, error) {
@@ -491,7 +496,7 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 	flush := func() error {
 		v, err := tensor.FromSlice(lengths)
 		if err == nil && len(lengths) > 0 {
-			err = d.acc.Add(v)
+			err = d.Acc.Add(v)
 		}
 		lengths = lengths[:0]
 		return err
@@ -523,6 +528,6 @@ func describeLengths(ctx context.Context, p pick, o *statsFlags) (*described, er
 	if err := flush(); err != nil {
 		return nil, err
 	}
-	d.sum = d.acc.Summary()
+	d.Sum = d.Acc.Summary()
 	return d, nil
 }

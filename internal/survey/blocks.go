@@ -239,9 +239,27 @@ const planParts = 16
 // of which is in order and one goroutine's at a time, by several workers. What
 // decodes as a stream is one part. parts is called first with their number.
 func Each(ctx context.Context, p Pick, jobs int, parts func(int), fn func(part int, v tensor.View) error) (repeat int64, err error) {
-	if Quantised(p.Tensor) || p.madeNumbers() {
+	return each(ctx, p, jobs, parts, fn, nil)
+}
+
+// each is Each of what can be read. What is damaged goes to lost; nil, or a pick of
+// which boxes cannot be read by themselves: it is an error.
+func each(ctx context.Context, p Pick, jobs int, parts func(int), fn func(part int, v tensor.View) error, lost *losses) (repeat int64, err error) {
+	if Quantised(p.Tensor) || p.madeNumbers() && p.Sel != nil {
 		parts(1)
-		return 1, EachQuantised(ctx, p, func(v tensor.View) error { return fn(0, v) })
+		return 1, eachQuantised(ctx, p, func(v tensor.View) error { return fn(0, v) }, lost)
+	}
+	if p.madeNumbers() {
+		blocks := fn
+		fn = func(part int, v tensor.View) error {
+			if v.DType().Class == tensor.ClassBlock {
+				var err error
+				if v, err = Numbers(ctx, v); err != nil {
+					return err
+				}
+			}
+			return blocks(part, v)
+		}
 	}
 	if p.Storage().Kind == tensorfile.StorageEncoded {
 		parts(1)
@@ -253,7 +271,7 @@ func Each(ctx context.Context, p Pick, jobs int, parts func(int), fn func(part i
 	}
 	n := pl.Parts()
 	parts(int(n))
-	return pl.repeat, pl.Each(ctx, jobs, n, func(part int, _ int64, v tensor.View) error { return fn(part, v) })
+	return pl.repeat, pl.each(ctx, jobs, n, func(part int, _ int64, v tensor.View) error { return fn(part, v) }, lost)
 }
 
 // Parts is into how many parts the blocks are cut, however many workers there are.
@@ -262,10 +280,14 @@ func (pl *Plan) Parts() int64 { return min(planParts, pl.Blocks) }
 // Each calls fn with the blocks and their numbers, in n parts as the function Each
 // says.
 func (pl *Plan) Each(ctx context.Context, workers int, n int64, fn func(part int, block int64, v tensor.View) error) error {
+	return pl.each(ctx, workers, n, fn, nil)
+}
+
+func (pl *Plan) each(ctx context.Context, workers int, n int64, fn func(part int, block int64, v tensor.View) error, lost *losses) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	_ = parallel.EachWith(max(workers, 1), n, func() *[]byte { return new([]byte) }, func(buf *[]byte, i int64) error {
-		err := pl.part(ctx, i, n, buf, fn)
+		err := pl.part(ctx, i, n, buf, fn, lost)
 		if err != nil {
 			stop(err) // parts are long
 		}
@@ -275,10 +297,24 @@ func (pl *Plan) Each(ctx context.Context, workers int, n int64, fn func(part int
 }
 
 // part goes through part i of n.
-func (pl *Plan) part(ctx context.Context, i, n int64, buf *[]byte, fn func(int, int64, tensor.View) error) error {
+func (pl *Plan) part(ctx context.Context, i, n int64, buf *[]byte, fn func(int, int64, tensor.View) error, lost *losses) error {
 	first, end := CutAt(pl.Blocks, i, n), CutAt(pl.Blocks, i+1, n)
 	for b := first; b < end; b++ {
-		if err := pl.read(ctx, b, buf, func(v tensor.View) error { return fn(int(i), b, v) }); err != nil {
+		part := func(v tensor.View) error { return fn(int(i), b, v) }
+		seen := false
+		err := pl.read(ctx, b, buf, func(v tensor.View) error {
+			seen = true
+			return part(v)
+		})
+		if err != nil && !seen {
+			sel, shape := pl.Block(b)
+			box := Lost{First: make([]int64, len(sel)), Shape: shape}
+			for axis, it := range sel {
+				box.First[axis] = it.Start
+			}
+			err = lost.around(ctx, box, err, part)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -380,6 +416,10 @@ const quantisedBlock = 4 << 20
 // EachQuantised is Each of a quantised tensor: what is picked as a whole, or
 // rows of it.
 func EachQuantised(ctx context.Context, p Pick, fn func(tensor.View) error) error {
+	return eachQuantised(ctx, p, fn, nil)
+}
+
+func eachQuantised(ctx context.Context, p Pick, fn func(tensor.View) error, lost *losses) error {
 	shape, err := p.Extents()
 	if err != nil {
 		return err
@@ -393,9 +433,13 @@ func EachQuantised(ctx context.Context, p Pick, fn func(tensor.View) error) erro
 	}
 	rows := max(quantisedBlock/max(Product(shape[1:]), 1), 1)
 	for at := int64(0); at < shape[0]; at += rows {
-		v, err := p.Read(ctx, tensor.Selection{{Kind: tensor.SelectRange, Start: at, Stop: min(at+rows, shape[0]), Step: 1}})
+		box := Lost{First: make([]int64, len(shape)), Shape: shape.Clone()}
+		box.First[0], box.Shape[0] = at, min(rows, shape[0]-at)
+		v, err := p.Read(ctx, tensor.Selection{{Kind: tensor.SelectRange, Start: at, Stop: at + box.Shape[0], Step: 1}})
 		if err == nil {
 			err = fn(v)
+		} else {
+			err = lost.around(ctx, box, err, fn)
 		}
 		if err != nil {
 			return err
@@ -428,7 +472,7 @@ func InOrder(ctx context.Context, p Pick, fn func(tensor.View) error) error {
 
 // distinct is the number of elements that are not the same one again.
 func distinct(p Pick) (int64, error) {
-	if p.Storage().Kind == tensorfile.StorageEncoded || Quantised(p.Tensor) || p.madeNumbers() {
+	if p.Storage().Kind == tensorfile.StorageEncoded || Quantised(p.Tensor) || p.madeNumbers() && p.Sel != nil {
 		shape, err := p.Extents()
 		if err != nil {
 			return 0, err

@@ -37,6 +37,11 @@ type Description struct {
 	Sum    stats.Summary
 	Acc    *stats.Accumulator // nil: not numeric
 	Hist   *stats.Histogram   // nil: not asked for, or nothing to count
+
+	// Lost is what could not be read and is not counted: boxes of Extent, or of Stored
+	// of a composite, in their order, at most a thousand. LostElements are in all.
+	Lost         []Lost
+	LostElements int64
 }
 
 // Count is the number of elements that were looked at.
@@ -46,7 +51,7 @@ func (d *Description) Count() int64 {
 		shape = d.Stored
 	}
 	n, _ := shape.NumElements() // was checked when the shape was made
-	return n
+	return n - d.LostElements
 }
 
 // Counted is the dtype of what is described.
@@ -54,11 +59,20 @@ func (d *Description) Counted() tensor.DType {
 	if d.Rows {
 		return tensor.I64
 	}
-	return d.Values()
+	return d.DType()
+}
+
+// LostOf is the shape that Lost are boxes of.
+func (d *Description) LostOf() tensor.Shape {
+	if d.Stored != nil {
+		return d.Stored
+	}
+	return d.Extent
 }
 
 // Describe takes the statistics of what is picked: of a composite, of the values
-// that are stored, if all of them are picked.
+// that are stored, if all of them are picked. Of a tensor of which a part is damaged it
+// takes those of the rest, and says what is lost, where parts can be read by themselves.
 func Describe(ctx context.Context, p Pick, o *StatsOptions) (*Description, error) {
 	shape, err := p.Extents()
 	if err != nil {
@@ -86,8 +100,9 @@ func Describe(ctx context.Context, p Pick, o *StatsOptions) (*Description, error
 	} else if n > ExactQuantiles {
 		so.Exact = -1
 	}
+	lost := salvaging(p)
 	var accs []*stats.Accumulator
-	repeat, err := Each(ctx, p, o.Jobs, func(parts int) { accs = make([]*stats.Accumulator, parts) }, func(part int, v tensor.View) (err error) {
+	repeat, err := each(ctx, p, o.Jobs, func(parts int) { accs = make([]*stats.Accumulator, parts) }, func(part int, v tensor.View) (err error) {
 		if accs[part] == nil {
 			if accs[part], err = stats.New(p.Values(), so); err != nil {
 				return err
@@ -95,9 +110,12 @@ func Describe(ctx context.Context, p Pick, o *StatsOptions) (*Description, error
 		}
 		defer o.seen(v)
 		return accs[part].Add(v)
-	})
+	}, lost)
 	if err != nil {
 		return nil, Located(err, p.Tensor)
+	}
+	if lost != nil {
+		d.Lost, d.LostElements = lost.sorted(), Saturated(lost.elements, repeat)
 	}
 	if d.Acc, err = stats.New(p.Values(), so); err != nil {
 		return nil, err
@@ -130,7 +148,7 @@ func histogram(ctx context.Context, p Pick, acc *stats.Accumulator, o *StatsOpti
 		return nil, nil
 	}
 	var hists []*stats.Histogram
-	repeat, err := Each(ctx, p, o.Jobs, func(parts int) { hists = make([]*stats.Histogram, parts) }, func(part int, v tensor.View) (err error) {
+	repeat, err := each(ctx, p, o.Jobs, func(parts int) { hists = make([]*stats.Histogram, parts) }, func(part int, v tensor.View) (err error) {
 		if hists[part] == nil {
 			if hists[part], err = stats.NewHistogram(p.Values(), lo, hi, o.Bins); err != nil {
 				return err
@@ -138,7 +156,7 @@ func histogram(ctx context.Context, p Pick, acc *stats.Accumulator, o *StatsOpti
 		}
 		defer o.seen(v)
 		return hists[part].Add(v)
-	})
+	}, salvaging(p))
 	if err != nil {
 		return nil, Located(err, p.Tensor)
 	}
@@ -176,6 +194,15 @@ type StatsDoc struct {
 	Quantiles []QuantileDoc `json:"quantiles"`
 	Exact     *bool         `json:"quantiles_exact"`
 	Histogram *HistogramDoc `json:"histogram"`
+	Lost      []LostDoc     `json:"lost,omitempty"`          // what could not be read
+	LostCount int64         `json:"lost_elements,omitempty"` // in all; not in count
+}
+
+// LostDoc is a box of elements that cannot be read in a document.
+type LostDoc struct {
+	Selection string    `json:"selection"` // of the elements, or of the stored values
+	Elements  int64     `json:"elements"`
+	Error     *ErrorDoc `json:"error"`
 }
 
 // QuantileDoc is a quantile in a document.
@@ -213,6 +240,11 @@ func (d *Description) Doc(quantiles []float64) StatsDoc {
 		j.Of = "lengths"
 	case d.Stored != nil:
 		j.Of = "stored values"
+	}
+	j.LostCount = d.LostElements
+	for i := range d.Lost {
+		l := &d.Lost[i]
+		j.Lost = append(j.Lost, LostDoc{l.Selection(d.LostOf()).String(), l.Elements(), NewErrorDoc(l.Err)})
 	}
 	if n, ok := EntriesOf(d.Tensor); ok {
 		x := Float(Density(d.Tensor, n))

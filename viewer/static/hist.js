@@ -120,7 +120,20 @@ export const hist = {
               `${doc.quantiles_exact === false ? '~' : ''}${number(parse(value), 7)}`, doc.quantiles_exact === false ? 'within 1/4096 of the value' : '')),
             row('zeros', share(doc.zeros)),
             row('NaN', share(doc.nan)), row('+∞', share(doc.positive_infinity)), row('−∞', share(doc.negative_infinity)),
-          ])));
+          ])), lost());
+    }
+
+    // What is damaged is not counted: where it is, and why.
+    function lost() {
+      const list = doc.lost ?? [];
+      if (!list.length) return null;
+      const told = list.slice(0, 20);
+      return el('details.lost', {open: true},
+        el('summary.bad', null, `${integer(doc.lost_elements)} damaged elements, not counted`),
+        el('ul', null,
+          told.map((part) => el('li', {title: part.error.message},
+            el('code', null, part.selection), el('span.dim', null, ` ${integer(part.elements)}, ${part.error.chunk || part.error.field || 'damaged'}`))),
+          list.length > told.length && el('li.dim', null, `and ${integer(list.length - told.length)} more`)));
     }
 
     function plot(uPlot, {min, max, counts}) {
