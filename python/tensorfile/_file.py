@@ -82,7 +82,8 @@ class File(Mapping[str, Tensor]):
         self._most = options.get("max_bytes", 0)
         if options.get("verify") == "first use":
             self._touch = self._check_first
-        _open_files.add(self)
+        self._bools: set[Any] = set()  # tensors of bool that were looked at
+        _open_files[id(self)] = weakref.ref(self)
 
     def _check_first(self, r: Record) -> None:
         self._reader().touch(r)
@@ -250,6 +251,10 @@ class File(Mapping[str, Tensor]):
     def __exit__(self, *args: object) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        if _open_files is not None:  # it is, when the interpreter ends
+            _open_files.pop(id(self), None)
+
     def __reduce__(self) -> tuple[Any, ...]:
         if not isinstance(self._source, str):
             raise TypeError("a file in memory is not pickled: its bytes are")
@@ -257,12 +262,16 @@ class File(Mapping[str, Tensor]):
         return _reopen, (path, *self._identity, tuple(sorted(self._options.items())))
 
 
-_open_files: "weakref.WeakSet[File]" = weakref.WeakSet()
+_open_files: "dict[int, weakref.ref[File]]" = {}
+
+
+def _all_open() -> list[File]:
+    return [f for f in (ref() for ref in list(_open_files.values())) if f is not None]
 
 
 def _before_fork() -> None:
     """Asks what a child will need to know, which it cannot ask any more."""
-    for f in list(_open_files):
+    for f in _all_open():
         try:
             f._identity
         except Error:
@@ -271,7 +280,7 @@ def _before_fork() -> None:
 
 def _after_fork() -> None:
     """Locks that a thread of the parent may hold are nobody's in the child."""
-    for f in list(_open_files):
+    for f in _all_open():
         f._lock = threading.RLock()
         if f._r is not None:
             f._r._lock = threading.RLock()

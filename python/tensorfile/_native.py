@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes as c
 import json
 import os
+import struct
 import threading
-import weakref
 from typing import Any, Optional
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from . import _lib
 from ._errors import Error, NotThere, TensorNotFound
 from ._record import CHUNKED, RAW, Ranges, Record
-from ._types import BOOL, DType
+from ._types import DType
 
 __all__ = ["NativeReader"]
 
@@ -27,56 +27,122 @@ _ITEM: np.dtype[Any] = np.dtype(
         "itemsize": c.sizeof(_lib.Info),
     }
 )
-_SHAPES = [c.c_int64 * n for n in range(_lib.MAX_RANK + 1)]
+_SIZE = c.sizeof(_lib.Info)
 _RANGES: list[Any] = [_lib.Range * n for n in range(_lib.MAX_RANK + 1)]
 
 
 class _Lease:
+    """A lease of the mapping of a file, released with its last user."""
+
     def __init__(self, lib: _lib.Library, number: int) -> None:
-        self.close = weakref.finalize(self, _release, lib.release_lease, number, _lib.generation_of_process())
-        self.close.atexit = False  # arrays may live longer than that
+        self.lib, self.number, self.process = lib, number, _lib._process
 
-
-def _release(f: Any, number: int, process: int, held: Any = None) -> None:
-    """Gives a handle back, if this is the process that has it. held is what must live until then."""
-    if process == _lib.generation_of_process():
-        try:
-            f(number)
-        except Error:
-            pass  # nothing is left to do
+    def __del__(self, _lib: Any = _lib, _failed: Any = Error) -> None:
+        if self.process == _lib._process:  # else it is the parent's
+            try:
+                self.lib.release_lease(self.number)
+            except _failed:
+                pass  # nothing is left to do
 
 
 class _Handle:
     """A tensor's handle, released with its last user. path is the name, and the roles that lead to a part: the child
     of a fork looks it up again."""
 
+    __slots__ = ("lib", "number", "path", "process")
+
     def __init__(self, lib: _lib.Library, number: int, path: tuple[str, ...]) -> None:
-        self.number, self.path, self.lib = number, path, lib
-        weakref.finalize(self, _release, lib.release_tensor, number, _lib.generation_of_process()).atexit = False
+        self.lib, self.number, self.path, self.process = lib, number, path, _lib._process
+
+    def __del__(self, _lib: Any = _lib, _failed: Any = Error) -> None:
+        if self.process == _lib._process:
+            try:
+                self.lib.release_tensor(self.number)
+            except _failed:
+                pass
 
 
-def _ints(address: int, n: int) -> tuple[int, ...]:
-    return tuple(_SHAPES[n].from_address(address)) if n else ()
+def _release(f: Any, number: int, process: int) -> None:
+    """Gives a writer back, if this is the process that has it."""
+    if process == _lib._process:
+        try:
+            f(number)
+        except Error:
+            pass
 
 
-def _text(address: int) -> str:
-    return c.string_at(address).decode("utf-8") if address else ""
+def _records(items: int, count: int) -> list[Record]:
+    """The records of so many descriptions at an address. Numbers and texts that they point to lie behind them, in the
+    same block. Columns are taken together: a call for each field of each tensor would take ten times as long."""
+    memory: Any = (c.c_char * (count * _SIZE)).from_address(items)
+    rows = np.frombuffer(memory, _ITEM)
+    rank, kind = rows["rank"], rows["storage_kind"]
+    names, codecs = _texts(rows["name"]), [""] * count
+    chunked = np.flatnonzero(kind >= CHUNKED)
+    for i, text in zip(chunked.tolist(), _texts(rows["codec"][chunked])):
+        codecs[i] = text
+    shapes, strides = _numbers(rows["shape"], rank), _numbers(rows["strides"], np.where(kind == RAW, rank, 0))
+    chunks: list[Any] = [None] * count
+    with_chunks = chunked[rows["chunk"][chunked] != 0]
+    for i, t in zip(with_chunks.tolist(), _numbers(rows["chunk"][with_chunks], rank[with_chunks])):
+        chunks[i] = t
+    types = list(map(DType.unpack, rows["dtype"].tolist()))
+    rest = (rows[k].tolist() for k in ("layout", "layout_flags", "storage_kind", "big_endian", "nbytes", "stored", "offset", "storage", "generation"))
+    return list(map(Record._make, zip(names, types, shapes, strides, chunks, codecs, *rest, [None] * count)))
 
 
-def _record(row: tuple[Any, ...], key: Any = None) -> Record:
-    """The record of an item of a list, as a tuple of numbers."""
-    (name, _, codec, shape, strides, chunk, dtype, rank, layout, flags, _, kind, big, _, nbytes, stored, offset, storage, generation) = row
-    r = Record()
-    r.name = c.string_at(name).decode("utf-8")
-    r.type = DType.unpack(dtype)
-    r.shape = _ints(shape, rank)
-    r.strides = _ints(strides, rank) if kind == RAW else ()
-    r.chunks = _ints(chunk, rank) if kind == CHUNKED and chunk else None
-    r.codec = _text(codec)
-    r.layout, r.flags, r.kind, r.big_endian = layout, flags, kind, bool(big)
-    r.nbytes, r.stored, r.offset, r.storage, r.generation = nbytes, stored, offset, storage, generation
-    r.key, r.sound = key, r.type.cls != BOOL
-    return r
+def _texts(at: np.ndarray[Any, Any]) -> list[str]:
+    """The texts at these addresses, which end with NUL."""
+    if not len(at):
+        return []
+    low, last = int(at.min()), int(at.max())
+    raw = c.string_at(low, last - low) + c.string_at(last) + b"\0"
+    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 0)
+    begin = (at - np.uint64(low)).astype(np.int64)
+    end = ends[np.searchsorted(ends, begin)]
+    if raw.isascii():
+        text = raw.decode("ascii")
+        return [text[a:b] for a, b in zip(begin.tolist(), end.tolist())]
+    return [raw[a:b].decode("utf-8") for a, b in zip(begin.tolist(), end.tolist())]
+
+
+def _numbers(at: np.ndarray[Any, Any], n: np.ndarray[Any, Any]) -> list[tuple[int, ...]]:
+    """n numbers of 64 bits at each of these addresses."""
+    out: list[tuple[int, ...]] = [()] * len(at)
+    some = np.flatnonzero(n)
+    if not len(some):
+        return out
+    low = int(at[some].min())
+    high = int((at[some] + n[some].astype(np.uint64) * np.uint64(8)).max())
+    block = np.frombuffer(c.string_at(low, high - low), np.int64)
+    begin = ((at - np.uint64(low)) >> np.uint64(3)).astype(np.int64)
+    for k in np.unique(n[some]).tolist():
+        which = np.flatnonzero(n == k)
+        values = map(tuple, block[begin[which, None] + np.arange(k)].tolist())
+        if len(which) == len(out):
+            return list(values)
+        for i, t in zip(which.tolist(), values):
+            out[i] = t
+    return out
+
+
+_UNPACK = struct.Struct("=6Q16siiIiiiqqqqQQ").unpack
+_SHAPES = [struct.Struct("=%dq" % n).unpack for n in range(_lib.MAX_RANK + 1)]
+
+
+def _one(at: int, own: Any) -> Record:
+    """The record of the description at an address."""
+    name, _, codec, shape, strides, chunk, dtype, rank, layout, flags, _, kind, big, _, nbytes, stored, offset, storage, generation = _UNPACK(c.string_at(at, _SIZE))
+    size, ints = 8 * rank, _SHAPES[rank]
+    return Record(
+        c.string_at(name).decode("utf-8"),
+        DType.unpack(dtype),
+        ints(c.string_at(shape, size)),
+        ints(c.string_at(strides, size)) if kind == RAW else (),
+        ints(c.string_at(chunk, size)) if chunk else None,
+        c.string_at(codec).decode("utf-8") if kind >= CHUNKED else "",
+        layout, flags, kind, big, nbytes, stored, offset, storage, generation, own,
+    )  # fmt: skip
 
 
 def _ranges(ranges: Ranges) -> Any:
@@ -89,12 +155,26 @@ class NativeReader:
     name = "library"
 
     def __init__(self, lib: _lib.Library, number: int, held: Any = None) -> None:
-        self._lib, self._number = lib, number
-        self._close = weakref.finalize(self, _release, lib.close, number, _lib.generation_of_process(), held)
-        self._close.atexit = False
+        self._lib, self._number, self._process = lib, number, _lib._process
+        self._held = held  # memory that the file is in
+        self._open = True
         self._lock = threading.RLock()
-        self._records: Optional[dict[str, Record]] = None
+        self._records: Optional[dict[str, Record]] = None  # all, once they were asked for
+        self._found: dict[str, Record] = {}  # those that were asked for one by one
+        self._handles: dict[tuple[str, ...], _Handle] = {}  # of tensors that were read
         self.mapping = self._map()
+
+    def __del__(self) -> None:
+        if getattr(self, "_open", False):
+            self.close()
+
+    def close(self, _lib: Any = _lib, _failed: Any = Error) -> None:
+        if self._open and self._process == _lib._process:
+            self._open = False
+            try:
+                self._lib.close(self._number)
+            except _failed:
+                pass
 
     @staticmethod
     def open(path: Any, generation: int = 0, *, mmap: bool = True, verify: str = "on demand", workers: int = 0, max_bytes: int = 0,
@@ -145,11 +225,7 @@ class NativeReader:
         items = _lib.List()
         f(number, c.byref(items))
         try:
-            if not items.count:
-                return {}
-            raw = (c.c_char * (items.count * c.sizeof(_lib.Info))).from_address(items.items)
-            rows = np.frombuffer(raw, _ITEM).tolist()
-            return {r.name: r for r in map(_record, rows)}
+            return {r.name: r for r in _records(items.items, items.count)} if items.count else {}
         finally:
             self._lib.list_free(c.byref(items))
 
@@ -160,16 +236,16 @@ class NativeReader:
             return self._records
 
     def record(self, name: str) -> Record:
-        if self._records is not None:
-            try:
-                return self._records[name]
-            except KeyError:
-                pass  # the library says it better
+        known = self._found if self._records is None else self._records
+        try:
+            return known[name]
+        except KeyError:
+            pass  # if it is not there at all, the library says it better
         h = self._lookup(name)
-        info = c.POINTER(_lib.Info)()
+        info = c.c_void_p()
         self._lib.describe(h.number, c.byref(info))
-        row = np.frombuffer(bytes(info.contents), _ITEM).tolist()[0]
-        return _record(row, h)
+        r = self._found[name] = _one(info.value or 0, h)
+        return r
 
     def _lookup(self, *path: str) -> _Handle:
         number = c.c_uint64()
@@ -179,26 +255,29 @@ class NativeReader:
         self._lib.lookup(self._number, name.encode("utf-8", "surrogatepass"), c.byref(number))
         h = _Handle(self._lib, number.value, (name,))
         for role in roles:
-            h = self._part(h, role)
+            h = self._part(h.number, h.path, role)
         return h
 
-    def _part(self, h: _Handle, role: str) -> _Handle:
+    def _part(self, parent: int, path: tuple[str, ...], role: str) -> _Handle:
         number = c.c_uint64()
-        self._lib.part(h.number, role.encode(), c.byref(number))
-        return _Handle(self._lib, number.value, (*h.path, role))
+        self._lib.part(parent, role.encode(), c.byref(number))
+        return _Handle(self._lib, number.value, (*path, role))
 
     def _tensor(self, r: Record) -> int:
-        h = r.key
+        h = r.own
         if h is None or h.lib is not self._lib:
-            h = r.key = self._lookup(*(h.path if h else (r.name,)))
+            path = h.path if h else (r.name,)
+            h = self._handles.get(path)
+            if h is None:
+                h = self._handles[path] = self._lookup(*path)
         number: int = h.number
         return number
 
     def parts(self, r: Record) -> dict[str, Record]:
-        found = self._list(self._lib.list_parts, self._tensor(r))
-        for role, p in found.items():
-            p.key = self._part(r.key, role)
-        return found
+        number = self._tensor(r)
+        path = r.own.path if r.own else (r.name,)
+        found = self._list(self._lib.list_parts, number)
+        return {role: p._replace(own=self._part(number, path, role)) for role, p in found.items()}
 
     def touch(self, r: Record) -> None:
         """Checks the sums of plain bytes once, if the file was opened so."""
@@ -243,6 +322,3 @@ class NativeReader:
         newer = c.c_uint64()
         self._lib.refresh(self._number, c.byref(newer))
         return NativeReader(self._lib, newer.value) if newer.value else None
-
-    def close(self) -> None:
-        self._close()

@@ -16,7 +16,7 @@ import numpy as np
 from ._errors import Error, NotThere, TensorNotFound, error_of
 from ._reader import attributes as _attributes, composites as _composites, tensorfile as _container, verify as _verify
 from ._record import CHUNKED, NO_BYTES, RAW, Ranges, Record
-from ._types import BLOCK, BOOL, DType
+from ._types import BLOCK, STRING, DType
 
 __all__ = ["PureReader"]
 
@@ -108,32 +108,19 @@ class PureReader:
             raise TensorNotFound("%s: no tensor %r" % (self._path, name), "not found") from None
 
     def _record(self, t: Any, name: str) -> Record:
-        r = Record()
-        r.name, r.key, r.sound = name, t, t.dtype.cls != BOOL
-        r.type = DType(*t.dtype.raw()[:1], *t.dtype.raw()[1:]) if t.dtype.cls else DType(0, 0, 0, 0, 0)
-        r.shape, r.generation, r.layout, r.flags = tuple(t.shape), t.generation, t.layout, t.flags
-        r.big_endian, r.codec, r.chunks, r.strides = False, "", None, ()
-        r.storage, r.offset, r.kind, r.stored = 0, -1, NO_BYTES, 0
+        d = DType(*t.dtype.raw()) if t.dtype.cls else STRING
+        r = Record(name, d, tuple(t.shape), (), None, "", t.layout, t.flags, NO_BYTES, False, 0, 0, -1, 0, t.generation, t)
         if t.kind == 2:
             parts = self.parts(r).values()
-            r.nbytes, r.stored = sum(p.nbytes for p in parts), sum(p.stored for p in parts)
+            return r._replace(nbytes=sum(p.nbytes for p in parts), stored=sum(p.stored for p in parts))
+        r = r._replace(nbytes=d.nbytes(r.shape), storage=t.storage, strides=tuple(t.strides))
+        if not t.storage:
             return r
-        r.nbytes = r.type.nbytes(r.shape)
-        r.storage = t.storage
-        if t.storage:
-            s = self._f.root.storages[t.storage]
-            s.parse()
-            r.stored = s.stored
-            if s.kind == 1:
-                r.kind, r.strides = RAW, tuple(t.strides)
-                if math.prod(r.shape):
-                    r.offset = s.payload + t.offset
-            else:
-                r.kind, r.codec = CHUNKED, s.text.decode("ascii", "replace")
-                r.chunks = self._turned(t, s)
-        elif 0 in r.shape:
-            r.kind, r.strides = NO_BYTES, tuple(t.strides)
-        return r
+        s = self._f.root.storages[t.storage]
+        s.parse()
+        if s.kind == 1:
+            return r._replace(kind=RAW, stored=s.stored, offset=s.payload + t.offset if math.prod(r.shape) else -1)
+        return r._replace(kind=CHUNKED, stored=s.stored, strides=(), codec=s.text.decode("ascii", "replace"), chunks=self._turned(t, s))
 
     @staticmethod
     def _turned(t: Any, s: Any) -> tuple[int, ...]:
@@ -150,17 +137,17 @@ class PureReader:
 
     def parts(self, r: Record) -> dict[str, Record]:
         with self._guard:
-            return {role: self._record(p, role) for role, p in _composites.parts(r.key).items()}
+            return {role: self._record(p, role) for role, p in _composites.parts(r.own).items()}
 
     def attributes(self, r: Optional[Record]) -> str:
         import json
 
         with self._guard:
-            return json.dumps(self._f.attributes() if r is None else r.key.attributes(), ensure_ascii=False)
+            return json.dumps(self._f.attributes() if r is None else r.own.attributes(), ensure_ascii=False)
 
     def _units(self, r: Record) -> np.ndarray[Any, Any]:
         """The units of a tensor, an array of bytes with an axis for those of a unit."""
-        t = r.key
+        t = r.own
         with self._guard, self._lock:
             size = r.type.unit_bytes
             shape = (*r.type.units(r.shape), size)
@@ -195,7 +182,7 @@ class PureReader:
         if r.type.cls == BLOCK:
             raise error_of("%s: tensor %r: numbers of %s blocks take the library; units() has their bytes" % (self._path, r.name, r.type.name), "unsupported")
         with self._guard:
-            x = _composites.elements(r.key)
+            x = _composites.elements(r.own)
         dst[...] = x[tuple(slice(a, None if b < 0 else b, s) for a, b, s in ranges)].astype(dst.dtype)
 
     def touch(self, r: Record) -> None:
@@ -206,7 +193,7 @@ class PureReader:
 
     def hash(self, r: Record) -> bytes:
         with self._guard:
-            h: bytes = _composites.content_hash(r.key)
+            h: bytes = _composites.content_hash(r.own)
             return h
 
     def _history(self) -> Iterator[Any]:

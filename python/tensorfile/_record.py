@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional, Protocol, Sequence
+from typing import Any, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 
@@ -19,12 +19,9 @@ NO_BYTES, RAW, CHUNKED, STREAM = range(4)
 Ranges = Sequence[tuple[int, int, int]]  # start, stop, step for each axis, in elements
 
 
-class Record:
+class Record(NamedTuple):
     """Shapes count elements, strides bytes between units. offset is that of element (0, ..., 0) in the mapping, or
-    -1. key is the engine's own."""
-
-    __slots__ = ("name", "type", "shape", "strides", "chunks", "codec", "layout", "flags", "kind", "big_endian",
-                 "nbytes", "stored", "offset", "storage", "generation", "key", "sound")  # fmt: skip
+    -1. own is the engine's."""
 
     name: str
     type: DType
@@ -41,8 +38,7 @@ class Record:
     offset: int
     storage: int
     generation: int
-    key: Any
-    sound: bool  # whether nothing has to be looked at before the bytes are shown
+    own: Any
 
 
 class Reader(Protocol):

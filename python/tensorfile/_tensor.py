@@ -13,7 +13,7 @@ from ._composite import Composite, Quantised, Ragged, Sparse, Strings, composite
 from ._errors import Error, WrongType, error_of
 from ._record import CHUNKED, LAYOUTS, RAW, Ranges, Record
 from ._select import Plan, plan
-from ._types import BLOCK, FLOAT, DType
+from ._types import BLOCK, BOOL, FLOAT, DType
 
 if TYPE_CHECKING:
     from ._file import File
@@ -205,10 +205,10 @@ class Tensor:
         if self._file._touch is not None:
             self._file._touch(r)
         v: np.ndarray[Any, Any] = np.ndarray(r.shape, self.dtype, reader.mapping, r.offset, r.strides)
-        if not r.sound:
-            if v.size and int(v.view(np.uint8).max()) > 1:
+        if r.type.cls == BOOL and v.size and (r.offset, r.shape, r.strides) not in self._file._bools:
+            if int(v.view(np.uint8).max()) > 1:
                 raise error_of("tensor %r: a bool of another value than 0 and 1: dtype.bool" % self.name, "corrupt", "dtype.bool")
-            r.sound = True
+            self._file._bools.add((r.offset, r.shape, r.strides))
         return v
 
     def __getitem__(self, key: Any) -> Any:
