@@ -76,6 +76,7 @@ type verifier struct {
 	grids  verifiedGrids
 	found  []compositeAt
 	bools  map[string]*Tensor // on raw storages, to be looked at
+	blind  bool               // some structure could not be read, so what lies between owners may be its own
 }
 
 // owner is an extent of the file that belongs to something.
@@ -158,6 +159,7 @@ func (v *verifier) native() error {
 	if err := v.control(); err != nil {
 		return err
 	}
+	before := len(v.rep.Findings)
 	root := &v.f.choice.Root
 	for {
 		v.rep.Generations++
@@ -191,6 +193,7 @@ func (v *verifier) native() error {
 	if err := v.lookAgain(); err != nil {
 		return err
 	}
+	v.blind = len(v.rep.Findings) > before
 	if err := v.gaps(); err != nil {
 		return err
 	}
@@ -348,7 +351,8 @@ func firstByte(b []byte) int {
 	return -1
 }
 
-// gap looks through [begin, end) for bytes that are not zero.
+// gap looks through [begin, end) for bytes that are not zero. Where a structure could
+// not be read, they are a consequence of that and no finding of their own.
 func (v *verifier) gap(begin, end int64) error {
 	const window = 1 << 20
 	for at := begin; at < end; {
@@ -375,7 +379,9 @@ func (v *verifier) gap(begin, end int64) error {
 			return err
 		}
 		if run == nil || run.Begin() < begin {
-			v.find(finding(format.RulePadding, at, "padding", "a byte that is not zero", "0"))
+			if !v.blind {
+				v.find(finding(format.RulePadding, at, "padding", "a byte that is not zero", "0"))
+			}
 			return nil
 		}
 		run.Verify(v.find)
