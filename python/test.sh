@@ -19,7 +19,7 @@ echo "$(basename "$wheel"): $size bytes"
 "$work/empty/bin/python" -m pip install -q --disable-pip-version-check "$wheel"
 (cd "$work" && "$work/empty/bin/python" -W error "$here/tests/tour.py" "$here/../docs/python.md")
 
-(cd "$here" && "$python" -m mypy --cache-dir="$work/mypy")
+(cd "$here" && "$python" -m mypy --cache-dir="$here/../bin/mypy")
 
 "$python" -m pip install -q --disable-pip-version-check --no-deps --target "$work/site" "$wheel"
 cd "$here/tests"

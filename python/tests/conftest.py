@@ -1,7 +1,6 @@
 """What the tests share. They run against the installed package; the repository's files are read from where they lie."""
 
 import os
-import sys
 
 import numpy as np
 import pytest
@@ -14,9 +13,14 @@ TESTDATA = os.path.join(ROOT, "testdata")
 
 assert not os.path.samefile(os.path.dirname(os.path.dirname(tensorfile.__file__)), os.path.join(ROOT, "python")), "the tests are of the installed package"
 
-HAS_LIBRARY = _lib.available()
-if os.environ.get("TENSORFILE_LIBRARY") != "none" and not HAS_LIBRARY:
-    sys.exit("the library is not there: %s" % _lib.why_not())
+HAS_LIBRARY = os.environ.get("TENSORFILE_LIBRARY") != "none"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def library():
+    """Loads the library when the handlers of pytest's faulthandler are in place: docs/python.md, "Rules"."""
+    if HAS_LIBRARY and not _lib.available():
+        pytest.exit("the library is not there: %s" % _lib.why_not(), 1)
 
 
 @pytest.fixture(params=["library", "python"])

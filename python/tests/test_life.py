@@ -2,6 +2,7 @@
 interpreter, a file that changes."""
 
 import copy
+import faulthandler
 import gc
 import multiprocessing
 import os
@@ -429,7 +430,8 @@ def test_replaced_while_open(file):
 
 
 def test_cut_short_while_open(file):
-    """What the library reads is an error; nothing ends the process."""
+    """What the library reads is an error; nothing ends the process, with the handlers of faulthandler neither."""
+    assert faulthandler.is_enabled()
     path, _ = file
     f = tensorfile.open(path)
     t = f["chunked"]

@@ -10,7 +10,7 @@ distributed = pytest.importorskip("distributed")
 
 
 def test_page(tmp_path):
-    page.check("test_dask.py", tmp_path, 7)
+    page.check("test_dask.py", tmp_path, 6)
 
 
 @pytest.fixture
