@@ -264,6 +264,7 @@ type splitter struct {
 	plan *plan
 	fs   fsys.FS
 
+	hash        tensorfile.Hash // of all that f holds, for what is deterministic
 	done, total int64
 	made        []string // files that go if something fails
 }
@@ -315,14 +316,21 @@ func (w *splitter) run(ctx context.Context) (x *Index, err error) {
 		return w.planned(names)
 	}
 	defer func() {
-		if err != nil {
+		if err != nil && !errors.Is(err, tensor.ErrCommitUnknown) { // else the index may be there
+			var left error
 			for _, name := range w.made {
-				if e := w.fs.Remove(name); !fsys.IsMissing(e) {
-					err = atomicfile.Also(err, atomicfile.Fail(e, name, "removal", -1))
+				if e := w.fs.Remove(name); e != nil && !fsys.IsMissing(e) && left == nil {
+					left = atomicfile.Fail(e, name, "removal", -1)
 				}
 			}
+			err = atomicfile.Also(err, left)
 		}
 	}()
+	if w.o.Deterministic {
+		if w.hash, err = w.f.Hash(ctx, nil); err != nil {
+			return nil, err
+		}
+	}
 	sets := make([]*Index, len(names))
 	for i, name := range names {
 		if sets[i], err = w.shard(ctx, i, name); err != nil {
@@ -415,13 +423,8 @@ func (w *splitter) planned(names []string) (*Index, error) {
 func (w *splitter) shard(ctx context.Context, i int, name string) (x *Index, err error) {
 	p := filepath.Join(filepath.Dir(w.path), name) + unfinished
 	o := &tensorfile.CreateOptions{Overwrite: true, Align: w.o.Align, Deterministic: w.o.Deterministic, Time: w.o.Time, NoSync: w.o.NoSync}
-	if o.Deterministic {
-		// The content of the set, and the place in it.
-		h, err := w.f.Hash(ctx, nil)
-		if err != nil {
-			return nil, err
-		}
-		o.Seed = fmt.Appendf(nil, "%v %s", h, name)
+	if o.Deterministic { // the content of the set, and the place in it
+		o.Seed = fmt.Appendf(nil, "%v %s", w.hash, name)
 	}
 	out, err := tensorfile.Create(p, o)
 	if err != nil {

@@ -49,6 +49,7 @@ var shownPages = map[string]shownPage{
 	"docs/ragged.md":      {files: raggedFiles},
 	"docs/safetensors.md": {files: copies("../../testdata/models/*.safetensors", "../../testdata/models/*.json")},
 	"docs/sets.md":        {files: setFiles},
+	"docs/shards.md":      {files: madeFile("set.tensor", "x=u8(100,12,12,3)", "y=i64(100)", "classes=S4(3):cat,dog,bird")},
 	"docs/sparse.md":      {files: sparseFiles},
 	"docs/sql.md":         {files: sqlFiles},
 	"docs/tables.md":      {files: tableFiles},

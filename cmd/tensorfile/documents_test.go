@@ -70,6 +70,11 @@ func TestDocuments(t *testing.T) {
 		{"convert", "-n", matrix, sparse}, {"convert", matrix, sparse, "--codec", "zstd"}, {"ls", matrix}, {"ls", sparse}, {"info", matrix}, {"stats", sparse},
 		{"append", "-n", sparse, "m", matrix}, {"append", sparse, "m", matrix}, {"log", sparse}, {"attr", "ls", sparse}, {"repack", sparse, "-i"},
 	}...)
+	set := filepath.Join(dir, "set.shards.json")
+	runs = append(runs, [][]string{
+		{"split", "-n", rows, set, "--parts", "2"}, {"split", rows, set, "--parts", "2"}, {"info", set}, {"ls", set}, {"show", set, "w"}, {"verify", set},
+		{"merge", "-n", set, rows + ".merged"}, {"merge", set, dir + "/merged.tensor"}, {"merge", set, dir + "/merged.npy"},
+	}...)
 	for _, name := range []string{"w", "v", "f", "s", "e", "c", "h", "u", "w[1]", "w[0, 0]"} {
 		runs = append(runs, []string{"show", file, name})
 	}

@@ -70,6 +70,8 @@ func hint(err error) string {
 		return "a larger --mem allows it; a selection such as '" + e.Tensor + "[:10]' needs less"
 	case is(tensorfile.ErrLimit) && strings.Contains(e.Want, "MaxDecoded"):
 		return "a larger --max-decoded allows it"
+	case strings.HasPrefix(e.Field, "shard "):
+		return "'tensorfile verify' of the index lists all shards that are not what it says"
 	case is(tensorfile.ErrChanged):
 		return "the file was changed while it was read; run the command again when it is at rest"
 	case is(tensorfile.ErrFormat) && e.Field == "magic":

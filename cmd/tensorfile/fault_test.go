@@ -112,7 +112,8 @@ func newFaultDir(t *testing.T) *faultDir {
 	}
 	commitOn(t, m, "more")
 	for _, args := range [][]string{{"convert", "in.tensor", "chunks.tensor", "--codec", "v=shuffle|zstd:1", "--chunk", "v=128"}, {"convert", "in.tensor", "in.npz"}, {"convert", "in.tensor", "one.npy", "--only", "v"}, {"convert", "in.tensor", "two.npy", "--only", "v", "--flip", "0"}, {"convert", "old.tensor", "old.npz"}, {"cp", "m.tensor", "w", "w2"}, {"rm", "m.tensor", "w2"}, {"rm", "chunks.tensor", "x"},
-		{"convert", "m.tensor", "sparse.tensor", "--only", "w", "--layout", "csr", "--codec", "zstd:1", "--chunk", "300"}, {"convert", "m.tensor", "sparse.npz", "--only", "w", "--layout", "csr"}, {"convert", "sparse.npz", "w.mtx", "--layout", "coo", "--select", ":3"}} {
+		{"convert", "m.tensor", "sparse.tensor", "--only", "w", "--layout", "csr", "--codec", "zstd:1", "--chunk", "300"}, {"convert", "m.tensor", "sparse.npz", "--only", "w", "--layout", "csr"}, {"convert", "sparse.npz", "w.mtx", "--layout", "coo", "--select", ":3"},
+		{"split", "in.tensor", "set.shards.json", "--parts", "2"}} {
 		if _, stderr, code := inProcess(t, d.args(args)...); code != 0 {
 			t.Fatal(args, stderr)
 		}
@@ -221,6 +222,9 @@ var writing = []faultCase{
 	{[]string{"convert", "in.tensor", "new.tensor", "--codec", "x=auto", "--codec", "v=shuffle|zstd:1"}, "new.tensor", false, false},
 	{[]string{"repack", "-i", "chunks.tensor", "--codec", "v=planes"}, "chunks.tensor", false, false},
 	{[]string{"recover", "broken.tensor", "-o", "new.tensor"}, "new.tensor", false, false},
+	{[]string{"split", "in.tensor", "new.shards.json", "--size", "1000"}, "new.shards.json", false, false},
+	{[]string{"merge", "set.shards.json", "new.tensor"}, "new.tensor", false, false},
+	{[]string{"merge", "-f", "set.shards.json", "old.npz"}, "old.npz", false, false},
 	{[]string{"recover", "-f", "broken.tensor", "-o", "old.tensor"}, "old.tensor", false, false},
 	{[]string{"show", "m.tensor", "w", "--as", "csv", "-f", "-o", "old.csv"}, "old.csv", false, true},
 	{[]string{"show", "m.tensor", "w", "--as", "npy", "-o", "new.npy"}, "new.npy", false, true},
@@ -374,10 +378,12 @@ func (c *faultCase) sweep(t *testing.T, d *faultDir, stride, reads int) (n, unkn
 		}
 		for _, name := range d.names(t) {
 			switch {
+			case strings.HasSuffix(name, fsys.TempSuffix) && c.args[0] == "split" && fault.Mode == faultfs.Dead: // the first of what is left is told
 			case strings.HasSuffix(name, fsys.TempSuffix):
 				if fault.Mode != faultfs.Dead && hit.Kind != "Remove" || !told && !isUnknown && slices.ContainsFunc(f.Ops(), faultfs.Op.Writes) {
 					bad("%s was left", name)
 				}
+			case c.args[0] == "split" && strings.HasPrefix(name, "new-") && (code == exitOK || isUnknown || fault.Mode == faultfs.Dead || hit.Kind == "Remove"): // a shard
 			case name != c.dst && d.files[name] == nil:
 				bad("%s is new", name)
 			case name != c.dst:
@@ -439,6 +445,7 @@ var readers = [][]string{
 	{"info", "sparse.tensor"}, {"ls", "-l", "sparse.tensor"}, {"show", "sparse.tensor", "w"}, {"show", "sparse.tensor", "w[3:7]"}, {"stats", "sparse.tensor"}, {"plot", "sparse.tensor", "w", "-o", "-", "--to", "svg", "--size", "64x48"}, {"verify", "sparse.tensor"}, {"hash", "sparse.tensor"},
 	{"ls", "sparse.npz"}, {"show", "sparse.npz", "sparse"}, {"verify", "sparse.npz"}, {"ls", "w.mtx"}, {"show", "w.mtx", "w"}, {"stats", "w.mtx"}, {"verify", "w.mtx"}, {"hash", "w.mtx"},
 	{"hash", "chunks.tensor"}, {"diff", "chunks.tensor", "in.tensor"}, {"inspect", "chunks.tensor"}, {"recover", "-n", "chunks.tensor"}, {"repack", "-n", "chunks.tensor", "no.tensor", "--codec", "v=lz4"},
+	{"ls", "-l", "set.shards.json"}, {"show", "set.shards.json", "v"}, {"verify", "set.shards.json"}, {"hash", "set.shards.json"}, {"merge", "-n", "set.shards.json", "no.tensor"}, {"split", "-n", "in.tensor", "no.shards.json", "--parts", "2"},
 	{"repack", "-n", "m.tensor", "no.tensor"}, {"convert", "-n", "m.tensor", "no.npz"}, {"convert", "-n", "m.tensor", "no.npz", "--only", "w", "--flip", "0"}, {"recover", "-n", "m.tensor"},
 }
 

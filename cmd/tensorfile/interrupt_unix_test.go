@@ -48,6 +48,10 @@ func TestInterruptedWriters(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}
+	set := filepath.Join(dir, "set.shards.json")
+	if out, err := exec.Command("tensorfile", "split", in, set, "--parts", "3").CombinedOutput(); err != nil {
+		t.Fatalf("%s", out)
+	}
 	read := func(path string) []byte {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -75,6 +79,7 @@ func TestInterruptedWriters(t *testing.T) {
 		{[]string{"repack", "-f", in, "OUT.tensor"}, small},
 		{[]string{"repack", "-i", "OUT.tensor"}, in},
 		{[]string{"recover", "-f", in, "-o", "OUT.tensor"}, small},
+		{[]string{"merge", set, "OUT.tensor"}, ""},
 	} {
 		args := slices.Clone(c.args)
 		var out, outDir string

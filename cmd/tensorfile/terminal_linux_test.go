@@ -142,6 +142,7 @@ func TestProgressOnTerminal(t *testing.T) {
 	env := []string{envAtOnce + "=1"}
 	for _, c := range []string{
 		"convert m.npz out.tensor", "convert m.tensor out.npz", "append m.tensor more.tensor", "repack packed.tensor again.tensor", "recover m.tensor -o saved.tensor",
+		"split m.tensor set.shards.json --parts 3", "merge set.shards.json merged.tensor",
 		"verify m.tensor", "verify packed.tensor", "verify m.npz", "stats m.tensor", "hash m.npz", "diff m.tensor m.npz", "diff packed.tensor m.npz w", "bench more.tensor --time 1us --codec lz4",
 		"bench --loader packed.tensor w --time 1us", "gpu load m.tensor --device host --time 1us", "gpu bench cast* --device host --size 1KiB --time 1us",
 		"show m.tensor w --as csv", "show m.npz w --as raw", "show m.tensor w --as npy -o w.npy",

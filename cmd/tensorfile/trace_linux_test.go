@@ -64,6 +64,10 @@ var traced = []tracedRun{
 	{command: "recover damaged.tensor -o out.tensor", writes: "out.tensor", code: 3},
 	{command: "repack m.tensor out.tensor", writes: "out.tensor", locks: "m.tensor"},
 	{command: "repack -i m.tensor", writes: "m.tensor"},
+	{command: "split m.tensor out.shards.json --parts 2", writes: "out.shards.json out-00001-of-00002.tensor out-00002-of-00002.tensor out-00001-of-00002.tensor.unfinished out-00002-of-00002.tensor.unfinished"},
+	{command: "split -n m.tensor out.shards.json --size 1KiB"},
+	{command: "merge set.shards.json out.tensor", writes: "out.tensor", reads: "set-00001-of-00002.tensor set-00002-of-00002.tensor"},
+	{command: "show set.shards.json w", reads: "set-00001-of-00002.tensor set-00002-of-00002.tensor"},
 	{command: "diff m.tensor x.npz", code: 1},
 	{command: "hash m.tensor x.npz"},
 	{command: "inspect --bytes m.tensor"},
@@ -104,7 +108,7 @@ func traceFiles(t *testing.T, dir string) {
 	write(t, at("words.txt"), []byte("one\ntwo\n"))
 	write(t, at("list.txt"), []byte("pictures/cat/1.npy\npictures/dog/2.npy\n"))
 	for _, c := range []string{
-		"convert m.tensor x.npy --only w", "convert m.tensor x.npz --only w --only rows", "attr set m.tensor w note=second", "convert words.txt words.sqlite",
+		"convert m.tensor x.npy --only w", "convert m.tensor x.npz --only w --only rows", "attr set m.tensor w note=second", "convert words.txt words.sqlite", "split m.tensor set.shards.json --parts 2",
 		"convert picture.tensor pictures/cat/1.npy", "convert picture.tensor pictures/dog/2.npy",
 	} {
 		if i := strings.Index(c, "pictures/"); i >= 0 {
