@@ -72,7 +72,7 @@ func TestGoals(t *testing.T) {
 		overview++
 	}
 	base := serve(t, matrix)
-	g.check("tile/sketch", 300, g.tile(base, overview, 0, 0, "nearest"), "ms")
+	g.check("tile/sketch", 300, g.tile(base, overview, 0, 0, "sketch"), "ms")
 	for _, level := range []int{0, 1, 2, 3} {
 		g.check(fmt.Sprintf("tile/level-%d", level), 300, g.tile(base, level, 1, 1, "mean"), "ms")
 	}

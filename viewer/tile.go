@@ -31,14 +31,15 @@ const (
 	least   reduction = "min"     // NaN if one is NaN
 	most    reduction = "max"     // NaN if one is NaN
 	nearest reduction = "nearest" // the first element of the cell
+	sketch  reduction = "sketch"  // what a few chunks say
 )
 
 func (c *call) reduction() (reduction, error) {
 	switch r := reduction(c.text("reduce", string(mean))); r {
-	case mean, least, most, nearest:
+	case mean, least, most, nearest, sketch:
 		return r, nil
 	default:
-		return r, bad("reduce", tensor.Quote(string(r)), "mean, min, max or nearest")
+		return r, bad("reduce", tensor.Quote(string(r)), "mean, min, max, nearest or sketch")
 	}
 }
 
@@ -497,8 +498,8 @@ func (c *call) tile() error {
 		if q.h != p.h || q.w != p.w {
 			return &refusal{400, fmt.Sprintf("shapes %v and %v differ", t.Shape(), u.Shape()), "u"}
 		}
-		if op == nearest {
-			return bad("reduce", "nearest", "mean, min or max of a difference")
+		if op == nearest || op == sketch {
+			return bad("reduce", string(op), "mean, min or max of a difference")
 		}
 		s, id = &difference{p, q}, id+" "+g.identity
 		names = append(names, "u")
@@ -519,7 +520,7 @@ func (c *call) tile() error {
 	// overflows.
 	tall := min(p.h-ty*tileSide<<level.y, tileSide<<level.y)
 	wide := min(p.w-tx*tileSide<<level.x, tileSide<<level.x)
-	if op != nearest && saturated(tall, wide) > mostReduced {
+	if op != nearest && op != sketch && saturated(tall, wide) > mostReduced {
 		return tooMuch("level", fmt.Sprintf("a tile of %d x %d elements", tall, wide), fmt.Sprintf("at most %d; reduce=nearest has no such limit", int64(mostReduced)))
 	}
 	if c.keepable(c.tag(id, names...)) {
@@ -529,9 +530,14 @@ func (c *call) tile() error {
 		return err
 	}
 	var made *tile
-	if op == nearest {
+	switch op {
+	case nearest:
 		made, err = p.nearestTile(c.ctx, c.cache, level, ty, tx)
-	} else {
+	case sketch:
+		var s seen
+		made, s, err = p.sketchTile(c.ctx, c.cache, level, ty, tx)
+		c.header().Set("X-Seen", s.String())
+	default:
 		g := &tiling{s, c.cache, op}
 		made, err = g.at(c.ctx, level, ty, tx)
 	}

@@ -28,6 +28,7 @@ func TestPage(t *testing.T) {
 	}{
 		{"HeatMap", testHeatMap},
 		{"HeatMapReduces", testHeatMapReduces},
+		{"Sketch", testSketch},
 		{"Values", testValues},
 		{"Sliders", testSliders},
 		{"ListAndKeys", testListAndKeys},
@@ -99,6 +100,43 @@ func testHeatMap(t *testing.T, b *browser) {
 	p.show("#t=w&v=heat&lo=-2&hi=2")
 	if got, want := p.corner(0, 10, 6), colourOf(lut, float64(data[10*36+6]), -2, 2); got != want {
 		t.Errorf("with another range the colour is %v, want %v", got, want)
+	}
+}
+
+// Of a large plane in chunks the first that is asked for is a sketch, and nothing before
+// it is there; what it is of is said until the tiles have come.
+func testSketch(t *testing.T, b *browser) {
+	path := filepath.Join(t.TempDir(), "m.tensor")
+	const n = 2200
+	data := make([]float32, n*n)
+	for i := range data {
+		data[i] = float32(i / n)
+	}
+	f := build(t, path)
+	f.add("m", viewOf(t, data, n, n), &tensorfile.TensorOptions{Chunk: tensor.Shape{200, 200}, Codec: "shuffle|zstd"})
+	f.commit()
+	p := b.open(t, path)
+	p.show("#t=m&v=heat&lo=0&hi=2200")
+	var asked []struct {
+		Name       string
+		Begin, End float64
+	}
+	p.eval(`performance.getEntriesByType('resource').filter((e) => e.name.includes('/api/tile')).map((e) => ({Name: e.name, Begin: e.startTime, End: e.responseEnd}))`, &asked)
+	if len(asked) < 2 {
+		t.Fatalf("asked for %v", asked)
+	}
+	for i, a := range asked {
+		if sketch := strings.Contains(a.Name, "reduce=sketch"); sketch != (i == 0) || !sketch && a.Begin < asked[0].End {
+			t.Errorf("request %d, from %v to %v: %s", i, a.Begin, a.End, a.Name)
+		}
+	}
+	if got := p.text(".plane-note"); got != "a sketch, of 64 of 121 chunks" {
+		t.Errorf("the note says %q", got)
+	}
+	var hidden bool
+	p.eval(`document.querySelector('.plane-note').hidden`, &hidden)
+	if !hidden {
+		t.Error("the note is still there")
 	}
 }
 

@@ -30,8 +30,8 @@ export function planeSize(tensor, axes) {
 export async function tileOf(params, ly, lx, ty, tx, signal) {
   const query = {...params, level: ly === lx ? ly : `${ly},${lx}`, ty, tx};
   try {
-    const {data, shape: [h, w]} = await getRaw('tile', query, signal);
-    return {data, h, w};
+    const {data, shape: [h, w], headers} = await getRaw('tile', query, signal);
+    return {data, h, w, seen: headers.get('X-Seen')};
   } catch (err) {
     if (err.status !== 413 || params.reduce === 'nearest' || params.op) throw err;
     const {data, shape: [h, w]} = await getRaw('tile', {...query, reduce: 'nearest'}, signal);
@@ -133,11 +133,10 @@ export const heat = {
         if (next !== key) {
           key = next;
           const size = planeSize(ctx.tensor, axes);
-          // Elements that lie in the file as they are can be looked at here and there.
-          const large = size.rows * size.cols > 1 << 22 && ctx.tensor.storage?.kind === 'raw' && how !== 'nearest';
+          const large = size.rows * size.cols > 1 << 22 && how !== 'nearest';
           plane.setSource({
             ...size,
-            sketch: large ? (ly, lx, signal) => tileOf({...params, reduce: 'nearest'}, ly, lx, 0, 0, signal) : null,
+            sketch: large ? (ly, lx, signal) => tileOf({...params, reduce: 'sketch'}, ly, lx, 0, 0, signal) : null,
             tile: (ly, lx, ty, tx, signal) => tileOf({...params, reduce: how}, ly, lx, ty, tx, signal),
           });
         }

@@ -23,7 +23,8 @@ export class Plane {
       label, roledescription: 'zoomable picture of numbers'}});
     this.over = el('canvas.plane-over', {aria: {hidden: 'true'}});
     this.map = map ? el('canvas.plane-map', {aria: {hidden: 'true'}, title: 'Where the view is'}) : null;
-    this.node = el('div.plane', null, this.canvas, this.over, this.map);
+    this.note = el('div.plane-note', {hidden: true, role: 'status'});
+    this.node = el('div.plane', null, this.canvas, this.over, this.map, this.note);
     host.append(this.node);
 
     this.tiles = new Map(); // key -> tile, oldest use first
@@ -64,23 +65,32 @@ export class Plane {
     this.pool.stop();
     this.pool = new Pool(requests);
     if (!this.view) this.fit(true);
+    this.note.hidden = true;
+    this.waiting = !!source.sketch;
     this.sketch(source);
     this.draw();
   }
 
   // sketch fetches what the source has for a first impression of everything, where
-  // the tiles themselves take their time.
+  // the tiles themselves take their time; they are not asked for before it is there.
   async sketch(source) {
     if (!source.sketch) return;
     const [ly, lx] = this.overview();
     try {
       const got = await source.sketch(ly, lx, this.signal);
-      if (this.source !== source) return;
+      if (this.source !== source || !this.busy) return;
+      this.note.textContent = `a sketch, of ${got.seen}`;
+      this.note.hidden = false;
       this.stale.set(`${ly},${lx},0,0`, {...got, ly, lx, ty: 0, tx: 0, painted: -1, canvas: null});
       this.on.values?.(got.data);
       this.draw();
     } catch {
       // The tiles will come, or their errors.
+    } finally {
+      if (this.source === source) {
+        this.waiting = false;
+        this.draw();
+      }
     }
   }
 
@@ -272,6 +282,7 @@ export class Plane {
   }
 
   request(wanted) {
+    if (this.waiting) return;
     const jobs = [];
     for (const [, ly, lx, ty, tx] of wanted) {
       const key = `${ly},${lx},${ty},${tx}`;
@@ -282,6 +293,7 @@ export class Plane {
     const busy = jobs.length > 0;
     if (busy !== this.busy) {
       this.busy = busy;
+      if (!busy) this.note.hidden = true;
       this.canvas.dataset.busy = busy ? '1' : '0';
     }
   }
