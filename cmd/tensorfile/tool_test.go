@@ -241,7 +241,11 @@ func TestInterrupt(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(500 * time.Millisecond)
+			started := time.Second // before that an interrupt ends it as any program
+			if raceBuild {
+				started *= 6
+			}
+			time.Sleep(started)
 			begin := time.Now()
 			if err := cmd.Process.Signal(os.Interrupt); err != nil {
 				t.Fatal(err)
