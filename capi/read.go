@@ -14,6 +14,7 @@ import (
 
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/internal/parallel"
+	"github.com/tensorfile/tensorfile/quant"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -178,7 +179,14 @@ func tfgo_dequantise(n C.tensorfile_tensor, d *C.tensorfile_dtype, ranges *C.ten
 		if err != nil {
 			return h.located(err)
 		}
-		return h.t.DequantiseInto(context.Background(), v, selections(sel)...)
+		if !quant.KnownBlock(h.t.DType()) {
+			return h.t.DequantiseInto(context.Background(), v, selections(sel)...)
+		}
+		blocks, err := h.t.Read(context.Background(), selections(sel)...)
+		if err != nil {
+			return err
+		}
+		return h.located(quant.DequantiseBlocks(context.Background(), v, blocks, h.f.Options().ReadWorkers))
 	})
 }
 

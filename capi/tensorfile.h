@@ -410,8 +410,10 @@ int32_t tensorfile_read_into(tensorfile_tensor tensor, const tensorfile_range *r
  * chunks side by side have at most 64 MiB. */
 int32_t tensorfile_read_rows(tensorfile_tensor tensor, const int64_t *rows, size_t count, void *dst, size_t dst_size, tensorfile_error *err);
 
-/* The elements of a quantised composite as numbers of a dtype that is not packed,
- * such as f32, to dst as tensorfile_read does. */
+/* The elements of a quantised composite, or of a tensor of ggml's blocks, as numbers
+ * of a dtype that is not packed, such as f32, to dst as tensorfile_read does. Of
+ * blocks the range of the last axis takes whole ones, in order; some kinds of block
+ * are UNSUPPORTED. */
 int32_t tensorfile_dequantise(tensorfile_tensor tensor, const tensorfile_dtype *dtype, const tensorfile_range *ranges, void *dst, size_t dst_size, tensorfile_error *err);
 
 /* ---- writing ---- */

@@ -482,6 +482,17 @@ def _source(a: Any) -> _Source:
     return _Source(d, x.shape, x.strides, x.ctypes.data, x)
 
 
+def _units(a: Any, d: DType) -> _Source:
+    """Elements of a type whose units are in an array."""
+    x = np.ascontiguousarray(a)
+    if x.dtype.itemsize != d.unit_bytes or x.dtype.hasobject or not x.dtype.isnative:
+        raise TypeError("units of %s are of %d bytes, not %s" % (d.name, d.unit_bytes, x.dtype))
+    if d.packed and not np.ndim(a):
+        raise BadArgument("a tensor of %s has at least one axis" % d.name, "shape mismatch")
+    x = x.reshape(np.shape(a))
+    return _Source(d, (*x.shape[:-1], x.shape[-1] * d.unit_elems) if d.packed else x.shape, x.strides, x.ctypes.data, x)
+
+
 def _is_text(a: Any) -> bool:
     if isinstance(a, np.ndarray):
         return a.dtype == object and a.size > 0 and all(isinstance(s, str) for s in a.reshape(-1).tolist()) or a.dtype.kind == "T"
@@ -640,13 +651,14 @@ class Writer(Mapping[str, Tensor]):
     # ---- writing ----
 
     def write(self, name: str, value: Any, *, codec: Optional[str] = None, chunks: Union[int, Sequence[int], None] = None, dims: Optional[Sequence[Optional[str]]] = None,
-              attrs: Optional[Mapping[str, Any]] = None, fill: Any = None, replace: bool = False) -> None:  # fmt: skip
+              attrs: Optional[Mapping[str, Any]] = None, fill: Any = None, replace: bool = False, type: Optional[DType] = None) -> None:  # fmt: skip
         """Writes a tensor.
 
         Without codec, chunks and fill it becomes plain bytes, which can be mapped, with the strides of the array. codec
         is "auto", "fast", "best" or a pipeline such as "shuffle|zstd:3"; chunks the extents of a chunk, one number
         along axis 0 or one an axis; fill the value of which chunks take no room. dims names the axes; attrs is a dict.
-        replace takes the place of a tensor of that name, in a file that is edited.
+        replace takes the place of a tensor of that name, in a file that is edited. type says what the elements are, and
+        the value is then their units, as Tensor.units gives them: blocks of ggml, say, or bf16 as words of two bytes.
         """
         n = _utf8(name)
         if isinstance(value, Tensor):
@@ -658,7 +670,7 @@ class Writer(Mapping[str, Tensor]):
             store = _Store(value.ndim, codec=codec, chunks=chunks, dims=dims, attrs=value.attrs if attrs is None else attrs, replace=replace)
             self._do(self._lib.write_from, reader._tensor(value._record), n, c.byref(store.struct))
             return
-        whole = _composed(value)
+        whole = _composed(value) if type is None else None
         if whole is not None:
             if fill is not None:
                 raise BadArgument("fill is for dense tensors; of sparse ones it is a part", "wrong argument")
@@ -666,7 +678,7 @@ class Writer(Mapping[str, Tensor]):
             store = _Store(len(whole.shape), codec=codec, chunks=_one_extent(chunks), dims=dims, attrs=attrs, replace=replace)
             self._do(self._lib.write_composite, n, c.byref(_composite_struct(whole, held)), c.byref(store.struct))
             return
-        src = _source(value)
+        src = _source(value) if type is None else _units(value, type)
         rank = len(src.shape)
         store = _Store(rank, codec=codec, chunks=_extents(chunks, src.shape, src.type), dims=dims, attrs=attrs, fill=fill, dtype=src.type, replace=replace)
         self._do(self._lib.write, n, c.byref(src.struct()), c.byref(store.struct))

@@ -148,6 +148,7 @@ _text = c.c_char_p
 
 # Without their last argument, the error.
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
+    "dtype_parse": (_text, _ref),
     "open": (_text, _ref, _ref),
     "open_memory": (_ref, c.c_size_t, _ref, _ref),
     "open_url": (_text, _ref, _ref),

@@ -13,7 +13,7 @@ from ._composite import Composite, Quantised, Ragged, Sparse, Strings, composite
 from ._errors import Error, WrongType, error_of
 from ._record import CHUNKED, LAYOUTS, RAW, Ranges, Record
 from ._select import Plan, plan
-from ._types import BLOCK, BOOL, FLOAT, DType
+from ._types import BLOCK, BOOL, DType
 
 if TYPE_CHECKING:
     from ._file import File
@@ -274,21 +274,24 @@ class Tensor:
     def _unpacked(self, p: Plan) -> np.ndarray[Any, Any]:
         """The box of a type below a byte: units are read, and what stands in them taken out."""
         r, e = self._record, self.type.unit_elems
-        last, n = p.axes[-1], r.shape[-1]
-        index = np.concatenate([np.arange(s, s + last.step * c, last.step) for s, c in last.runs]) if last.size else np.empty(0, np.int64)
         if not math.prod(p.shape):
             return np.empty(p.shape, r.type.numpy)
+        whole, first, count, index = self._whole_units(p)
+        box = np.empty((*p.shape[:-1], count), "V%d" % r.type.unit_bytes if r.type.unit_bytes > 1 else "u1")
+        reader = self._file._reader()
+        _each_run(whole, box, lambda ranges, dst: reader.read(r, ranges, dst))
+        units = box.view(np.uint8).reshape(*p.shape[:-1], count * r.type.unit_bytes)
+        return _take(r.type.unpack_units(units, count * e), index - first * e)
+
+    def _whole_units(self, p: Plan) -> tuple[Plan, int, int, np.ndarray[Any, Any]]:
+        """The plan with all units along the last axis that it touches, the first of them, how many, and the indices that
+        it takes."""
+        e, n, last = self.type.unit_elems, self.shape[-1], p.axes[-1]
+        index = np.concatenate([np.arange(s, s + last.step * k, last.step) for s, k in last.runs])
         first = int(index.min()) // e
         count = int(index.max()) // e + 1 - first
-        box = np.empty((*p.shape[:-1], count), "V%d" % r.type.unit_bytes if r.type.unit_bytes > 1 else "u1")
-        whole = p._replace(axes=(*p.axes[:-1], p.axes[-1]._replace(runs=((first * e, min(n, (first + count) * e) - first * e),), step=1)))
-        reader = self._file._reader()
-        _each_run(whole, box, lambda ranges, dst: reader.read(r, ranges, dst), len(p.axes) - 1)
-        units = box.view(np.uint8).reshape(*p.shape[:-1], count * r.type.unit_bytes)
-        values = r.type.unpack_units(units, count * e)
-        if len(index) == n and first == 0 and last.step == 1:
-            return values[..., :n] if values.shape[-1] != n else values
-        return np.ascontiguousarray(values[..., index - first * e])
+        run = first * e, min(n, (first + count) * e) - first * e
+        return p._replace(axes=(*p.axes[:-1], last._replace(runs=(run,), step=1))), first, count, index
 
     def _dequantised(self, p: Plan) -> np.ndarray[Any, Any]:
         r = self._record
@@ -296,12 +299,17 @@ class Tensor:
         box = np.empty(p.shape, d)
         if not box.size:
             return box
-        direct = d if d.kind == "f" else _F32  # what is computed: other types are cast to
-        if direct == d or r.type.cls == FLOAT and not r.type.packed:
-            _each_run(p, box, lambda ranges, dst: self._file._reader().dequantise(r, ranges, dst))
+        reader = self._file._reader()
+        if r.type.cls == BLOCK:
+            whole, first, count, index = self._whole_units(p)
+            wide = np.empty(whole.shape, _F32)
+            _each_run(whole, wide, lambda ranges, dst: reader.dequantise(r, ranges, dst))
+            return _take(wide, index - first * r.type.unit_elems)
+        if not r.type.packed:
+            _each_run(p, box, lambda ranges, dst: reader.dequantise(r, ranges, dst))
             return box
-        wide = np.empty(p.shape, _F32)
-        _each_run(p, wide, lambda ranges, dst: self._file._reader().dequantise(r, ranges, dst))
+        wide = np.empty(p.shape, _F32)  # numbers are not made packed
+        _each_run(p, wide, lambda ranges, dst: reader.dequantise(r, ranges, dst))
         return wide.astype(d)
 
     def units(self) -> np.ndarray[Any, Any]:
@@ -478,7 +486,12 @@ def _ranges(p: Plan) -> Ranges:
     return out
 
 
-def _each_run(p: Plan, box: np.ndarray[Any, Any], read: Any, packed_axis: int = -1) -> None:
+def _take(a: np.ndarray[Any, Any], index: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Those of the last axis, in C order."""
+    return a if len(index) == a.shape[-1] and (np.diff(index) == 1).all() else np.ascontiguousarray(a[..., index])
+
+
+def _each_run(p: Plan, box: np.ndarray[Any, Any], read: Any) -> None:
     """Reads all boxes of runs to their places: read(ranges, dst) fills dst in C order."""
     single = p.axes
     for axis, a in enumerate(p.axes):
@@ -487,7 +500,7 @@ def _each_run(p: Plan, box: np.ndarray[Any, Any], read: Any, packed_axis: int = 
             for run in a.runs:
                 part = p._replace(axes=(*single[:axis], a._replace(runs=(run,)), *single[axis + 1 :]))
                 place = box[(slice(None),) * axis + (slice(at, at + run[1]),)]
-                _each_run(part, place, read, packed_axis)
+                _each_run(part, place, read)
                 at += run[1]
             return
     if box.flags.c_contiguous:

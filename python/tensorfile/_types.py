@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import struct
@@ -79,6 +80,21 @@ class DType:
         """The descriptor of a NumPy dtype. Packed types are stored packed: ml_dtypes' ``int4`` takes half a byte
         in a file. A TypeError says what has no place in a file: objects, dates, fields."""
         return dtype_of(np.dtype(dtype))
+
+    @staticmethod
+    def named(name: str) -> "DType":
+        """The descriptor of a name, such as "bf16", "i4" or "q4_0". It takes the library.
+
+        >>> DType.named("q4_0").unit_elems, DType.named("q4_0").unit_bytes
+        (32, 18)
+        """
+        from ._lib import Descriptor, current
+
+        found = Descriptor()
+        if not isinstance(name, str):
+            raise TypeError("names are str, not %s" % type(name).__name__)
+        current().dtype_parse(name.encode("utf-8", "replace"), ctypes.byref(found))
+        return DType.unpack(bytes(found))
 
     def _key(self) -> tuple[int, int, int, int, int]:
         return self.cls, self.variant, self.bits, self.unit_elems, self.unit_bytes
