@@ -13,13 +13,15 @@
 # make capi     libtensorfile for C, Python and Ruby in bin/capi: docs/c.md
 # make wheel    the Python package with its library, in dist/python: docs/python.md
 # make python-test  the wheel in an empty environment, its types, and its tests
+# make gem      the gem for Ruby with its library, in dist/ruby: docs/ruby.md
+# make gem-test the tests of Ruby, with the library of make capi
 # make cli-docs the reference of the commands, from their help texts
 # make flags    each flag of the tool is ignored in turn, which a script must notice: minutes
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static release gpu-test capi wheel python-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
+.PHONY: all build static release gpu-test capi gem gem-test wheel python-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -138,6 +140,19 @@ $(VENV)/ok: testdata/requirements.txt python/requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt -r python/requirements-test.txt
 	touch $@
+
+# The gem is one for this system: it holds the shared library.
+gem: capi
+	./ruby/gem.sh bin/capi/lib/libtensorfile.so.1 dist/ruby
+	ls -l dist/ruby
+
+# As they stand here, and the guide with the gem installed in an empty place.
+gem-test:
+	for test in ruby/test/*_test.rb; do TENSORFILE_LIBRARY=$(abspath bin/capi/lib/libtensorfile.so.1) ruby -w -Iruby/lib $$test || exit 1; done
+	rm -rf bin/gem
+	./ruby/gem.sh bin/capi/lib/libtensorfile.so.1 bin/gem
+	gem install -q --local --no-document --install-dir bin/gem/installed bin/gem/*.gem
+	GEM_PATH=$(abspath bin/gem/installed):$$(gem env gempath) ruby -w ruby/test/docs_test.rb
 
 # The wheel holds the shared library and no code for one version of Python: its tag is
 # that of the system, and of the C library that the library needs (PEP 600).
