@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -296,7 +298,21 @@ func TestC(t *testing.T) {
 	passed(t, must(t, nil, compile(t, lib, "test/corpus.c"), "../testdata", "19", "150"), 40000)
 	passed(t, must(t, nil, compile(t, lib, "test/interface.c"), "../testdata", work), 16000)
 	passed(t, must(t, nil, compile(t, lib, "test/threads.c"), filepath.Join(work, "sample.tensor")), 20000)
-	passed(t, must(t, nil, compile(t, lib, "test/signals.c"), filepath.Join(lib, "lib", "libtensorfile.so"), filepath.Join(work, "signals.tensor")), 4)
+	passed(t, must(t, nil, compile(t, lib, "test/signals.c"), filepath.Join(lib, "lib", "libtensorfile.so"), filepath.Join(work, "signals.tensor")), 5)
+	server := httptest.NewServer(http.FileServer(http.Dir(work)))
+	defer server.Close()
+	passed(t, must(t, nil, compile(t, lib, "test/remote.c"), server.URL+"/sample.tensor", filepath.Join(work, "sample.tensor")), 50)
+	passed(t, must(t, nil, compile(t, lib, "test/bench.c"), filepath.Join(work, "bench.tensor"), "1"), 1000)
+}
+
+// The header is C99 and C++, without a warning.
+func TestHeaderCompiles(t *testing.T) {
+	for _, args := range [][]string{{"cc", "-std=c99", "-x", "c"}, {"c++", "-std=c++11", "-x", "c++"}} {
+		t.Run(args[0], func(t *testing.T) {
+			tool(t, args[0])
+			must(t, nil, args[0], append(args[1:], "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "tensorfile.h")...)
+		})
+	}
 }
 
 // The shared library exports what the header declares, at version 1, and needs

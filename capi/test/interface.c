@@ -1054,6 +1054,92 @@ static void test_sources(void) {
     free(b);
 }
 
+/* Every other byte of files with all layouts and with chunks, turned over one at a
+ * time: errors or elements, never a crash, nor a byte beyond what was asked for. */
+static void test_hostile(void) {
+    const char *const names[] = {"accept/composites-chunks.tensor", "accept/chunks-grown.tensor"};
+    int opened = 0, refused = 0;
+    for (int k = 0; k < 2; k++) {
+        size_t size;
+        char *b = slurp(path_in(testdata, names[k]), &size);
+        for (size_t i = mix((uint64_t)k) % 16; i < size; i += size / 400) {
+            char keep = b[i];
+            b[i] = (char)~keep;
+            tensorfile_file f;
+            tensorfile_list list;
+            if (tensorfile_open_memory(b, size, NULL, &f, &err)) {
+                refused++;
+            } else {
+                opened++;
+                tensorfile_list_tensors(f, &list, &err);
+                for (size_t n = 0; n < list.count; n++) {
+                    const tensorfile_info *in = &list.items[n];
+                    tensorfile_tensor t;
+                    if (tensorfile_lookup(f, in->name, &t, &err)) continue;
+                    tensorfile_check_parts(t, &err);
+                    if (in->layout == TENSORFILE_DENSE && in->nbytes < 1 << 20) {
+                        char *dst = malloc((size_t)in->nbytes + 1);
+                        dst[in->nbytes] = 77;
+                        tensorfile_read(t, NULL, dst, (size_t)in->nbytes, &err);
+                        CHECK(dst[in->nbytes] == 77);
+                        free(dst);
+                    }
+                    OK(tensorfile_release_tensor(t, &err));
+                }
+                tensorfile_list_free(&list);
+                int32_t ok;
+                tensorfile_verify(f, NULL, &ok, NULL, NULL, &err);
+                OK(tensorfile_close(f, &err));
+            }
+            b[i] = keep;
+        }
+        free(b);
+    }
+    CHECK(opened > 0 && refused > 0 && opened + refused >= 800);
+}
+
+static float half(uint16_t h) { /* of a normal number */
+    uint32_t bits = (uint32_t)(h >> 15) << 31 | ((uint32_t)(h >> 10 & 31) + 112) << 23 | (uint32_t)(h & 1023) << 13;
+    float x;
+    memcpy(&x, &bits, 4);
+    return x;
+}
+
+/* Blocks of ggml as numbers: q8_0 is a scale, a half, and 32 bytes. */
+static void test_blocks(void) {
+    tensorfile_writer w;
+    uint8_t blocks[2][2][34];
+    int64_t shape[2] = {2, 64};
+    for (int i = 0; i < 4; i++) {
+        uint8_t *block = blocks[i / 2][i % 2];
+        uint16_t scale = (uint16_t)(0x2c00 + 0x1234 * i); /* normal */
+        memcpy(block, &scale, 2);
+        for (int k = 0; k < 32; k++) block[2 + k] = (uint8_t)mix((uint64_t)(40 * i + k));
+    }
+    const char *path = path_in(work, "blocks.tensor");
+    tensorfile_array a = array2("q8_0", shape, blocks);
+    OK(tensorfile_create(path, NULL, &w, &err));
+    OK(tensorfile_write(w, "q", &a, NULL, &err));
+    OK(tensorfile_commit(w, &err));
+    OK(tensorfile_close_writer(w, &err));
+    tensorfile_file f;
+    OK(tensorfile_open(path, NULL, &f, &err));
+    tensorfile_tensor t = lookup(f, "q");
+    tensorfile_dtype f32 = dtype_of("f32");
+    float x[2][64];
+    OK(tensorfile_dequantise(t, &f32, NULL, x, sizeof x, &err));
+    int good = 1;
+    for (int i = 0; i < 128; i++) {
+        const uint8_t *block = blocks[i / 64][i % 64 / 32];
+        uint16_t scale;
+        memcpy(&scale, block, 2);
+        good &= x[i / 64][i % 64] == half(scale) * (float)(int8_t)block[2 + i % 32];
+    }
+    CHECK(good);
+    OK(tensorfile_release_tensor(t, &err));
+    OK(tensorfile_close(f, &err));
+}
+
 /* A file that is cut short under its mapping. */
 static void test_fault(void) {
     const char *path = path_in(work, "cut.tensor");
@@ -1159,6 +1245,8 @@ int main(int argc, char **argv) {
     test_edit();
     test_composites();
     test_sources();
+    test_hostile();
+    test_blocks();
     test_fault();
     test_fork(path);
     return finish("interface");
