@@ -13,6 +13,7 @@
 # make capi     libtensorfile for C, Python and Ruby in bin/capi: docs/c.md
 # make wheel    the Python package with its library, in dist/python: docs/python.md
 # make python-test  the wheel in an empty environment, its types, and its tests
+# make python-bench  opening, viewing and reading from Python beside NumPy and other peers
 # make gem      the gem for Ruby with its library, in dist/ruby: docs/ruby.md
 # make gem-test the tests of Ruby, with the library of make capi
 # make cli-docs the reference of the commands, from their help texts
@@ -21,7 +22,7 @@ GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static release gpu-test capi gem gem-test wheel python-test api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
+.PHONY: all build static release gpu-test capi gem gem-test wheel python-test python-bench api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -172,6 +173,11 @@ interop: $(VENV)/ok build
 	$(VENV)/bin/python spec/reader/check.py
 	$(VENV)/bin/python spec/reader/exchange.py bin/tensorfile
 	$(VENV)/bin/python -B testdata/interop/binsparse_interop.py bin/tensorfile
+
+# Python beside NumPy, safetensors, h5py and zarr, and beside the tool. It needs a quiet machine.
+python-bench: $(VENV)/peers wheel build
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall --target bin/python dist/python/*.whl
+	PYTHONPATH=bin/python $(VENV)/bin/python python/bench/bench.py --tool bin/tensorfile $(BENCHFLAGS)
 
 # The same with libraries that weigh gigabytes.
 $(VENV)-full/ok: testdata/requirements-full.txt

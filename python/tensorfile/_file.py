@@ -596,6 +596,8 @@ class Writer(Mapping[str, Tensor]):
 
     def __init__(self, path: str, mode: str, *, durable: bool = True, wait: float = 0, time: int = 0, deterministic: bool = False, align: int = 0) -> None:
         """Use open()."""
+        if "://" in path:
+            raise error_of("%s: files on servers are read and not written" % path, "unsupported")
         self._path, self._mode = path, mode
         self._lib = _lib.current()
         self._process = _lib._process

@@ -1,9 +1,13 @@
 """Opening: modes, options, paths, other formats, bad arguments, hostile files."""
 
 import glob
+import http.server
 import os
 import pathlib
+import pickle
 import random
+import re
+import threading
 
 import numpy as np
 import pytest
@@ -107,6 +111,64 @@ def test_other_formats(tmp_path, rng):
     with pytest.raises(tensorfile.Error):
         tensorfile.open(tmp_path / "a.npy", engine="python")
     assert "safetensors" in tensorfile.formats() and tensorfile.library_version() == tensorfile.__version__
+
+
+class Ranges(http.server.BaseHTTPRequestHandler):
+    """A server of one file, by ranges."""
+
+    protocol_version = "HTTP/1.1"
+    content = b""
+
+    def do_GET(self, body=True):
+        m = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        n = len(self.content)
+        a, b = 0, n
+        if m:
+            a, b = (n - int(m[2]), n) if not m[1] else (int(m[1]), min(n, int(m[2]) + 1) if m[2] else n)
+        part = self.content[max(0, a) : b]
+        self.send_response(206 if m else 200)
+        self.send_header("Content-Length", str(len(part)))
+        self.send_header("ETag", '"x"')
+        self.send_header("Accept-Ranges", "bytes")
+        if m:
+            self.send_header("Content-Range", "bytes %d-%d/%d" % (max(0, a), b - 1, n))
+        self.end_headers()
+        if body:
+            self.wfile.write(part)
+
+    def do_HEAD(self):
+        self.do_GET(False)
+
+    def log_message(self, *args):
+        pass
+
+
+@written
+def test_addresses(path, rng):
+    a = rng.standard_normal((100, 30))
+    tensorfile.save(path, {"a": a, "z": a.astype("f4")})
+    Ranges.content = pathlib.Path(path).read_bytes()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        address = "http://127.0.0.1:%d/x.tensor" % server.server_port
+        with tensorfile.open(address) as f:
+            assert f.path == address and list(f) == ["a", "z"] and not f.info["mapped"]
+            assert np.array_equal(f["a"][3:50, ::4], a[3:50, ::4]) and np.array_equal(f["z"][...], a.astype("f4"))
+            assert np.array_equal(pickle.loads(pickle.dumps(f["a"]))[0], a[0])
+            with pytest.raises(ValueError):
+                np.asarray(f["a"], copy=False)
+        with pytest.raises(tensorfile.Error):
+            tensorfile.open(address, engine="python")
+        with pytest.raises(tensorfile.Error):
+            tensorfile.open(address, "w")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    with pytest.raises((tensorfile.Error, OSError)):
+        tensorfile.open(address)
 
 
 @written
