@@ -56,7 +56,7 @@ func cellsWanted(h, w int64, at func(r, c int64) float64, op string, ly, lx, ty,
 // level, at the ends of a plane and beyond NaN and infinities.
 func TestTiles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 7))
-	const h, w = 411, 633
+	const h, w = 261, 301
 	// Whole numbers, so that sums are exact in any order.
 	ints := make([]int16, h*w)
 	for i := range ints {
@@ -87,6 +87,7 @@ func TestTiles(t *testing.T) {
 	for i, b := 0, nibbles.Span(); i < len(b); i++ {
 		b[i] = byte(rng.Uint32())
 	}
+	const columns = w
 	path := write(t, filepath.Join(t.TempDir(), "a.tensor"), func(w *tensorfile.Writer) {
 		add := func(name string, v tensor.View, o *tensorfile.TensorOptions) { ok(t, w.Add(ctx, name, v, o)) }
 		add("f32", as(tensor.F32), nil)
@@ -94,11 +95,11 @@ func TestTiles(t *testing.T) {
 		add("i16", all, nil)
 		add("f64t", turned, nil)
 		add("c64", as(tensor.C64), nil)
-		add("cube", slice(t, cube, 3, h, 633), nil)
+		add("cube", slice(t, cube, 3, h, columns), nil)
 		add("i4", nibbles, nil)
 		add("i4chunks", nibbles, &tensorfile.TensorOptions{Chunk: tensor.Shape{100, 128}, Codec: "zstd"})
 		add("chunks", as(tensor.F32), &tensorfile.TensorOptions{Chunk: tensor.Shape{96, 200}, Codec: "shuffle|zstd:1"})
-		add("oddchunks", odd, &tensorfile.TensorOptions{Chunk: tensor.Shape{33, 633}, Codec: "zstd"})
+		add("oddchunks", odd, &tensorfile.TensorOptions{Chunk: tensor.Shape{33, columns}, Codec: "zstd"})
 		add("row", slice(t, ints[:5000]), nil)
 	})
 	s := show(t, &Options{Jobs: 3}, path)
@@ -106,7 +107,7 @@ func TestTiles(t *testing.T) {
 	ok(t, err)
 	defer f.Close()
 	defer func(n int64) { directElements = n }(directElements)
-	directElements = 1 << 17 // so that most tiles are made of others
+	directElements = 1 << 14 // so that most tiles are made of others
 	checked, total := 0, 0
 	for _, c := range []struct {
 		name string
@@ -114,19 +115,13 @@ func TestTiles(t *testing.T) {
 		i    []int64
 	}{
 		{"f32", 0, 1, nil}, {"f32", 1, 0, nil}, {"odd", 0, 1, nil}, {"i16", 0, 1, nil}, {"f64t", 0, 1, nil}, {"c64", 0, 1, nil}, {"cube", 1, 2, []int64{2, 0, 0}}, {"cube", 0, 2, []int64{0, 5, 0}},
-		{"cube", 2, 0, []int64{0, 400, 0}}, {"i4", 0, 1, nil}, {"i4", 1, 0, nil}, {"i4chunks", 0, 1, nil}, {"i4chunks", 1, 0, nil}, {"chunks", 0, 1, nil}, {"chunks", 1, 0, nil}, {"oddchunks", 0, 1, nil}, {"row", -1, 0, nil}, {"row", 0, -1, nil}, {"i4", -1, 1, []int64{9, 0}},
+		{"cube", 2, 0, []int64{0, 250, 0}}, {"i4", 0, 1, nil}, {"i4", 1, 0, nil}, {"i4chunks", 0, 1, nil}, {"i4chunks", 1, 0, nil}, {"chunks", 0, 1, nil}, {"chunks", 1, 0, nil}, {"oddchunks", 0, 1, nil}, {"row", -1, 0, nil}, {"row", 0, -1, nil}, {"i4", -1, 1, []int64{9, 0}},
 	} {
 		x, err := f.Tensor(c.name)
 		ok(t, err)
 		v, err := x.Read(ctx)
 		ok(t, err)
-		var wide tensor.View
-		d := tensor.F64
-		if x.DType().Class == tensor.ClassComplex {
-			d = tensor.C128
-		}
-		wide, err = v.Cast(d)
-		ok(t, err)
+		elements := realOf(t, v)
 		at := make([]int64, len(x.Shape()))
 		copy(at, c.i)
 		index := ""
@@ -153,17 +148,11 @@ func TestTiles(t *testing.T) {
 			if c.x >= 0 {
 				at[c.x] = k
 			}
-			if d == tensor.C128 {
-				z, err := tensor.ReadElem[complex128](wide, at...)
-				ok(t, err)
-				return math.Hypot(real(z), imag(z))
+			n := int64(0)
+			for axis, i := range at {
+				n = n*x.Shape()[axis] + i
 			}
-			e, err := wide.Float64At(at...)
-			ok(t, err)
-			if e != e {
-				_, e = marks[float64]()
-			}
-			return e
+			return elements[n]
 		}
 		for r := range rows {
 			for k := range columns {
@@ -173,7 +162,7 @@ func TestTiles(t *testing.T) {
 		element := func(r, k int64) float64 { return values[r*columns+k] }
 		for _, op := range []string{"mean", "min", "max", "nearest"} {
 			for _, l := range [][2]int64{{0, 0}, {1, 1}, {3, 3}, {4, 4}, {5, 5}, {10, 10}, {0, 3}, {2, 5}, {6, 0}} {
-				if len(at) == 1 && l[0] != l[1] {
+				if len(at) == 1 && l[0] != l[1] || raceBuild && l[0]%2 != 0 {
 					continue
 				}
 				ly, lx := l[0], l[1]
@@ -198,9 +187,40 @@ func TestTiles(t *testing.T) {
 		}
 	}
 	t.Logf("%d tiles, %d cells", checked, total)
-	if checked < 600 || total < 1_000_000 {
+	if !raceBuild && (checked < 600 || total < 1_000_000) {
 		t.Error("too few")
 	}
+}
+
+// realOf are the elements of a view in C order, complex ones by magnitude, and NaN as the
+// one that the viewer has.
+func realOf(t *testing.T, v tensor.View) []float64 {
+	t.Helper()
+	d := tensor.F64
+	if v.DType().Class == tensor.ClassComplex {
+		d = tensor.C128
+	}
+	v, err := v.Cast(d)
+	ok(t, err)
+	var list []float64
+	if d == tensor.C128 {
+		z, err := tensor.Data[complex128](v)
+		ok(t, err)
+		for _, c := range z {
+			list = append(list, math.Hypot(real(c), imag(c)))
+		}
+	} else {
+		x, err := tensor.Data[float64](v)
+		ok(t, err)
+		list = slices.Clone(x)
+	}
+	_, nan := marks[float64]()
+	for i, x := range list {
+		if x != x {
+			list[i] = nan
+		}
+	}
+	return list
 }
 
 // near compares means, which were rounded in between, and marks bit for bit.
@@ -218,14 +238,16 @@ func near(t *testing.T, what string, got, want []float32) {
 // are in between, and a tile does not depend on what was asked for before.
 func TestTileMeans(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
-	const h, w = 3001, 2500
+	const h, w = 1501, 1250
+	defer func(n int64) { directElements = n }(directElements)
+	directElements = 1 << 20 // so that coarse tiles are made of others
 	list := make([]float32, h*w)
 	for i := range list {
 		list[i] = float32(rng.NormFloat64())
 	}
 	path := write(t, filepath.Join(t.TempDir(), "a.tensor"), func(f *tensorfile.Writer) { ok(t, f.Add(ctx, "x", slice(t, list, h, w), nil)) })
 	s := show(t, nil, path)
-	for _, level := range []int64{2, 4, 7, 12} {
+	for _, level := range []int64{1, 3, 6, 11} {
 		got, _ := raw[float32](s, "tile", "t=x", fmt.Sprint("level=", level))
 		want := cellsWanted(h, w, func(r, c int64) float64 { return float64(list[r*w+c]) }, "mean", level, level, 0, 0)
 		for i := range got {
