@@ -1,5 +1,6 @@
 # frozen_string_literal: true
 
+require "socket"
 require_relative "helper"
 
 # Reading and writing, errors, lifetimes.
@@ -356,6 +357,63 @@ class TensorfileTest < Minitest::Test
     GC.start
     open = Dir.children("/proc/self/fd").count { |fd| (File.readlink("/proc/self/fd/#{fd}") rescue "") == path } # rubocop:disable Style/RescueModifier
     assert_operator open, :<, 250
+  end
+
+  # A server in a thread of this process: it answers while the call waits for it.
+  def test_url
+    sample
+    bytes = File.binread(path)
+    server = TCPServer.new("127.0.0.1", 0)
+    answered = 0
+    thread = Thread.new do
+      loop do
+        Thread.new(server.accept) do |socket|
+          while (request = socket.gets)
+            range = nil
+            while (line = socket.gets) && line != "\r\n"
+              range = line[/bytes=(.*)/i, 1]&.strip if line.match?(/\Arange:/i)
+            end
+            answered += 1
+            socket << answer(request, range, bytes)
+          end
+        rescue SystemCallError, IOError
+          nil # the client is gone
+        end
+      end
+    end
+    address = "http://127.0.0.1:#{server.addr[1]}"
+    Tensorfile.open_url("#{address}/a.tensor") do |f|
+      assert_equal @grid, f["chunked"].to_a
+      assert_equal floats(@grid), f["plain"].to_a
+      refute f.info[:mapped]
+    end
+    assert_operator answered, :>, 0
+    e = assert_raises(Tensorfile::Error) { Tensorfile.open_url("http://user:secret@127.0.0.1:#{server.addr[1]}/none") }
+    assert_match(/404/, e.message)
+    refute_match(/secret/, e.message)
+  ensure
+    thread&.kill
+    server&.close
+  end
+
+  def answer(request, range, bytes)
+    return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" unless request.include?("/a.tensor")
+
+    first, last = range.to_s.split("-", 2)
+    first, last = first.to_s.empty? ? [[bytes.bytesize - last.to_i, 0].max, bytes.bytesize - 1] : [first.to_i, last.to_s.empty? ? bytes.bytesize - 1 : [last.to_i, bytes.bytesize - 1].min]
+    body = bytes.byteslice(first..last)
+    "HTTP/1.1 206 Partial Content\r\nETag: \"a\"\r\nContent-Range: bytes #{first}-#{last}/#{bytes.bytesize}\r\nContent-Length: #{body.bytesize}\r\n\r\n".b + body
+  end
+
+  # Blocks of ggml: q8_0 is a scale, a half, and 32 bytes.
+  def test_blocks
+    numbers = Array.new(64) { |i| mix(i) % 256 - 128 }
+    blocks = numbers.each_slice(32).zip([0x3800, 0xc400]).map { |list, scale| [scale, *list].pack("Sc*") }.join # 0.5 and -4
+    Tensorfile.create(path) { |w| w.write "q", blocks, dtype: "q8_0", shape: [1, 64] }
+    Tensorfile.open(path) do |f|
+      assert_equal [numbers.each_with_index.map { |x, i| x * (i < 32 ? 0.5 : -4.0) }], f["q"].dequantise.to_a
+      assert_equal blocks, f["q"].read.bytes
+    end
   end
 
   def test_other_formats
