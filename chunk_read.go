@@ -1,11 +1,14 @@
 package tensorfile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -276,6 +279,7 @@ func (g gridReader) readInto(ctx context.Context, dst tensor.View, r region, mos
 		return err
 	}
 	refuse := func(_, _ int64, err error) error { return err }
+	defer g.expect(axes, g.touched(axes))()
 	workers := g.workers(most, g.touched(axes))
 	if workers == 1 {
 		w := chunkWorks.Get().(*chunkWork)
@@ -291,6 +295,54 @@ func (g gridReader) readInto(ctx context.Context, dst tensor.View, r region, mos
 		return g.eachPart(axes, dst, refuse, give)
 	}, g.read)
 }
+
+// expect says to a source that reads ahead which chunks are about to be read, n at
+// most, as their pages come. The function is called when they have been.
+func (g gridReader) expect(axes []gridAxis, n int64) (done func()) {
+	s, ok := g.store.(fileChunks)
+	if !ok || g.grid.read != nil || n < 2 || !s.m.Expects() {
+		return func() {}
+	}
+	more, end := s.m.Expect()
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		var batch [][2]int64
+		tell := func() {
+			if len(batch) == 0 {
+				return
+			}
+			slices.SortFunc(batch, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) }) // nearly the order of the grid
+			more(batch)
+			batch = batch[:0]
+		}
+		refuse := func(_, _ int64, err error) error { return err } // who reads hears of it
+		g.eachPart(axes, tensor.View{}, refuse, func(p *chunkPart) error {
+			if stop.Load() {
+				return io.EOF
+			}
+			if p.entry.IsStored() {
+				batch = append(batch, [2]int64{p.entry.Offset, p.entry.Offset + int64(p.entry.Length)})
+			}
+			if len(batch) == expectAtOnce {
+				tell()
+			}
+			return nil
+		})
+		if !stop.Load() {
+			tell()
+			more(nil)
+		}
+	})
+	return func() {
+		stop.Store(true)
+		wg.Wait()
+		end()
+	}
+}
+
+// expectAtOnce is how many chunks a source is told of at a time: those of a page.
+const expectAtOnce = 128
 
 // inParallel hands parts of chunks to workers. Of several errors it returns
 // that of the first chunk.
@@ -363,6 +415,13 @@ func (t *Tensor) writeGrid(ctx context.Context, out io.Writer, r region) error {
 	if err != nil {
 		return err
 	}
+	lease, err := t.f.m.Acquire()
+	if err != nil {
+		return err
+	}
+	defer lease.Release()
+	g := gridReader{t.grid(), fileChunks{t.f.m, lease}}
+	defer g.expect(axes, g.touched(axes))() // of all blocks that follow
 	s := gridStream{t: t, out: out, axes: axes}
 	return s.write(ctx, r, 0)
 }

@@ -71,6 +71,9 @@ func (t *Tensor) readRawTo(ctx context.Context, dst tensor.View, r region, fresh
 		c = nil
 	}
 	size := r.bytes()
+	if !mapped {
+		defer t.expect(r)()
+	}
 	if mode := t.f.opts.ReadMode; size <= reading.solo && mapped && (mode == ReadAuto || mode == ReadMapped) {
 		if c != nil {
 			if err := t.f.verifyOnce(t); err != nil {
@@ -512,6 +515,19 @@ func scratch(buf *[]byte, n int64) []byte {
 func (t *Tensor) preadRegion(ctx context.Context, l mmap.Lease, dst tensor.View, r region, buf *[]byte) error {
 	x := rawRead{t: t, ctx: ctx, lease: l, plan: ReadPlan{Mode: ReadPositioned, Workers: 1}}
 	return x.stage(part{dst, r}, buf)
+}
+
+// expect says to a source that reads ahead that r is about to be read, if it lies in
+// one piece or nearly so. The function is called when it has been.
+func (t *Tensor) expect(r region) (done func()) {
+	lo, hi := r.reach()
+	if !t.f.m.Expects() || hi-lo > 2*r.bytes() {
+		return func() {}
+	}
+	more, done := t.f.m.Expect()
+	more([][2]int64{{t.st.Offset + lo, t.st.Offset + hi}})
+	more(nil)
+	return done
 }
 
 // stillThere reports an error of kind ErrChanged if the file no longer has the

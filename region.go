@@ -389,6 +389,7 @@ func (t *Tensor) writeRegion(ctx context.Context, w io.Writer, r region) (err er
 		return err
 	}
 	defer lease.Release()
+	defer t.expect(r)()
 	var buf []byte
 	return writeBlocks(ctx, out, r, t.order, func(dst tensor.View, r region) error {
 		return t.preadRegion(ctx, lease, dst, r, &buf)

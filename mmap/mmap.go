@@ -137,6 +137,8 @@ func NewReaderAt(r io.ReaderAt, size int64, name string) *Map {
 // A Source is a source of bytes that is not a file: an object on a server, say.
 // ReadAt works from many goroutines at once. If it also has a method Check() error,
 // Map.Check calls it to find out whether the bytes are still those that were opened.
+// If it has a method Expect() (more func(extents [][2]int64), done func()), Map.Expect
+// calls it.
 type Source interface {
 	io.ReaderAt
 	io.Closer
@@ -149,6 +151,29 @@ func NewSource(src Source, name string) *Map {
 	m := NewReaderAt(src, src.Size(), name)
 	m.own, m.reason = src, "the source is not a local file"
 	return m
+}
+
+// Expects reports whether Expect is of use.
+func (m *Map) Expects() bool {
+	_, ok := m.own.(expecter)
+	return ok
+}
+
+type expecter interface {
+	Expect() (more func(extents [][2]int64), done func())
+}
+
+// Expect says that bytes are about to be read, mostly once and in this order: the
+// extents [begin, end) that more is called with, until done is called; more without any
+// says that these were all. A source where each read is a request reads them ahead, and
+// nothing else. For any other source it
+// does nothing. The functions are safe for concurrent use; done is called once, and
+// more not after it.
+func (m *Map) Expect() (more func(extents [][2]int64), done func()) {
+	if e, ok := m.own.(expecter); ok {
+		return e.Expect()
+	}
+	return func([][2]int64) {}, func() {}
 }
 
 // checkRegular refuses what is not a regular file.

@@ -12,6 +12,7 @@ type block struct {
 	data  []byte
 	err   error
 	place *list.Element // among those that are kept
+	used  bool          // of those, one that a plan has come past
 }
 
 // cache holds blocks by index: those on the way, and of the others those that
@@ -20,6 +21,7 @@ type cache struct {
 	mu     sync.Mutex
 	blocks map[int64]*block
 	order  list.List // of kept blocks, last used first
+	past   list.List // of those that plans have come past, first used first: these go first
 	bytes  int64     // of them
 	limit  int64
 }
@@ -49,13 +51,47 @@ func (c *cache) want(first, last int64, n int) (all []*block, fresh [][]*block) 
 			open = true
 		} else {
 			if b.place != nil {
-				c.order.MoveToFront(b.place)
+				c.touch(b)
 			}
 			open = false
 		}
 		all = append(all, b)
 	}
 	return all, fresh
+}
+
+// absent returns the first run of neighbours among blocks [first, last] that nobody
+// has asked for; both are behind last if there is none.
+func (c *cache) absent(first, last int64) (begin, end int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for begin = first; begin <= last && c.blocks[begin] != nil; begin++ {
+	}
+	for end = begin; end <= last && c.blocks[end] == nil; end++ {
+	}
+	return begin, end
+}
+
+// touch notes that a kept block is used.
+func (c *cache) touch(b *block) {
+	if b.used {
+		c.past.Remove(b.place)
+		b.place, b.used = c.order.PushFront(b), false
+		return
+	}
+	c.order.MoveToFront(b.place)
+}
+
+// pass notes that blocks [first, last] are not wanted again soon.
+func (c *cache) pass(first, last int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := first; i <= last; i++ {
+		if b := c.blocks[i]; b != nil && b.place != nil && !b.used {
+			c.order.Remove(b.place)
+			b.place, b.used = c.past.PushBack(b), true
+		}
+	}
 }
 
 // keep gives b its bytes, and keeps it as long as there is room.
@@ -69,8 +105,13 @@ func (c *cache) keep(b *block, data []byte) {
 	}
 	b.place = c.order.PushFront(b)
 	c.bytes += int64(len(data))
-	for c.bytes > c.limit && c.order.Len() > 0 {
-		last := c.order.Remove(c.order.Back()).(*block)
+	for c.bytes > c.limit && c.order.Len()+c.past.Len() > 0 {
+		var last *block
+		if e := c.past.Front(); e != nil {
+			last = c.past.Remove(e).(*block)
+		} else {
+			last = c.order.Remove(c.order.Back()).(*block)
+		}
 		c.bytes -= int64(len(last.data))
 		delete(c.blocks, last.index)
 	}
@@ -93,6 +134,7 @@ func (c *cache) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.order.Init()
+	c.past.Init()
 	c.bytes, c.limit = 0, 0
 	clear(c.blocks)
 }

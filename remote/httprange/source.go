@@ -31,6 +31,7 @@ type Source struct {
 	tailAt int64  // where it begins
 
 	cache   cache
+	plans   plans
 	mu      sync.Mutex // guards changed and closed
 	changed error
 	closed  bool
@@ -122,6 +123,7 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 	if err := s.stopped(); err != nil {
 		return 0, err
 	}
+	defer s.ahead(off, len(p))
 	n := 0
 	for n < len(p) && off < s.id.size {
 		var c int

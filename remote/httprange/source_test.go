@@ -113,7 +113,7 @@ func TestEviction(t *testing.T) {
 func (c *cache) kept() (bytes int64, blocks int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.bytes, max(len(c.blocks), c.order.Len())
+	return c.bytes, max(len(c.blocks), c.order.Len()+c.past.Len())
 }
 
 // Many readers of one block make one request, and many requests wait for their

@@ -51,7 +51,8 @@ type Options struct {
 	// proxy that the environment names.
 	Transport http.RoundTripper
 	// Range says how objects are read: see httprange.Options. Its Header, Transport
-	// and Name are this package's.
+	// and Name are this package's, and so are two defaults: Parallel is 32, CacheBytes
+	// 128 MiB.
 	Range httprange.Options
 
 	// PartSize is how many bytes of an object that is written go with a request, at

@@ -1,6 +1,7 @@
 package s3
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/tensorfile/tensorfile/convert"
@@ -21,6 +22,13 @@ func init() {
 	})
 }
 
+// Stores answer many requests at a time, each at the speed of a connection: so many
+// fill a link of 8 Gbit/s. The cache holds what is under way.
+const (
+	defaultParallel = 32
+	defaultCache    = 128 << 20
+)
+
 // Open opens the object at an address s3://BUCKET/KEY for reading. It makes one
 // request, and more where the store fails in passing or names another region. The
 // Source is that of package httprange: ctx is the context of all that it does until
@@ -38,6 +46,7 @@ func Open(ctx context.Context, address string, o *Options) (*httprange.Source, e
 		return nil, err
 	}
 	r := o.Range
+	r.Parallel, r.CacheBytes = cmp.Or(r.Parallel, defaultParallel), cmp.Or(r.CacheBytes, defaultCache)
 	r.Header, r.Transport, r.Name = nil, reader{s}, address
 	return httprange.Open(ctx, s.url(key).String(), &r)
 }

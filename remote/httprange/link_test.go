@@ -1,0 +1,230 @@
+package httprange_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/internal/badinput/forge"
+	"github.com/tensorfile/tensorfile/remote/httprange"
+	"github.com/tensorfile/tensorfile/tensor"
+)
+
+// A link is a store behind a network in simulated time: the first byte of an answer
+// comes after 20 ms, the others at 100 MB/s for each connection.
+type link struct {
+	object []byte
+
+	mu             sync.Mutex
+	now, most, all int   // requests under way, at most, in all
+	bytes          int64 // of bodies
+}
+
+const (
+	firstByte = 20 * time.Millisecond
+	perSecond = 100e6 // bytes of a connection
+)
+
+func (l *link) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	l.all++
+	if l.now++; l.now > l.most {
+		l.most = l.now
+	}
+	l.mu.Unlock()
+	size := int64(len(l.object))
+	var a, b int64
+	if _, err := fmt.Sscanf(r.Header.Get("Range"), "bytes=%d-%d", &a, &b); err != nil || strings.HasPrefix(r.Header.Get("Range"), "bytes=-") {
+		fmt.Sscanf(r.Header.Get("Range"), "bytes=-%d", &a)
+		a, b = max(size-a, 0), size-1
+	}
+	time.Sleep(firstByte)
+	h := http.Header{"Etag": {`"1"`}, "Content-Range": {fmt.Sprintf("bytes %d-%d/%d", a, b, size)}, "Content-Length": {strconv.FormatInt(b-a+1, 10)}}
+	return &http.Response{StatusCode: 206, Header: h, ContentLength: b - a + 1, Body: &slow{l: l, r: bytes.NewReader(l.object[a : b+1])}, Request: r}, nil
+}
+
+// slow is a body that comes at the speed of a connection.
+type slow struct {
+	l    *link
+	r    *bytes.Reader
+	once sync.Once
+}
+
+func (s *slow) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p[:min(len(p), 1<<20)])
+	time.Sleep(time.Duration(float64(n) / perSecond * 1e9))
+	s.l.mu.Lock()
+	s.l.bytes += int64(n)
+	s.l.mu.Unlock()
+	if err == io.EOF || s.r.Len() == 0 {
+		s.Close()
+	}
+	return n, err
+}
+
+func (s *slow) Close() error {
+	s.once.Do(func() {
+		s.l.mu.Lock()
+		s.l.now--
+		s.l.mu.Unlock()
+	})
+	return nil
+}
+
+// open opens the object as a file, in the time of one request.
+func (l *link) open(t *testing.T, o *httprange.Options) (*tensorfile.File, *tensorfile.Tensor) {
+	t.Helper()
+	begin := time.Now()
+	own := httprange.Options{Transport: l}
+	if o != nil {
+		own = *o
+		own.Transport = l
+	}
+	src, err := httprange.Open(context.Background(), "http://store/object", &own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := convert.OpenMap(t.Context(), src.Map(), &convert.OpenOptions{OpenOptions: tensorfile.OpenOptions{TailFirst: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := f.Tensor("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begin); l.all != 1 || d > firstByte+5*time.Millisecond {
+		t.Errorf("opened by %d requests in %v", l.all, d)
+	}
+	return f, x
+}
+
+// bucket are the options that package s3 reads with.
+func bucket() *httprange.Options { return &httprange.Options{Parallel: 32, CacheBytes: 128 << 20} }
+
+// A bulk read fills a link of ten connections' worth, 8 Gbit/s, to nine tenths, with
+// at most 64 requests under way and no more requests than 1.1 times what the plan
+// needs: one for each 4 MiB.
+func TestBulkRead(t *testing.T) {
+	const size = 256 << 20
+	const linkSpeed = 10 * perSecond
+	raw := forge.Build(false, forge.Gen{
+		Tensors:  []forge.Tensor{{Name: "a", Storage: 1, DType: forge.U8, Shape: []uint64{size}, Strides: []int64{1}}},
+		Storages: []forge.Storage{{ID: 1, Data: make([]byte, size)}},
+	}).B
+	chunked := chunks(t, size)
+	type reader = func(context.Context, *tensorfile.Tensor) error
+	into := func(ctx context.Context, x *tensorfile.Tensor) error {
+		v, err := tensor.Make(x.DType(), x.Shape())
+		if err == nil {
+			err = x.ReadInto(ctx, v)
+		}
+		return err
+	}
+	stream := func(ctx context.Context, x *tensorfile.Tensor) error { return x.WriteCOrder(ctx, io.Discard) }
+	for _, c := range []struct {
+		name string
+		file []byte
+		read reader
+	}{
+		{"Read", raw, func(ctx context.Context, x *tensorfile.Tensor) error { _, err := x.Read(ctx); return err }},
+		{"ReadInto", raw, into}, {"WriteCOrder", raw, stream}, {"chunks, ReadInto", chunked, into}, {"chunks, WriteCOrder", chunked, stream},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &link{object: c.file}
+				f, x := l.open(t, bucket())
+				defer f.Close()
+				before, begin := l.all, time.Now()
+				if err := c.read(t.Context(), x); err != nil {
+					t.Fatal(err)
+				}
+				rate := size / time.Since(begin).Seconds()
+				t.Logf("%.0f MB/s in %d requests, %d at a time", rate/1e6, l.all-before, l.most)
+				if rate < 0.9*linkSpeed {
+					t.Errorf("%.2f of the link", rate/linkSpeed)
+				}
+				if l.most > 64 {
+					t.Errorf("%d requests at a time", l.most)
+				}
+				ideal := size >> 22
+				if strings.HasPrefix(c.name, "chunks") {
+					ideal += size >> 18 / 128 // pages of chunk entries, between the chunks
+				}
+				if n := l.all - before; float64(n) > 1.1*float64(ideal) {
+					t.Errorf("%d requests, ideal are %d", n, ideal)
+				}
+				if float64(l.bytes) > 1.02*float64(len(c.file)) {
+					t.Errorf("%d bytes came of %d", l.bytes, len(c.file))
+				}
+			})
+		})
+	}
+}
+
+// chunks is a file with a tensor of size bytes in chunks of 256 KiB that do not
+// compress, each another one.
+func chunks(t *testing.T, size int64) []byte {
+	t.Helper()
+	data := make([]byte, size)
+	rand.NewChaCha8([32]byte{7}).Read(data)
+	v, err := tensor.FromSlice(data, size/1024, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	w, err := tensorfile.NewWriter(&b, nil)
+	if err == nil {
+		err = w.Add(t.Context(), "a", v, &tensorfile.TensorOptions{Codec: "raw", Chunk: tensor.Shape{256, 1024}})
+	}
+	if err == nil {
+		err = w.Commit(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// A slice of rows costs two round trips after open, in one tensor or in chunks, and a
+// handful of requests.
+func TestSliceRoundTrips(t *testing.T) {
+	const size = 64 << 20
+	raw := forge.Build(false, forge.Gen{
+		Tensors:  []forge.Tensor{{Name: "a", Storage: 1, DType: forge.U8, Shape: []uint64{size / 1024, 1024}, Strides: []int64{1024, 1}}},
+		Storages: []forge.Storage{{ID: 1, Data: make([]byte, size)}},
+	}).B
+	for name, file := range map[string][]byte{"raw": raw, "chunks": chunks(t, size)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &link{object: file}
+				f, x := l.open(t, bucket())
+				defer f.Close()
+				before, begin := l.all, time.Now()
+				sel, err := tensor.ParseSelection("[20000:20100]")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := x.Read(t.Context(), sel); err != nil {
+					t.Fatal(err)
+				}
+				d, n := time.Since(begin), l.all-before
+				t.Logf("%v, %d requests", d, n)
+				// Transfer is on top of the round trips: two chunks at most.
+				if d > 2*firstByte+10*time.Millisecond || n > 3 {
+					t.Errorf("%v, %d requests", d, n)
+				}
+			})
+		})
+	}
+}
