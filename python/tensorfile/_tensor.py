@@ -463,8 +463,12 @@ class Tensor:
     if sys.version_info >= (3, 12):
 
         def __buffer__(self, flags: int) -> memoryview:
-            """The buffer protocol: the elements as of NumPy's array of them."""
-            return memoryview(np.asarray(self)).__buffer__(flags)
+            """The buffer protocol, of plain bytes: read-only, without a copy. BufferError for what is to be decoded, which
+            NumPy then asks for by __array__, and for types that buffers have no letter for."""
+            v = self._view()
+            if v is None or v.dtype.kind not in "biufcSU" or self._record.type.ml_name:
+                raise BufferError("tensor %r of %s is no buffer: take its elements" % (self.name, self.type.name))
+            return memoryview(v).__buffer__(flags)
 
     def torch(self) -> Any:
         """A tensor of torch. Plain bytes come without a copy: the memory is the file's, and must not be written to."""

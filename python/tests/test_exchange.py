@@ -109,6 +109,10 @@ def test_buffer(f):
     if sys.version_info >= (3, 12):
         m = memoryview(f["a"])
         assert m.readonly and m.shape == (20, 30) and bytes(m) == f.array.tobytes()
+        for name in ("c", "b", "n", "s"):
+            with pytest.raises(BufferError):
+                memoryview(f[name])
+        assert np.asarray(f["b"]).dtype == ml_dtypes.bfloat16
 
 
 def test_read_into(f):
