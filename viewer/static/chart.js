@@ -93,6 +93,8 @@ export function axis(options) {
     grid: {stroke: line, width: 1},
     ticks: {stroke: line, width: 1, size: 5},
     size: options.side === 3 || options.side === undefined ? 66 : 36,
+    // A large chart has larger steps, not more of them.
+    space: (_, __, ___, ____, length) => Math.max(options.side === 2 ? 60 : 30, length / 14),
     values: (_, splits) => splits.map((v) => (v === null ? '' : number(v, 6))),
     ...options,
   };
