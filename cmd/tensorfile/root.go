@@ -133,6 +133,8 @@ in place.`,
   TERM=dumb            neither colours nor progress lines nor pictures
   COLUMNS, LINES       the size of the terminal, instead of what it says
   SOURCE_DATE_EPOCH    the time of commits: equal inputs give equal bytes
+  TENSORFILE_CACHE     DIR or DIR:SIZE: what was read of addresses is kept there
+  AWS_...              where a bucket is, and who asks: docs/remote.md
   GOMAXPROCS           the default of -j`,
 			"NAME arguments": `  Names are globs: * any characters, ? one, [a-z] one of a set. An argument that
   equals a tensor's name is that tensor, whatever brackets or stars it holds. In

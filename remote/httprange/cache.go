@@ -169,10 +169,38 @@ func (s *Source) readBlocks(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// load gets a run of neighbouring blocks with one request, and goes on where it
-// broke off if that must be made again.
+// load gets a run of neighbouring blocks: from the disk, and what it has not with a
+// request for each run of those.
 func (s *Source) load(run []*block) {
 	defer s.wg.Done()
+	for len(run) > 0 {
+		n := 0
+		for n < len(run) && !s.fromDisk(run[n]) {
+			n++
+		}
+		if n > 0 {
+			s.request(run[:n])
+		}
+		run = run[min(n+1, len(run)):]
+	}
+}
+
+// fromDisk gives a block the bytes that are on disk, if they are.
+func (s *Source) fromDisk(b *block) bool {
+	if s.disk == nil || s.stopped() != nil {
+		return false
+	}
+	size := int64(s.o.BlockSize)
+	data := s.disk.get(s.name, b.index, min(size, s.tailAt-b.index*size))
+	if data != nil {
+		s.cache.keep(b, data)
+	}
+	return data != nil
+}
+
+// request gets a run of neighbouring blocks with one request, and goes on where it
+// broke off if that must be made again.
+func (s *Source) request(run []*block) {
 	size := int64(s.o.BlockSize)
 	begin := run[0].index * size
 	end := min(run[len(run)-1].index*size+size, s.tailAt)
@@ -198,6 +226,9 @@ func (s *Source) load(run []*block) {
 				}
 			}
 			s.cache.keep(run[0], part)
+			if s.disk != nil {
+				s.disk.put(s.name, run[0].index, part)
+			}
 			run, begin, part, got, progress = run[1:], begin+int64(len(part)), nil, 0, true
 		}
 		return true, nil

@@ -23,6 +23,14 @@ type Options struct {
 	// CacheBytes bounds the blocks that are kept; the last 64 KiB of the object
 	// are kept besides. Negative: none. Default: 64 MiB.
 	CacheBytes int64
+	// CacheDir is a directory in which blocks are kept, too, for later Sources, of this
+	// process and others. It is made if it is not there. Only objects with a strong
+	// ETag are kept. Default: "", none.
+	CacheDir string
+	// CacheDirBytes bounds the blocks in CacheDir: those that were used last stay. Each
+	// process looks now and then, and they may be a sixteenth more for each meanwhile.
+	// Default: 10 GiB.
+	CacheDirBytes int64
 	// Parallel is how many requests are under way at a time. Default: 8.
 	Parallel int
 	// Retries is how often a request that brought nothing new is made again.

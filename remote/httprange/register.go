@@ -2,6 +2,7 @@ package httprange
 
 import (
 	"context"
+	"os"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/mmap"
@@ -13,7 +14,12 @@ const registeredDownload = 64 << 20
 
 func init() {
 	open := func(ctx context.Context, address string) (*mmap.Map, error) {
-		src, err := Open(ctx, address, &Options{MaxDownload: registeredDownload})
+		o := &Options{MaxDownload: registeredDownload}
+		var err error
+		if o.CacheDir, o.CacheDirBytes, err = CacheDir(os.Getenv(CacheVariable)); err != nil {
+			return nil, err
+		}
+		src, err := Open(ctx, address, o)
 		if err != nil {
 			return nil, err
 		}

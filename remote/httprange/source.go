@@ -31,6 +31,8 @@ type Source struct {
 	tailAt int64  // where it begins
 
 	cache   cache
+	disk    *disk  // nil: none
+	name    string // of its blocks there
 	plans   plans
 	mu      sync.Mutex // guards changed and closed
 	changed error
@@ -74,6 +76,11 @@ func Open(ctx context.Context, address string, o *Options) (*Source, error) {
 	if err := s.first(); err != nil {
 		s.Close()
 		return nil, err
+	}
+	if s.id.strong() { // of what else would not say which version it is nothing is kept
+		if s.disk = diskAt(s.o.CacheDir, s.o.CacheDirBytes); s.disk != nil {
+			s.name = s.diskName()
+		}
 	}
 	return s, nil
 }

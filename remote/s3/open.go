@@ -3,6 +3,7 @@ package s3
 import (
 	"cmp"
 	"context"
+	"os"
 
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/mmap"
@@ -11,7 +12,12 @@ import (
 
 func init() {
 	convert.RegisterScheme(Scheme, func(ctx context.Context, address string) (*mmap.Map, error) {
-		src, err := Open(ctx, address, nil)
+		o := &Options{}
+		var err error
+		if o.Range.CacheDir, o.Range.CacheDirBytes, err = httprange.CacheDir(os.Getenv(httprange.CacheVariable)); err != nil {
+			return nil, err
+		}
+		src, err := Open(ctx, address, o)
 		if err != nil {
 			return nil, err
 		}
