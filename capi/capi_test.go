@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -160,6 +161,45 @@ func TestHandles(t *testing.T) {
 	}
 	if got, err := find[*lease](&tab, m); err != nil || got != b {
 		t.Error(got, err)
+	}
+}
+
+// A number that several goroutines give back is given back once, and finds its own
+// value until then.
+func TestHandlesAreForManyThreads(t *testing.T) {
+	var tab table
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 2000 {
+				v := new(lease)
+				n, err := tab.add(v)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				var taken atomic.Int32
+				var both sync.WaitGroup
+				for range 2 {
+					both.Go(func() {
+						if got, err := find[*lease](&tab, n); err == nil && got != v {
+							t.Errorf("%#x finds another value", n)
+						}
+						if got, err := take[*lease](&tab, n); err == nil && got == v {
+							taken.Add(1)
+						}
+					})
+				}
+				both.Wait()
+				if taken.Load() != 1 {
+					t.Errorf("%#x was taken %d times", n, taken.Load())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(tab.slots); n > 4 || len(tab.free) != n {
+		t.Errorf("%d slots, %d of them free", n, len(tab.free))
 	}
 }
 
