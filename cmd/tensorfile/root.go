@@ -126,7 +126,7 @@ in place.`,
   tensorfile ls weights.npz 'layers.*.weight'
   tensorfile show weights.npz 'conv1[0, :, ::2]'`,
 		Annotations: map[string]string{
-			"FILE arguments": `  A path, an http:// or https:// address, or - for standard input. The format is
+			"FILE arguments": `  A path, an http://, https:// or s3:// address, or - for standard input. The format is
   found by the first bytes, then by the extension; --from settles it. Behind --
   nothing is a flag: for names that begin with -.`,
 			"Environment": `  NO_COLOR             no colours, unless --color always asks for them
