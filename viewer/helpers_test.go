@@ -225,5 +225,3 @@ func hole(t testing.TB, rows, columns int64) string {
 }
 
 var _ http.Handler = (*Server)(nil)
-
-func contains(s, part string) bool { return strings.Contains(s, part) }

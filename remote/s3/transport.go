@@ -163,10 +163,10 @@ func (t reader) renew(used credentials.Value) bool {
 	if t.creds == nil {
 		return false
 	}
-	now, err := t.creds.Get()
+	now, err := t.creds.GetWithContext(nil)
 	if err == nil && now == used { // else another request has renewed them
 		t.creds.Expire()
-		now, err = t.creds.Get()
+		now, err = t.creds.GetWithContext(nil)
 	}
 	return err == nil && now != used
 }
