@@ -143,7 +143,8 @@ func (c *cache) drop() {
 func (s *Source) readBlocks(p []byte, off int64) (int, error) {
 	size := int64(s.o.BlockSize)
 	first, last := off/size, (off+int64(len(p))-1)/size
-	all, fresh := s.cache.want(first, last, int(max(maxRun/size, 1)))
+	// One block more: a read of maxRun bytes that begins inside a block is one request.
+	all, fresh := s.cache.want(first, last, int(maxRun/size+1))
 	if len(fresh) > 0 {
 		if !s.enter(len(fresh)) {
 			for _, run := range fresh {
