@@ -108,6 +108,9 @@ func TestCopyTiles(t *testing.T) {
 	if testing.Short() {
 		cases = 300
 	}
+	if raceDetector {
+		cases = 100
+	}
 	forms := map[string]int{}
 	for i := range cases {
 		dst, src := tiledCase(t, rng)
