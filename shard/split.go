@@ -385,8 +385,15 @@ func (w *splitter) settle(name string) error {
 	if w.o.Overwrite {
 		rename = w.fs.Rename
 	}
-	if err := rename(p+unfinished, p); err != nil {
-		return atomicfile.Fail(err, p, "rename", -1)
+	made, err := w.fs.Stat(p + unfinished)
+	if err == nil {
+		err = rename(p+unfinished, p)
+	}
+	if err != nil {
+		// A server may have done it whose answer was lost.
+		if fi, serr := w.fs.Stat(p); made == nil || serr != nil || !w.fs.SameFile(fi, made) {
+			return atomicfile.Fail(err, p, "rename", -1)
+		}
 	}
 	w.made = append(w.made, p)
 	return nil
