@@ -68,6 +68,16 @@ var formatCases = map[string]formatCase{
 		write(t, path, []byte(`{"metadata":{},"weight_map":{"a":"x-00001-of-00001.safetensors","b":"x-00001-of-00001.safetensors"}}`))
 		return path
 	}},
+	"shards": {make: func(t *testing.T, dir string) string {
+		native, path := filepath.Join(t.TempDir(), "x.tensor"), filepath.Join(dir, "x.shards.json")
+		if err := makeFile(native, someTensors); err != nil {
+			t.Fatal(err)
+		}
+		if _, stderr, code := inProcess(t, "split", native, path, "--parts", "2"); code != exitOK {
+			t.Fatal(stderr)
+		}
+		return path
+	}},
 	"sqlite": {tensors: someMatrix},
 	"text":   {content: "one\ntwo\n"},
 	"tiff":   {tensors: someImage},

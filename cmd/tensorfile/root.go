@@ -126,9 +126,9 @@ in place.`,
   tensorfile ls weights.npz 'layers.*.weight'
   tensorfile show weights.npz 'conv1[0, :, ::2]'`,
 		Annotations: map[string]string{
-			"FILE arguments": `  A path, an http://, https:// or s3:// address, or - for standard input. The format is
-  found by the first bytes, then by the extension; --from settles it. Behind --
-  nothing is a flag: for names that begin with -.`,
+			"FILE arguments": `  A path, an http://, https:// or s3:// address, or - for standard input. The
+  format is found by the first bytes, then by the extension; --from settles it.
+  Behind -- nothing is a flag: for names that begin with -.`,
 			"Environment": `  NO_COLOR             no colours, unless --color always asks for them
   TERM=dumb            neither colours nor progress lines nor pictures
   COLUMNS, LINES       the size of the terminal, instead of what it says

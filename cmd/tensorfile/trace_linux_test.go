@@ -65,7 +65,7 @@ var traced = []tracedRun{
 	{command: "repack m.tensor out.tensor", writes: "out.tensor", locks: "m.tensor"},
 	{command: "repack -i m.tensor", writes: "m.tensor"},
 	{command: "split m.tensor out.shards.json --parts 2", writes: "out.shards.json out-00001-of-00002.tensor out-00002-of-00002.tensor out-00001-of-00002.tensor.unfinished out-00002-of-00002.tensor.unfinished"},
-	{command: "split -n m.tensor out.shards.json --size 1KiB"},
+	{command: "split -n m.tensor out.shards.json --parts 2", reads: "out-00001-of-00002.tensor out-00002-of-00002.tensor"}, // whether they are there
 	{command: "merge set.shards.json out.tensor", writes: "out.tensor", reads: "set-00001-of-00002.tensor set-00002-of-00002.tensor"},
 	{command: "show set.shards.json w", reads: "set-00001-of-00002.tensor set-00002-of-00002.tensor"},
 	{command: "diff m.tensor x.npz", code: 1},
@@ -308,6 +308,9 @@ func TestTraceFormats(t *testing.T) {
 				run := tracedRun{command: "stats " + path, temps: f.Name == "csv" || f.Name == "tsv" || f.Name == "jsonl"}
 				if f.Name == "safetensors-index" {
 					run.reads = filepath.Join(dir, "x-00001-of-00001.safetensors")
+				}
+				if f.Name == "shards" {
+					run.reads = filepath.Join(dir, "x-00001-of-00002.tensor") + " " + filepath.Join(dir, "x-00002-of-00002.tensor")
 				}
 				if f.Name == "text" {
 					run.command = "ls " + path

@@ -32,7 +32,7 @@ type reader struct{ *store }
 // *httprange.StatusError that tells the words of the store.
 func (t reader) RoundTrip(req *http.Request) (*http.Response, error) {
 	for first := true; ; first = false {
-		r, used, err := t.sign(req)
+		r, used, err := t.sign(req, emptySHA256)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,7 @@ func (t reader) RoundTrip(req *http.Request) (*http.Response, error) {
 			return resp, nil
 		}
 		said := readError(resp)
-		if first && (t.moved(resp, said) || expired(said.Code) && t.renew(used)) {
+		if first && (t.moved(resp.Header, said) || expired(said.Code) && t.renew(used)) {
 			continue
 		}
 		detail := strings.TrimSpace(said.Code + ": " + said.Message)
@@ -71,7 +71,7 @@ func (t reader) withSize(req *http.Request, resp *http.Response) *http.Response 
 		head := req.Clone(req.Context())
 		head.Method = http.MethodHead
 		head.Header.Del("Range")
-		if r, _, err := t.sign(head); err == nil {
+		if r, _, err := t.sign(head, emptySHA256); err == nil {
 			if h, err := t.base.RoundTrip(r); err == nil {
 				h.Body.Close()
 				if h.StatusCode == http.StatusOK {
@@ -87,8 +87,12 @@ func (t reader) withSize(req *http.Request, resp *http.Response) *http.Response 
 	return resp
 }
 
-// sign returns a signed copy of a request, and with whose credentials.
-func (t reader) sign(req *http.Request) (*http.Request, credentials.Value, error) {
+// identity is who makes a request.
+type identity = credentials.Value
+
+// sign returns a signed copy of a request whose body has a SHA-256, and with whose
+// credentials.
+func (t *store) sign(req *http.Request, sha string) (*http.Request, identity, error) {
 	r := req.Clone(req.Context())
 	if v := r.Header.Get("If-Range"); v != "" {
 		// Of another version nothing is wanted, least of all the whole object.
@@ -96,7 +100,7 @@ func (t reader) sign(req *http.Request) (*http.Request, credentials.Value, error
 		r.Header.Set("If-Match", v)
 	}
 	if !t.ours(r) {
-		return r, credentials.Value{}, nil
+		return r, identity{}, nil
 	}
 	t.mu.Lock()
 	region := t.region
@@ -106,25 +110,25 @@ func (t reader) sign(req *http.Request) (*http.Request, credentials.Value, error
 		r.Host = r.URL.Host
 	}
 	if t.creds == nil {
-		return r, credentials.Value{}, nil
+		return r, identity{}, nil
 	}
 	v, err := t.creds.GetWithContext(&credentials.CredContext{Client: http.DefaultClient})
 	if err != nil || v.AccessKeyID == "" {
 		return r, v, err
 	}
-	r.Header.Set("X-Amz-Content-Sha256", emptySHA256)
+	r.Header.Set("X-Amz-Content-Sha256", sha)
 	return signer.SignV4(*r, v.AccessKeyID, v.SecretAccessKey, v.SessionToken, region), v, nil
 }
 
 // ours reports whether a request goes to the store itself, which alone is to see a
 // signature: redirects may lead elsewhere.
-func (t reader) ours(r *http.Request) bool {
+func (t *store) ours(r *http.Request) bool {
 	host := strings.TrimPrefix(r.URL.Host, t.bucket+".")
 	return host == t.endpoint.Host || t.amazon && strings.HasSuffix(host, ".amazonaws.com")
 }
 
 // hostNow is the host of requests in the region that is known by now.
-func (t reader) hostNow() string {
+func (t *store) hostNow() string {
 	if t.pathStyle {
 		return t.host()
 	}
@@ -132,8 +136,8 @@ func (t reader) hostNow() string {
 }
 
 // moved notes the region that an answer names, and reports whether it is another one.
-func (t reader) moved(resp *http.Response, said apiError) bool {
-	region := resp.Header.Get("X-Amz-Bucket-Region")
+func (t *store) moved(h http.Header, said apiError) bool {
+	region := h.Get("X-Amz-Bucket-Region")
 	if region == "" {
 		region = said.Region
 	}
@@ -159,7 +163,7 @@ func expired(code string) bool {
 }
 
 // renew asks for credentials anew, and reports whether there are others.
-func (t reader) renew(used credentials.Value) bool {
+func (t *store) renew(used identity) bool {
 	if t.creds == nil {
 		return false
 	}

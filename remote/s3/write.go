@@ -1,24 +1,15 @@
 package s3
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/tensorfile/tensorfile/remote/httprange"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -38,8 +29,7 @@ type Upload struct {
 	address     string
 	bucket, key string
 	o           Options
-	client      minio.Core
-	secure      bool
+	store       *store
 	ctx         context.Context // ends with Close
 	cancel      context.CancelFunc
 
@@ -50,7 +40,7 @@ type Upload struct {
 	wg   sync.WaitGroup // parts that are on their way
 
 	mu    sync.Mutex // guards parts and err
-	parts []minio.CompletePart
+	parts []string   // what the store knows each by; "": on its way
 	err   error
 
 	closed bool
@@ -69,11 +59,7 @@ func Create(ctx context.Context, address string, o *Options) (*Upload, error) {
 	if u.bucket, u.key, err = split(address); err != nil {
 		return nil, err
 	}
-	s, err := newStore(u.bucket, &u.o)
-	if err != nil {
-		return nil, err
-	}
-	if err := u.connect(s); err != nil {
+	if u.store, err = newStore(u.bucket, &u.o); err != nil {
 		return nil, err
 	}
 	u.ctx, u.cancel = context.WithCancel(ctx)
@@ -82,12 +68,9 @@ func Create(ctx context.Context, address string, o *Options) (*Upload, error) {
 		u.free <- nil
 	}
 	if !u.o.Overwrite {
-		_, err := u.client.StatObject(u.ctx, u.bucket, u.key, minio.StatObjectOptions{})
-		switch {
-		case err == nil:
+		there, err := u.store.there(u.ctx, u.key)
+		if there {
 			err = u.exists()
-		case minio.ToErrorResponse(err).Code == minio.NoSuchKey:
-			err = nil
 		}
 		if err != nil {
 			u.cancel()
@@ -95,28 +78,6 @@ func Create(ctx context.Context, address string, o *Options) (*Upload, error) {
 		}
 	}
 	return u, nil
-}
-
-// connect makes the client.
-func (u *Upload) connect(s *store) error {
-	lookup := minio.BucketLookupDNS
-	if s.pathStyle {
-		lookup = minio.BucketLookupPath
-	}
-	creds := s.creds
-	if creds == nil {
-		creds = credentials.NewStatic("", "", "", credentials.SignatureAnonymous)
-	}
-	region := s.region
-	if s.amazon && u.o.Region == "" {
-		region = "" // the client finds out that of the bucket
-	}
-	client, err := minio.New(s.endpoint.Host, &minio.Options{Creds: creds, Secure: s.endpoint.Scheme == "https", Transport: s.base, Region: region, BucketLookup: lookup})
-	if err != nil {
-		return u.fail(err, "store", -1)
-	}
-	u.client, u.secure = minio.Core{Client: client}, s.endpoint.Scheme == "https"
-	return nil
 }
 
 func (u *Upload) exists() error {
@@ -132,16 +93,9 @@ func (u *Upload) fail(err error, field string, off int64) error {
 	if cause := context.Cause(u.ctx0()); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause
 	}
-	var r minio.ErrorResponse
+	var r *refusal
 	if errors.As(err, &r) {
-		detail := short(r.Code)
-		if r.Message != "" {
-			detail += ": " + short(r.Message)
-		}
-		err = &httprange.StatusError{Code: r.StatusCode, Detail: detail}
-		if r.StatusCode == 0 {
-			err = errors.New(detail)
-		}
+		err = &r.StatusError
 	}
 	return &tensor.Error{Kind: tensor.ErrIO, Path: u.address, Offset: off, Field: field, Err: err}
 }
@@ -201,7 +155,7 @@ func (u *Upload) failed() error {
 // send puts the part that is being filled on its way.
 func (u *Upload) send() error {
 	if u.id == "" {
-		id, err := u.client.NewMultipartUpload(u.ctx, u.bucket, u.key, minio.PutObjectOptions{ContentType: contentType})
+		id, err := u.store.begin(u.ctx, u.key, http.Header{"Content-Type": {contentType}})
 		if err != nil {
 			return u.fail(err, "upload", 0)
 		}
@@ -209,7 +163,7 @@ func (u *Upload) send() error {
 	}
 	u.mu.Lock()
 	number := len(u.parts) + 1
-	u.parts = append(u.parts, minio.CompletePart{PartNumber: number})
+	u.parts = append(u.parts, "")
 	u.mu.Unlock()
 	if number > maxParts {
 		return &tensor.Error{Kind: tensor.ErrLimit, Path: u.address, Offset: u.sent, Field: "parts", Got: "more than " + strconv.Itoa(maxParts), Want: fmt.Sprintf("parts larger than %d bytes (PartSize), or shards", u.o.PartSize)}
@@ -218,14 +172,11 @@ func (u *Upload) send() error {
 	u.part, u.sent = nil, u.sent+int64(len(b))
 	u.wg.Go(func() {
 		defer func() { u.free <- b }()
-		md5, sha := u.sums(b)
-		done, err := u.client.PutObjectPart(u.ctx, u.bucket, u.key, u.id, number, bytes.NewReader(b), int64(len(b)), minio.PutObjectPartOptions{
-			Md5Base64: md5, Sha256Hex: sha, DisableContentSha256: true,
-		})
+		etag, err := u.store.putPart(u.ctx, u.key, u.id, number, b)
 		u.mu.Lock()
 		defer u.mu.Unlock()
 		if err == nil {
-			u.parts[number-1].ETag = done.ETag
+			u.parts[number-1] = etag
 		} else if u.err == nil {
 			u.err = u.fail(err, "write", off)
 		}
@@ -242,11 +193,14 @@ func (u *Upload) Commit() error {
 	if err := u.failed(); err != nil {
 		return err
 	}
-	o := minio.PutObjectOptions{ContentType: contentType}
+	head := http.Header{}
 	if !u.o.Overwrite {
-		o.SetMatchETagExcept("*") // someone may have been faster
+		head.Set("If-None-Match", "*") // someone may have been faster
 	}
-	commit := func() error { return u.single(o) }
+	commit := func() error {
+		head.Set("Content-Type", contentType)
+		return u.store.put(u.ctx, u.key, u.part, head)
+	}
 	if u.id != "" {
 		if err := u.send(); err != nil {
 			return err
@@ -255,24 +209,22 @@ func (u *Upload) Commit() error {
 		if err := u.failed(); err != nil {
 			return err
 		}
-		commit = func() error {
-			_, err := u.client.CompleteMultipartUpload(u.ctx, u.bucket, u.key, u.id, slices.Clone(u.parts), o)
-			return err
-		}
+		commit = func() error { return u.store.complete(u.ctx, u.key, u.id, u.parts, head) }
 	}
 	err := commit()
-	if !u.o.Overwrite && minio.ToErrorResponse(err).StatusCode == http.StatusNotImplemented {
-		o = minio.PutObjectOptions{ContentType: contentType} // a store without conditions: the look at the start must do
+	status, _ := refusedWith(err)
+	if status == http.StatusNotImplemented && !u.o.Overwrite {
+		head.Del("If-None-Match") // a store without conditions: the look at the start must do
 		err = commit()
+		status, _ = refusedWith(err)
 	}
-	r := minio.ToErrorResponse(err)
 	switch {
 	case err == nil:
 		u.id = "" // nothing to abort
 		return u.end()
-	case r.StatusCode == http.StatusPreconditionFailed || r.StatusCode == http.StatusConflict && !u.o.Overwrite:
+	case status == http.StatusPreconditionFailed || status == http.StatusConflict && !u.o.Overwrite:
 		return u.exists()
-	case u.id == "" && r.StatusCode/100 == 4:
+	case u.id == "" && status/100 == 4:
 		return u.fail(err, "write", -1)
 	}
 	// The answer may have been lost. An upload that can be aborted has not become an
@@ -282,25 +234,6 @@ func (u *Upload) Commit() error {
 		return u.fail(err, "commit", -1)
 	}
 	return fmt.Errorf("%w: %w", tensor.ErrCommitUnknown, u.fail(err, "commit", -1))
-}
-
-// single writes an object of one part.
-func (u *Upload) single(o minio.PutObjectOptions) error {
-	md5, sha := u.sums(u.part)
-	o.DisableContentSha256 = true // it is not signed piece by piece: sums has it
-	_, err := u.client.PutObject(u.ctx, u.bucket, u.key, bytes.NewReader(u.part), int64(len(u.part)), md5, sha, o)
-	return err
-}
-
-// sums are those by which a store finds out that bytes came as they were sent. The
-// second one is signed, which is of use where nothing else protects the way.
-func (u *Upload) sums(b []byte) (md5Base64, sha256Hex string) {
-	sum := md5.Sum(b)
-	if !u.secure {
-		sha := sha256.Sum256(b)
-		sha256Hex = hex.EncodeToString(sha[:])
-	}
-	return base64.StdEncoding.EncodeToString(sum[:]), sha256Hex
 }
 
 // Close ends the upload. Without Commit before, nothing of it stays.
@@ -328,8 +261,8 @@ func (u *Upload) end() error {
 func (u *Upload) abort() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), cleanUp)
 	defer cancel()
-	err := u.client.AbortMultipartUpload(ctx, u.bucket, u.key, u.id)
-	if minio.ToErrorResponse(err).Code == minio.NoSuchUpload && u.closed {
+	err := u.store.abort(ctx, u.key, u.id)
+	if _, code := refusedWith(err); code == "NoSuchUpload" && u.closed {
 		return nil // it has gone by itself
 	}
 	return err
