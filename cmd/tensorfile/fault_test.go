@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -25,26 +24,6 @@ import (
 )
 
 var hard = []error{syscall.EIO, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
-
-// inProcess runs a command here, where its file system can be replaced.
-func inProcess(t *testing.T, args ...string) (stdout, stderr string, code int) {
-	t.Helper()
-	defer func() {
-		if p := recover(); p != nil {
-			t.Errorf("panic: %v", p)
-			code = -1
-		}
-	}()
-	var out, errs bytes.Buffer
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer null.Close()
-	tl := &tool{in: strings.NewReader(""), out: &output{Writer: bufio.NewWriter(&out), file: null}, err: &errs}
-	code = tl.run(context.Background(), args)
-	return out.String(), errs.String(), code
-}
 
 // faultDir is a directory of a test and what its files are at the start.
 type faultDir struct {

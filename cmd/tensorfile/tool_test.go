@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"maps"
@@ -29,6 +31,26 @@ func runTool(t *testing.T, env []string, args ...string) (stdout, stderr string,
 		t.Fatal(err)
 	}
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+// inProcess runs a command here, where its file system can be replaced.
+func inProcess(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	defer func() {
+		if p := recover(); p != nil {
+			t.Errorf("panic: %v", p)
+			code = -1
+		}
+	}()
+	var out, errs bytes.Buffer
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	tl := &tool{in: strings.NewReader(""), out: &output{Writer: bufio.NewWriter(&out), file: null}, err: &errs}
+	code = tl.run(context.Background(), args)
+	return out.String(), errs.String(), code
 }
 
 // sampleFile is a small native file.
