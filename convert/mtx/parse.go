@@ -14,8 +14,12 @@ import (
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
-// blockSize is how much text a worker takes at a time.
-const blockSize = 1 << 20
+// blockSize is how much text a worker takes at a time, and firstBlock the first: most
+// files are small.
+const (
+	blockSize  = 1 << 20
+	firstBlock = 32 << 10
+)
 
 // arrays are entries: coordinates from 0, and values, as the bytes of their
 // dtypes in the order of the host.
@@ -130,7 +134,10 @@ func parse(ctx context.Context, r io.Reader, h *header, believe bool) (arrays, e
 				return err
 			}
 			buf := <-free
-			if buf == nil {
+			switch {
+			case seq == 0:
+				buf = make([]byte, firstBlock)
+			case len(buf) < blockSize:
 				buf = make([]byte, blockSize)
 			}
 			n := copy(buf, rest)
