@@ -111,8 +111,10 @@ func TestRecord(t *testing.T) {
 		if c == nil {
 			continue
 		}
-		if o.bytes > 0 != (c.Ratio > 0) {
-			t.Errorf("%s: ratio %v", o.name, c.Ratio)
+		for processor, ratios := range r.Ratios {
+			if o.bytes > 0 != (ratios[o.name] > 0) {
+				t.Errorf("%s: ratio %v on %s", o.name, ratios[o.name], processor)
+			}
 		}
 		if strings.ContainsAny(o.name, `/"`) {
 			t.Errorf("%q cannot be a name", o.name)
@@ -124,5 +126,43 @@ func TestRecord(t *testing.T) {
 	slices.Sort(names)
 	if got := slices.Sorted(maps.Keys(r.Operations)); !slices.Equal(got, names) {
 		t.Errorf("recorded %q, there are %q", got, names)
+	}
+}
+
+// A processor has its own ratios; one that is not recorded must reach half of the least.
+// What is recorded of others stays.
+func TestProcessors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gate.json")
+	text := `{"Operations": {"a": {"Allocs": 1}, "b": {}}, "Ratios": {"x": {"a": 3, "gone": 1}, "y": {"a": 2}}}`
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	check := func(a, b float64) *record {
+		t.Helper()
+		r, err := load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Operations["a"].Ratio != a || r.Operations["b"].Ratio != b {
+			t.Errorf("a %v, b %v, want %v and %v", r.Operations["a"].Ratio, r.Operations["b"].Ratio, a, b)
+		}
+		return r
+	}
+	check(2, 0)
+	measured := &record{Operations: map[string]*counts{"a": {Allocs: 1, Ratio: 7.0009}, "b": {}}}
+	if err := measured.save(path); err != nil {
+		t.Fatal(err)
+	}
+	r := check(7, 0)
+	want := map[string]map[string]float64{"x": {"a": 3}, "y": {"a": 2}, processor(): {"a": 7}}
+	if !maps.EqualFunc(r.Ratios, want, maps.Equal) {
+		t.Errorf("%v, want %v", r.Ratios, want)
+	}
+	counted := &record{Operations: map[string]*counts{"a": {Allocs: 2}, "b": {}}} // without ratios
+	if err := counted.save(path); err != nil {
+		t.Fatal(err)
+	}
+	if r := check(7, 0); r.Operations["a"].Allocs != 2 {
+		t.Errorf("%+v", r.Operations["a"])
 	}
 }

@@ -3,7 +3,8 @@
 // the system on the files, bytes read and written by them, bytes copied from
 // mappings, chunks decoded, requests to a server. Speeds are ratios to a copy in
 // memory beside them: the best of five samples by the best of five copies must
-// reach half of what stands there, in one of three rounds. Run in bench:
+// reach half of what stands there for this kind of processor, in one of three
+// rounds. Run in bench:
 //
 //	go run ./gate            compare
 //	go run ./gate -update    write gate.json anew, which is a change to review

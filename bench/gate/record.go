@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +19,9 @@ type record struct {
 	Go         string // counts of another release may differ
 	Platform   string // calls are those of this one
 	Operations map[string]*counts
+	// Ratios by processor and operation. How fast a copy is beside anything else
+	// differs from one kind to the next by up to five.
+	Ratios map[string]map[string]float64
 }
 
 // counts are what one run of an operation cost.
@@ -30,7 +34,7 @@ type counts struct {
 	Decoded int64            `json:",omitempty"` // chunks
 	// Requests to a server, and bytes of bodies.
 	Requests, Received int64   `json:",omitzero"`
-	Ratio              float64 `json:",omitempty"` // speed beside a copy in memory
+	Ratio              float64 `json:"-"` // speed beside a copy in memory on this processor
 }
 
 // stats adds what a file says of its reads.
@@ -56,24 +60,68 @@ func (r *record) timed() (n int) {
 	return n
 }
 
+// load reads a record. Its ratios are those of this processor; where it has none, the
+// least that it has of any.
 func load(path string) (*record, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	r := &record{}
-	return r, json.Unmarshal(text, r)
+	if err := json.Unmarshal(text, r); err != nil {
+		return nil, err
+	}
+	own, known := r.Ratios[processor()]
+	for name, c := range r.Operations {
+		c.Ratio = own[name]
+		for _, ratios := range r.Ratios {
+			if x := ratios[name]; !known && (c.Ratio == 0 || x < c.Ratio) {
+				c.Ratio = x
+			}
+		}
+	}
+	if !known {
+		fmt.Printf("gate: no ratios of %q are recorded: the least of %d other processors count\n", processor(), len(r.Ratios))
+	}
+	return r, nil
 }
 
+// save writes what was measured, and keeps the ratios of other processors.
 func (r *record) save(path string) error {
-	for _, c := range r.Operations {
-		c.Ratio = float64(int(1000*c.Ratio)) / 1000
+	r.Ratios = map[string]map[string]float64{}
+	if old, err := load(path); err == nil {
+		maps.Copy(r.Ratios, old.Ratios)
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	own := map[string]float64{}
+	for name, c := range r.Operations {
+		if c.Ratio > 0 {
+			own[name] = float64(int(1000*c.Ratio)) / 1000
+		}
+	}
+	if len(own) > 0 {
+		r.Ratios[processor()] = own
+	}
+	for _, ratios := range r.Ratios { // of operations that are gone
+		maps.DeleteFunc(ratios, func(name string, _ float64) bool { return r.Operations[name] == nil })
 	}
 	text, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o666)
+}
+
+// processor is what the system calls this machine's processors.
+func processor() string {
+	text, _ := os.ReadFile("/proc/cpuinfo")
+	for line := range strings.Lines(string(text)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return runtime.GOARCH
 }
 
 // compare lists what is worse and what is better than the record. A better figure
