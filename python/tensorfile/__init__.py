@@ -18,11 +18,12 @@ array([[1., 2.],
 
 from ._composite import Composite, Quantised, Ragged, Sparse, Strings
 from ._errors import Error
-from ._file import File, Generation, Report, Writer, append, from_bytes, load, open, save
+from ._file import File, Generation, Report, from_bytes
 from ._lib import available as _available, current as _current
 from ._safe import safe_open
 from ._tensor import Tensor
 from ._types import DType
+from ._writer import Writer, append, load, open, save
 
 __all__ = [
     "Composite",

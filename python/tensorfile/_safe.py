@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Iterator, Optional, Union
 
 from ._errors import BadArgument
-from ._file import File, StrPath, open as _open
+from ._file import File, StrPath, _fspath, read
 from ._tensor import Tensor
 from ._types import DType
 
@@ -59,7 +59,7 @@ class safe_open:  # noqa: N801  (its name there)
         if self._kind == "np" and str(device) != "cpu":
             raise BadArgument("arrays of NumPy are on the device 'cpu', not %r" % (device,), "wrong argument")
         self._device = "cuda:%d" % device if isinstance(device, int) else device
-        self._file: File = _open(filename)
+        self._file: File = read(_fspath(filename))
 
     def _take(self, t: Tensor, key: Any) -> Any:
         if self._kind == "np":

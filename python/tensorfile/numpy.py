@@ -16,7 +16,8 @@ from typing import Any, Mapping, Optional
 
 import numpy as np
 
-from ._file import StrPath, from_bytes, open as _open, save as _save
+from ._file import StrPath, _fspath, from_bytes, read
+from ._writer import save as _save
 
 __all__ = ["load", "load_file", "save", "save_file"]
 
@@ -28,7 +29,7 @@ def save_file(tensor_dict: Mapping[str, Any], filename: StrPath, metadata: Optio
 
 def load_file(filename: StrPath) -> dict[str, np.ndarray[Any, Any]]:
     """All tensors as arrays of the caller's own."""
-    with _open(filename) as f:
+    with read(_fspath(filename)) as f:
         return {k: t.read() for k, t in f.items()}
 
 

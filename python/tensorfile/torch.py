@@ -11,10 +11,12 @@ import torch as _torch
 
 from ._composite import Sparse
 from ._errors import BadArgument
-from ._file import StrPath, Writer, _fspath, _Source, from_bytes, open as _open, save as _save
+from ._file import StrPath, _fspath, from_bytes, read
 from ._record import SORTED, UNIQUE
+from ._source import _Source
 from ._tensor import Tensor
 from ._types import DType
+from ._writer import Writer, save as _save
 
 __all__ = ["load", "load_file", "load_model", "save", "save_file", "save_model", "tensor"]
 
@@ -169,7 +171,7 @@ def save_file(tensors: Mapping[str, Any], filename: StrPath, metadata: Optional[
 
 def load_file(filename: StrPath, device: Union[str, int] = "cpu") -> dict[str, Any]:
     """All tensors in memory of their own: those that share bytes in the file share memory, with their strides."""
-    with _open(filename) as f:
+    with read(_fspath(filename)) as f:
         return _load(f, "cuda:%d" % device if isinstance(device, int) else device)
 
 

@@ -255,8 +255,9 @@ def test_without_the_library(monkeypatch):
     monkeypatch.setattr(_lib, "_failure", None)
     monkeypatch.setattr(_file, "_warned", False)
     p = os.path.join(ACCEPT, "chunks.tensor")
-    with pytest.warns(RuntimeWarning, match="without its library"):
+    with pytest.warns(RuntimeWarning, match="without its library") as said:
         f = tensorfile.open(p)
+    assert [w.filename for w in said] == [__file__]
     assert f.engine == "python" and tensorfile.formats() == ["tensorfile"] and tensorfile.library_version() == ""
     tensorfile.open(p).close()
     for use in (lambda: tensorfile.save("x", {}), lambda: tensorfile.open(p, engine="library"), lambda: tensorfile.open("http://127.0.0.1/x")):
