@@ -417,3 +417,23 @@ int32_t tensorfile_close_writer(tensorfile_writer writer, tensorfile_error *err)
     ALIVE();
     return tfgo_close_writer(writer, err);
 }
+
+/* ---- whole files ---- */
+
+int32_t tensorfile_repack(tensorfile_file file, const char *path, const tensorfile_repack_options *options, char **json, size_t *size, tensorfile_error *err) {
+    OUTPUT(json);
+    OUTPUT(size);
+    NEED(path);
+    ALIVE();
+    return tfgo_repack(file, (char *)path, (tensorfile_repack_options *)options, json, size, err);
+}
+
+int32_t tensorfile_recover(const char *path, const char *to, const tensorfile_recover_options *options, int32_t *whole, char **json, size_t *size, tensorfile_error *err) {
+    OUTPUT(whole);
+    OUTPUT(json);
+    OUTPUT(size);
+    NEED(path);
+    NEED(whole);
+    ALIVE();
+    return tfgo_recover((char *)path, (char *)to, (tensorfile_recover_options *)options, whole, json, size, err);
+}

@@ -221,7 +221,7 @@ func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("there is no %s", name)
+		t.Skipf("there is no %s to test with (Debian: gcc, g++, binutils, pkg-config, valgrind)", name)
 	}
 	return path
 }
@@ -257,7 +257,7 @@ func must(t *testing.T, env []string, name string, args ...string) string {
 func library(t *testing.T, variable string) string {
 	t.Helper()
 	if runtime.GOOS != "linux" {
-		t.Skip("build.sh is written for Linux")
+		t.Skip("libtensorfile is built on Linux alone: build.sh is written for GNU ld")
 	}
 	for _, name := range []string{"sh", "cc", "nm"} {
 		tool(t, name)
@@ -266,10 +266,10 @@ func library(t *testing.T, variable string) string {
 		return dir
 	}
 	if variable != "TENSORFILE_CAPI" {
-		t.Skipf("%s names no folder: .ci/steps bindings", variable)
+		t.Skipf("%s names no folder with a library that was built for the address sanitizer, as .ci/steps bindings makes one", variable)
 	}
 	if testing.Short() {
-		t.Skip("short")
+		t.Skipf("-short builds no library, which takes a minute, and %s names no folder with one, as .ci/steps bindings makes it", variable)
 	}
 	build.Do(func() {
 		dir, err := os.MkdirTemp("", "libtensorfile")
@@ -331,13 +331,47 @@ func passed(t *testing.T, out string, floor int) {
 	}
 }
 
+// The programs of test/ that go through the header, by idea, and how many checks each
+// has at least.
+var programs = []struct {
+	name   string
+	checks int
+}{{"arguments", 12000}, {"reading", 1000}, {"writing", 100}, {"rewrite", 50}, {"trouble", 1000}}
+
+// through runs programs, built with these flags, and returns the sample that they read.
+func through(t *testing.T, lib string, flags ...string) string {
+	t.Helper()
+	work := t.TempDir()
+	passed(t, must(t, nil, compile(t, lib, "test/corpus.c", flags...), "../testdata", "19", "150"), 40000)
+	for _, p := range programs {
+		passed(t, must(t, nil, compile(t, lib, "test/"+p.name+".c", flags...), "../testdata", work), p.checks)
+	}
+	file := filepath.Join(work, "sample.tensor")
+	passed(t, must(t, nil, compile(t, lib, "test/threads.c", flags...), file), 20000)
+	return file
+}
+
+// Every function of the header is called by a program of test/.
+func TestAllIsCalled(t *testing.T) {
+	list, err := filepath.Glob("test/*.c")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, name := range list {
+		all.WriteString(source(t, name))
+	}
+	for _, name := range declared(t) {
+		if !strings.Contains(all.String(), name+"(") {
+			t.Errorf("nothing in test/ calls %s", name)
+		}
+	}
+}
+
 // The C programs of test/ with the shared library.
 func TestC(t *testing.T) {
 	lib := library(t, "TENSORFILE_CAPI")
-	work := t.TempDir()
-	passed(t, must(t, nil, compile(t, lib, "test/corpus.c"), "../testdata", "19", "150"), 40000)
-	passed(t, must(t, nil, compile(t, lib, "test/interface.c"), "../testdata", work), 16000)
-	passed(t, must(t, nil, compile(t, lib, "test/threads.c"), filepath.Join(work, "sample.tensor")), 20000)
+	work := filepath.Dir(through(t, lib))
 	passed(t, must(t, nil, compile(t, lib, "test/signals.c"), filepath.Join(lib, "lib", "libtensorfile.so"), filepath.Join(work, "signals.tensor")), 5)
 	server := httptest.NewServer(http.FileServer(http.Dir(work)))
 	defer server.Close()
@@ -386,18 +420,20 @@ func TestExports(t *testing.T) {
 			t.Errorf("needs %s", m[1])
 		}
 	}
-	archive := filepath.Join(lib, "lib", "libtensorfile.a")
-	if _, err := os.Stat(archive); err != nil {
-		t.Skip("no static library was built")
-	}
-	got = nil
-	for line := range strings.Lines(must(t, nil, "nm", "-g", "--defined-only", archive)) {
-		if f := strings.Fields(line); len(f) == 3 {
-			got = append(got, f[2])
+	t.Run("static", func(t *testing.T) {
+		archive := filepath.Join(lib, "lib", "libtensorfile.a")
+		if _, err := os.Stat(archive); err != nil {
+			t.Skipf("%s has no libtensorfile.a: build.sh was run with STATIC=no", lib)
 		}
-	}
-	slices.Sort(got)
-	if want := declared(t); !slices.Equal(got, want) {
-		t.Errorf("of the static library: %v", got)
-	}
+		var got []string
+		for line := range strings.Lines(must(t, nil, "nm", "-g", "--defined-only", archive)) {
+			if f := strings.Fields(line); len(f) == 3 {
+				got = append(got, f[2])
+			}
+		}
+		slices.Sort(got)
+		if want := declared(t); !slices.Equal(got, want) {
+			t.Errorf("exported:\n%v\ndeclared:\n%v", got, want)
+		}
+	})
 }

@@ -7,7 +7,6 @@ import "C"
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -328,10 +327,7 @@ func tfgo_verify(n C.tensorfile_file, p *C.tensorfile_verify_options, ok *C.int3
 			status = "unknown"
 		}
 		*ok = truth(r.OK())
-		if to == nil {
-			return nil
-		}
-		b, err := json.Marshal(struct {
+		return giveJSON(to, size, struct {
 			Status      string    `json:"status"`
 			Generations int       `json:"generations"`
 			Tensors     int       `json:"tensors"`
@@ -342,10 +338,6 @@ func tfgo_verify(n C.tensorfile_file, p *C.tensorfile_verify_options, ok *C.int3
 			Findings    []finding `json:"findings"`
 			Unknown     []finding `json:"unknown"`
 		}{status, r.Generations, r.Tensors, r.Storages, r.Blocks, r.Bytes, r.Decoded, findings(r.Findings), findings(r.Unknown)})
-		if err != nil {
-			return err
-		}
-		return giveText(to, size, string(b))
 	})
 }
 

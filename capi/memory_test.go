@@ -11,25 +11,13 @@ import (
 	"testing"
 )
 
-// sample writes the file that caught.c and threads.c read.
-func sample(t *testing.T, interfaceProgram string) string {
-	t.Helper()
-	work := t.TempDir()
-	must(t, nil, interfaceProgram, "../testdata", work)
-	return filepath.Join(work, "sample.tensor")
-}
-
 // The programs of test/ and examples/ with the address sanitizer, and with the
 // library built for it, so that what Go does with memory of C is looked at, too.
 func TestAddressSanitizer(t *testing.T) {
 	lib := library(t, "TENSORFILE_CAPI_ASAN")
 	build := func(file string) string { return compile(t, lib, file, "-fsanitize=address") }
-	passed(t, must(t, nil, build("test/corpus.c"), "../testdata", "19", "150"), 40000)
-	program := build("test/interface.c")
+	file := through(t, lib, "-fsanitize=address")
 	work := t.TempDir()
-	passed(t, must(t, nil, program, "../testdata", work), 16000)
-	file := filepath.Join(work, "sample.tensor")
-	passed(t, must(t, nil, build("test/threads.c"), file), 20000)
 	made := filepath.Join(work, "made.tensor")
 	for _, name := range []string{"write", "read"} {
 		must(t, nil, build("examples/"+name+".c"), made)
@@ -50,7 +38,7 @@ func TestValgrind(t *testing.T) {
 	lib := library(t, "TENSORFILE_CAPI")
 	tool(t, "valgrind")
 	if os.Getenv("TENSORFILE_CAPI_ASAN") == "" {
-		t.Skip("minutes where nothing is built: .ci/steps bindings")
+		t.Skip("valgrind goes with the address sanitizer, and TENSORFILE_CAPI_ASAN names no folder, as .ci/steps bindings makes one")
 	}
 	grind := []string{"-q", "--undef-value-errors=no", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite", "--suppressions=test/go.supp"}
 	thread := regexp.MustCompile(`^==[0-9]+== Thread [0-9]+:$`) // stands over what another one than the first did
@@ -106,7 +94,8 @@ func TestValgrind(t *testing.T) {
 	}
 	passed(t, clean(compile(t, lib, "test/corpus.c"), work, "3", "8"), 1000)
 
-	caught, file := compile(t, lib, "test/caught.c"), sample(t, compile(t, lib, "test/interface.c"))
+	caught, file := compile(t, lib, "test/caught.c"), filepath.Join(work, "sample.tensor")
+	must(t, nil, compile(t, lib, "test/rewrite.c"), "../testdata", work)
 	for mistake, want := range map[string]string{"after": "Invalid read", "leak": "definitely lost"} {
 		if _, complaint := found(caught, file, mistake); !strings.Contains(complaint, want) {
 			t.Errorf("%s was not found: %s", mistake, complaint)

@@ -534,6 +534,49 @@ int32_t tensorfile_commit(tensorfile_writer writer, tensorfile_error *err);
  * tensorfile_create, the last generation of tensorfile_edit. */
 int32_t tensorfile_close_writer(tensorfile_writer writer, tensorfile_error *err);
 
+/* ---- whole files ---- */
+
+typedef struct tensorfile_repack_options {
+    size_t size;            /* sizeof(tensorfile_repack_options) */
+    const uint64_t *keep;   /* generations to keep beside the one that file shows */
+    size_t keep_count;      /* of them; 0: none */
+    int32_t keep_all;       /* the whole history */
+    int32_t overwrite;      /* replace a file that is there; in place it always is */
+    int32_t deterministic;  /* equal bytes for equal input */
+    int32_t no_sync;        /* do not wait for the disk */
+    int32_t wait_ms;        /* for a writer of the file; 0: LOCKED at once */
+    int32_t reserved;       /* 0 */
+} tensorfile_repack_options;
+
+/* Writes the generation that a native file shows, and those to be kept, to a new file
+ * at path, without the bytes that none of them reaches: what was removed or replaced,
+ * and older generations. Bytes are copied as they are and their checksums compared:
+ * damage is an error, and nothing is written. path may be the file itself, if file
+ * shows its newest generation: it is replaced in one step, and file and every other
+ * reader keep the old one until they close it. *json is a report, an object with
+ * generations, tensors, storages, payload, before and after (bytes), and in_place;
+ * json may be NULL. */
+int32_t tensorfile_repack(tensorfile_file file, const char *path, const tensorfile_repack_options *options, char **json, size_t *size, tensorfile_error *err);
+
+typedef struct tensorfile_recover_options {
+    size_t size;             /* sizeof(tensorfile_recover_options) */
+    int32_t overwrite;       /* replace a file that is there; without: EXISTS */
+    int32_t no_sync;         /* do not wait for the disk */
+    int32_t unacknowledged;  /* take what belongs to commits that never ended, too */
+    int32_t reserved;        /* 0 */
+} tensorfile_recover_options;
+
+/* Reads the damaged native file at path, which is not changed, and writes to a new
+ * file at to every tensor whose checksums hold: it needs neither header nor catalog,
+ * of which a file holds each entry twice. to NULL writes nothing and finds out what
+ * would be. *whole is 1 if no tensor is lost and no chunk that was kept is damaged. *json is a
+ * report, an object with uuid, generation, catalog_whole, tensors, storages, bytes,
+ * damaged_chunks (kept as they are), unnamed_entries (of which the names are lost),
+ * unreadable (bytes), unacknowledged (names), and damage and lost, arrays of objects
+ * as those of tensorfile_verify, those of lost with a name; json may be NULL. Loss is
+ * a report, not an error; an error means that nothing was written. */
+int32_t tensorfile_recover(const char *path, const char *to, const tensorfile_recover_options *options, int32_t *whole, char **json, size_t *size, tensorfile_error *err);
+
 #ifdef __cplusplus
 }
 #endif

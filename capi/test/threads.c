@@ -1,4 +1,4 @@
-/* Many threads on the same handles: threads FILE, as interface.c writes it. Readers
+/* Many threads on the same handles: threads FILE, as sample.h writes it. Readers
  * compare every element while others close, release and open. */
 #include <pthread.h>
 
