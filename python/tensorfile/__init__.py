@@ -20,6 +20,7 @@ from ._composite import Composite, Quantised, Ragged, Sparse, Strings
 from ._errors import Error
 from ._file import File, Generation, Report, from_bytes
 from ._lib import available as _available, current as _current
+from ._rewrite import Recovery, Repacked, recover, repack
 from ._safe import safe_open
 from ._tensor import Tensor
 from ._types import DType
@@ -33,6 +34,8 @@ __all__ = [
     "Generation",
     "Quantised",
     "Ragged",
+    "Recovery",
+    "Repacked",
     "Report",
     "Sparse",
     "Strings",
@@ -44,6 +47,8 @@ __all__ = [
     "library_version",
     "load",
     "open",
+    "recover",
+    "repack",
     "safe_open",
     "save",
 ]

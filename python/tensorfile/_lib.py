@@ -110,6 +110,24 @@ class EditOptions(c.Structure):
     _fields_ = [("size", c.c_size_t), ("wait_ms", c.c_int32), ("remote_fs", c.c_int32), ("time", c.c_int64)]
 
 
+class RepackOptions(c.Structure):
+    _fields_ = [
+        ("size", c.c_size_t),
+        ("keep", c.POINTER(c.c_uint64)),
+        ("keep_count", c.c_size_t),
+        ("keep_all", c.c_int32),
+        ("overwrite", c.c_int32),
+        ("deterministic", c.c_int32),
+        ("no_sync", c.c_int32),
+        ("wait_ms", c.c_int32),
+        ("reserved", c.c_int32),
+    ]
+
+
+class RecoverOptions(c.Structure):
+    _fields_ = [("size", c.c_size_t), ("overwrite", c.c_int32), ("no_sync", c.c_int32), ("unacknowledged", c.c_int32), ("reserved", c.c_int32)]
+
+
 class Store(c.Structure):
     _fields_ = [
         ("size", c.c_size_t),
@@ -192,6 +210,8 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "revert": (_handle, c.c_uint64),
     "commit": (_handle,),
     "close_writer": (_handle,),
+    "repack": (_handle, _text, _ref, _ref, _ref),
+    "recover": (_text, _text, _ref, _ref, _ref, _ref),
 }
 
 
@@ -219,7 +239,7 @@ class Library:
             f = getattr(self._dll, "tensorfile_" + name)
             f.argtypes = (*args, _ref)
             f.restype = c.c_int32
-            setattr(self, name, self._checked(f, name in ("open", "create", "edit")))
+            setattr(self, name, self._checked(f, name in ("open", "create", "edit", "recover")))
         self._free = self._dll.tensorfile_free
         self._free.argtypes, self._free.restype = (c.c_void_p,), None
         self.list_free = self._dll.tensorfile_list_free

@@ -11,7 +11,7 @@ from conftest import HAS_LIBRARY, ROOT
 
 import tensorfile
 
-MODULES = ["tensorfile", "tensorfile._types", "tensorfile._composite", "tensorfile._file", "tensorfile._safe", "tensorfile._writer", "tensorfile.data", "tensorfile.numpy"]
+MODULES = ["tensorfile", "tensorfile._types", "tensorfile._composite", "tensorfile._file", "tensorfile._safe", "tensorfile._rewrite", "tensorfile._writer", "tensorfile.data", "tensorfile.numpy"]
 
 
 @pytest.mark.skipif(not HAS_LIBRARY, reason="files are written")
