@@ -17,3 +17,17 @@ def path(tmp_path):
 @pytest.fixture
 def rng():
     return np.random.default_rng(2611)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--floor", type=int, default=0, help="how many tests must pass, and none be skipped")
+
+
+def pytest_sessionfinish(session, exitstatus):
+    floor = session.config.getoption("floor")
+    stats = session.config.pluginmanager.get_plugin("terminalreporter").stats
+    passed, skipped = len(stats.get("passed", ())), len(stats.get("skipped", ()))
+    if floor:
+        print("\nheavy packages: %d passed (floor %d), %d skipped" % (passed, floor, skipped))
+        if exitstatus == 0 and (passed < floor or skipped):
+            session.exitstatus = 1
