@@ -336,7 +336,7 @@ func passed(t *testing.T, out string, floor int) {
 var programs = []struct {
 	name   string
 	checks int
-}{{"arguments", 12000}, {"reading", 1000}, {"writing", 100}, {"rewrite", 50}, {"trouble", 1000}}
+}{{"arguments", 15000}, {"reading", 1400}, {"writing", 270}, {"rewrite", 190}, {"trouble", 10000}}
 
 // through runs programs, built with these flags, and returns the sample that they read.
 func through(t *testing.T, lib string, flags ...string) string {
