@@ -56,7 +56,7 @@ type LayoutStorage struct {
 	Rows []LayoutRows
 	// Chunks, beside Open, says that it decodes in parts.
 	Chunks     *LayoutChunks
-	Codec      string // of an encoded storage: "deflate"
+	Codec      string // of an encoded storage: "deflate"; of rows, as StorageInfo has it
 	StoredSize int64  // bytes in the file of an encoded storage
 	Member     string // of an archive, for errors
 }

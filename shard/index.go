@@ -57,6 +57,9 @@ type Tensor struct {
 	Layout string // of a composite: "csr"; "" of a dense tensor
 	Attrs  tensorfile.Attrs
 	Stored int64 // bytes in the shards; of a composite 0
+	// Codec is how it is stored, as StorageInfo.Codec has it; "" for plain bytes,
+	// and of a composite. Rows by several pipelines have all of them.
+	Codec string
 	// Parts are where it is: in one shard, or rows of it in several, ascending by
 	// shard, the first rows first.
 	Parts []Part
@@ -194,7 +197,7 @@ func parseTensor(name string, v any, shards int) (t Tensor, err error) {
 	}
 	o, err := objectOf(v, where)
 	if err == nil {
-		err = o.known("dtype", "shape", "layout", "attrs", "stored", "shards", "rows")
+		err = o.known("dtype", "shape", "layout", "attrs", "stored", "codec", "shards", "rows")
 	}
 	var dtype string
 	if err == nil {
@@ -230,6 +233,11 @@ func parseTensor(name string, v any, shards int) (t Tensor, err error) {
 	}
 	if _, ok := o.m["stored"]; err == nil && ok {
 		t.Stored, err = number(o, "stored")
+	}
+	if _, ok := o.m["codec"]; err == nil && ok {
+		if t.Codec, err = text(o, "codec"); err == nil && t.Codec == "" {
+			err = o.bad(tensor.ErrFormat, "codec", `""`, "a pipeline, or no such key")
+		}
 	}
 	if err == nil {
 		in, err = numbers(o, "shards")
@@ -442,6 +450,9 @@ func (t *Tensor) fields() map[string]any {
 	if t.Stored > 0 {
 		m["stored"] = t.Stored
 	}
+	if t.Codec != "" {
+		m["codec"] = t.Codec
+	}
 	return m
 }
 
@@ -514,6 +525,21 @@ func (t *Tensor) extend(more *Tensor, shards []Shard) error {
 	}
 	t.Shape[0] += more.Shape[0]
 	t.Stored += more.Stored
+	t.Codec = bothCodecs(t.Codec, more.Codec)
 	t.Parts = append(t.Parts, more.Parts...)
 	return nil
+}
+
+// bothCodecs are the pipelines of a and those of b, each once.
+func bothCodecs(a, b string) string {
+	if a == b {
+		return a
+	}
+	list := strings.Split(cmp.Or(a, "raw"), "\n")
+	for _, c := range strings.Split(cmp.Or(b, "raw"), "\n") {
+		if !slices.Contains(list, c) {
+			list = append(list, c)
+		}
+	}
+	return strings.Join(list, "\n")
 }

@@ -25,17 +25,17 @@ func text(tensors string) string {
 }
 
 func TestParse(t *testing.T) {
-	x, err := shard.Parse([]byte(text(`"w":{"dtype":"f32","shape":[5,3],"shards":[0,1],"rows":[2,3],"stored":60,"attrs":{"unit":"m"}},"s":{"dtype":"u8","shape":[],"shards":[1]},"r":{"dtype":"f32","shape":[4,9],"layout":"csr","shards":[0]}`)))
+	x, err := shard.Parse([]byte(text(`"w":{"dtype":"f32","shape":[5,3],"shards":[0,1],"rows":[2,3],"stored":60,"codec":"zstd\nraw","attrs":{"unit":"m"}},"s":{"dtype":"u8","shape":[],"shards":[1]},"r":{"dtype":"f32","shape":[4,9],"layout":"csr","shards":[0]}`)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(x.Shards) != 2 || x.Shards[0].Name != "a.tensor" || x.Shards[1].Size != 9001 || x.Shards[0].UUID != uuidA || x.Shards[0].SHA256[31] != 0x1f {
 		t.Errorf("%+v", x.Shards)
 	}
-	want := `[r f32 (4, 9) csr map[] 0 [{0 0}]] [s u8 ()  map[] 0 [{1 0}]] [w f32 (5, 3)  map[unit:m] 60 [{0 2} {1 3}]]`
+	want := `[r f32 (4, 9) csr map[] 0 "" [{0 0}]] [s u8 ()  map[] 0 "" [{1 0}]] [w f32 (5, 3)  map[unit:m] 60 "zstd\nraw" [{0 2} {1 3}]]`
 	var got []string
 	for _, y := range x.Tensors {
-		got = append(got, fmt.Sprintf("[%s %v %v %s %v %d %v]", y.Name, y.DType, y.Shape, y.Layout, y.Attrs, y.Stored, y.Parts))
+		got = append(got, fmt.Sprintf("[%s %v %v %s %v %d %q %v]", y.Name, y.DType, y.Shape, y.Layout, y.Attrs, y.Stored, y.Codec, y.Parts))
 	}
 	if strings.Join(got, " ") != want {
 		t.Errorf("%s, want %s", strings.Join(got, " "), want)
@@ -113,6 +113,8 @@ var bad = []struct {
 	{"a layout", text(`"w":{"dtype":"f32","shape":[2],"layout":"","shards":[0]}`), tensor.ErrFormat, "layout"},
 	{"attributes of a tensor", text(`"w":{"dtype":"f32","shape":[2],"attrs":7,"shards":[0]}`), tensor.ErrFormat, "attrs: got 7"},
 	{"stored bytes", text(`"w":{"dtype":"f32","shape":[2],"stored":-7,"shards":[0]}`), tensor.ErrFormat, "stored: got -7"},
+	{"no codec", text(`"w":{"dtype":"f32","shape":[2],"codec":"","shards":[0]}`), tensor.ErrFormat, `codec: got ""`},
+	{"a codec by its number", text(`"w":{"dtype":"f32","shape":[2],"codec":7,"shards":[0]}`), tensor.ErrFormat, "codec: got 7"},
 	{"a key of a tensor", text(`"w":{"dtype":"f32","shape":[2],"offset":0,"shards":[0]}`), tensor.ErrFormat, `key: got "offset"`},
 }
 

@@ -76,7 +76,7 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*tenso
 		if err != nil {
 			return nil, err
 		}
-		st := tensorfile.LayoutStorage{Size: size, StoredSize: t.Stored, Rows: make([]tensorfile.LayoutRows, len(t.Parts))}
+		st := tensorfile.LayoutStorage{Size: size, StoredSize: t.Stored, Codec: t.Codec, Rows: make([]tensorfile.LayoutRows, len(t.Parts))}
 		for k, p := range t.Parts {
 			st.Rows[k] = tensorfile.LayoutRows{N: p.Rows, Open: func() (*tensorfile.Tensor, error) { return s.tensor(p.Shard, t.Name) }}
 		}
@@ -353,7 +353,7 @@ func Describe(ctx context.Context, path string, o *tensorfile.OpenOptions) (*Ind
 		}
 		if d.Layout == "" {
 			st := t.Storage()
-			d.Stored = st.Stored
+			d.Stored, d.Codec = st.Stored, st.Codec
 		}
 		x.Tensors = append(x.Tensors, d)
 	}

@@ -139,6 +139,10 @@ func TestSplitByRows(t *testing.T) {
 	if d := a.Dims(); fmt.Sprint(d) != "[time x]" || a.DType() != tensor.I32 || fmt.Sprint(a.Shape()) != "(97, 5)" || a.Storage().Kind != tensorfile.StorageRows {
 		t.Errorf("a: %v %v %v %v", d, a.DType(), a.Shape(), a.Storage())
 	}
+	// The index says how rows are stored: no shard is opened for it.
+	if b := must(f.Tensor("b/chunked"))(t); a.Storage().Codec != "" || b.Storage().Codec != "shuffle|zstd:1" {
+		t.Errorf("codecs %q, %q", a.Storage().Codec, b.Storage().Codec)
+	}
 	if at, err := f.Attrs(); err != nil || at["title"] != "sample" {
 		t.Errorf("attributes %v, %v", at, err)
 	}

@@ -34,10 +34,9 @@ type rowDoc struct {
 }
 
 func rowOf(t *tensorfile.Tensor) rowDoc {
-	st := t.Storage()
 	d := rowDoc{
 		Name: t.Name(), DType: t.DType().String(), Shape: numbers(t.Shape()), Layout: survey.LayoutWord(t),
-		Codec: survey.CodecOf(&st), Elements: number(t.NumElements()), Bytes: number(t.ByteSize()), Stored: number(survey.StoredBytes(t)),
+		Codec: survey.CodecOf(t), Elements: number(t.NumElements()), Bytes: number(t.ByteSize()), Stored: number(survey.StoredBytes(t)),
 	}
 	d.Ratio = survey.Float(survey.Ratio(int64(d.Bytes), int64(d.Stored)))
 	return d
@@ -280,8 +279,7 @@ func (c *call) tensor() error {
 		return err
 	}
 	for _, p := range parts {
-		s := p.Storage()
-		d.Parts = append(d.Parts, partDoc{p.Role, p.DType().String(), numbers(p.Shape()), survey.CodecOf(&s), number(p.ByteSize()), number(survey.StoredBytes(p.Tensor))})
+		d.Parts = append(d.Parts, partDoc{p.Role, p.DType().String(), numbers(p.Shape()), survey.CodecOf(p.Tensor), number(p.ByteSize()), number(survey.StoredBytes(p.Tensor))})
 	}
 	shared, n := h.index.sharing(t, mostShared)
 	d.Shared, d.SharedBy = shared, number(n)

@@ -379,6 +379,13 @@ func TestSparse(t *testing.T) {
 			ok(t, err)
 			want, err := tensor.Data[uint32](v)
 			ok(t, err)
+			codec := ""
+			if name != l.String() {
+				codec = "zstd"
+			}
+			if d := s.doc("tensor", "t="+name); d["codec"] != codec {
+				t.Errorf("%s: codec %v, want %q", name, d["codec"], codec)
+			}
 			got, shape := raw[uint32](s, "sparse", "t="+name, "h=50", "w=33")
 			if !slices.Equal(shape, []int{50, 33}) || !slices.Equal(got, want) {
 				t.Fatalf("%s: another picture, %v", name, shape)

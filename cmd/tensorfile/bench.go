@@ -368,7 +368,7 @@ func (b *bencher) codec(ctx context.Context, name, codec string, v tensor.View) 
 	}
 	switch codec {
 	case "auto", "fast", "best":
-		choice := cmp.Or(codecOf(&st), "none")
+		choice := cmp.Or(codecOf(x), "none")
 		row.Choice = &choice
 	}
 	if err := b.measure(ctx, row, encode); err != nil {

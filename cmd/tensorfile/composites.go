@@ -264,7 +264,7 @@ func (t *tool) showComposite(ctx context.Context, w io.Writer, p pick, o *showFl
 	}
 	about := []string{d.dtype.String() + " " + d.shape.String(), format.LayoutName(layout)}
 	if p.Sel == nil {
-		about = slices.Insert(about, 1, sizeText(p.ByteSize()))
+		about = withCodec(slices.Insert(about, 1, sizeText(p.ByteSize())), p.Tensor)
 	}
 	if layout == format.LayoutBSR {
 		about = append(about, fmt.Sprintf("blocks of %dx%d", n[1], n[2]))
@@ -362,7 +362,7 @@ func (t *tool) showParts(ctx context.Context, w io.Writer, p pick, o *showFlags)
 	if p.Sel != nil {
 		return &tensorfile.Error{Kind: tensorfile.ErrUnsupported, Path: p.File().Path(), Tensor: p.Name(), Offset: -1, Field: "selection", Got: p.Sel.String(), Want: "none of a tensor of layout " + layoutName(p.Tensor)}
 	}
-	about := []string{p.DType().String() + " " + p.Shape().String(), sizeText(p.ByteSize()), layoutName(p.Tensor)}
+	about := withCodec([]string{p.DType().String() + " " + p.Shape().String(), sizeText(p.ByteSize()), layoutName(p.Tensor)}, p.Tensor)
 	if n, ok := entriesOf(p.Tensor); ok {
 		about = append(about, storedWords(n, p.Shape())...)
 	}

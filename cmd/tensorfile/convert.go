@@ -15,6 +15,7 @@ import (
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/convert/operate"
+	"github.com/tensorfile/tensorfile/internal/survey"
 	"github.com/tensorfile/tensorfile/sparse"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -331,7 +332,7 @@ func ruleCells(w convert.Written) (codec, chunk string) {
 	codec, chunk = "-", "-"
 	switch {
 	case w.Codec != "":
-		codec = codecText(w.Codec)
+		codec = clean(survey.CodecText(w.Codec))
 	case w.Chunk != nil:
 		codec = "raw"
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/survey"
 )
 
 func init() { commands = append(commands, newLsCmd) }
@@ -33,8 +34,10 @@ times larger that is than what is stored.
 LAYOUT is C or F order, strided (gaps, turned axes, windows), broadcast (one
 element stands for many), chunked, a sparse layout, ragged or string (rows that
 differ in length), or quantised: with the dtype and group of its values. RATIO
-is - where nothing is stored: one element repeated, or none. With globs, only the
-tensors whose names match are listed; * crosses / and . like any character.
+is - where nothing is stored: one element repeated, or none. CODEC is - for plain
+bytes; of what is made of parts it is theirs, or mixed, and -l says which has which.
+With globs, only the tensors whose names match are listed; * crosses / and . like any
+character.
 
 -l adds the strides in bytes, where the storage begins in the file (and how far
 into it the tensor starts), the shape of chunks, and notes: which tensors share
@@ -230,7 +233,7 @@ func lsRow(tab *table, name string, x *tensorfile.Tensor) {
 		tab.end()
 	}
 	tab.end()
-	tab.cell(cmp.Or(codecOf(&st), "-"))
+	tab.cell(cmp.Or(codecOf(x), "-"))
 	tab.cells = appendSize(tab.cells, n)
 	tab.end()
 	stored := n
@@ -281,6 +284,9 @@ func notes(x *tensorfile.Tensor, shared map[storageKey]int) []string {
 	if err != nil {
 		return append(n, "bad attributes")
 	}
+	if codecOf(x) == survey.Mixed {
+		n = append(n, partCodecs(x))
+	}
 	if u, ok := a["unit"].(string); ok {
 		n = append(n, "unit "+clean(u))
 	}
@@ -295,6 +301,21 @@ func notes(x *tensorfile.Tensor, shared map[storageKey]int) []string {
 		n = append(n, "axes "+clean(strings.Join(dims, ",")))
 	}
 	return n
+}
+
+// partCodecs says which part of a composite has which codec.
+func partCodecs(x *tensorfile.Tensor) string {
+	parts, err := x.Parts()
+	if err != nil {
+		return survey.Mixed
+	}
+	var list []string
+	for _, p := range parts {
+		if p.NumElements() > 0 {
+			list = append(list, clean(p.Role)+" "+cmp.Or(codecOf(p.Tensor), "plain"))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // A storageKey tells storages apart, also where an input has several files.
@@ -363,7 +384,7 @@ func sortOrder(keys []sortKey, by string) []int {
 	return order
 }
 
-// tensorJSON is a tensor in the documents of ls and show.
+// tensorJSON is a tensor in the document of ls.
 type tensorJSON struct {
 	Name       string         `json:"name"`
 	DType      string         `json:"dtype"`
@@ -376,6 +397,7 @@ type tensorJSON struct {
 	NNZ        *int64         `json:"nnz,omitempty"` // of what is sparse
 	Density    *jsonFloat     `json:"density,omitempty"`
 	Quantised  *quantisedJSON `json:"quantised,omitempty"`
+	Parts      []roleJSON     `json:"parts,omitempty"` // of composites
 	Bytes      int64          `json:"bytes"`
 	Stored     int64          `json:"stored"`
 	Ratio      *jsonFloat     `json:"ratio"`
@@ -399,12 +421,31 @@ type storageJSON struct {
 	Member string `json:"member,omitempty"`
 }
 
+// roleJSON is a part of a composite.
+type roleJSON struct {
+	Role   string  `json:"role"`
+	DType  string  `json:"dtype"`
+	Shape  []int64 `json:"shape"`
+	Layout string  `json:"layout"`
+	Codec  *string `json:"codec"`
+	Bytes  int64   `json:"bytes"`
+	Stored int64   `json:"stored"`
+}
+
+// codecDoc is a codec in a document: null for plain bytes.
+func codecDoc(x *tensorfile.Tensor) *string {
+	if codec := codecOf(x); codec != "" {
+		return &codec
+	}
+	return nil
+}
+
 func tensorDoc(x *tensorfile.Tensor, shared map[storageKey]int) tensorJSON {
 	st := x.Storage()
 	j := tensorJSON{
 		Name: x.Name(), DType: x.DType().String(), Shape: list(x.Shape()), Layout: layoutName(x),
 		ByteOrder: x.Order().String(), Elements: x.NumElements(), Bytes: x.ByteSize(), Stored: storedBytes(x),
-		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: st.Chunk, Shared: shared[storageOf(x)] > 1,
+		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: st.Chunk, Shared: shared[storageOf(x)] > 1, Codec: codecDoc(x),
 		Misaligned: misaligned(x), Generation: x.Generation(),
 	}
 	if _, _, composite := x.Composite(); !composite {
@@ -417,8 +458,10 @@ func tensorDoc(x *tensorfile.Tensor, shared map[storageKey]int) tensorJSON {
 	if j.Layout == "quantised" {
 		j.Quantised = quantisedDoc(x)
 	}
-	if codec := codecOf(&st); codec != "" {
-		j.Codec = &codec
+	if parts, err := x.Parts(); err == nil {
+		for _, p := range parts {
+			j.Parts = append(j.Parts, roleJSON{p.Role, p.DType().String(), list(p.Shape()), layoutName(p.Tensor), codecDoc(p.Tensor), p.ByteSize(), storedBytes(p.Tensor)})
+		}
 	}
 	if r := jsonFloat(ratio(j.Bytes, j.Stored)); j.Stored > 0 {
 		j.Ratio = &r

@@ -26,7 +26,7 @@ func (t *tool) showQuantised(ctx context.Context, w io.Writer, p pick, o *showFl
 	if err != nil {
 		return err
 	}
-	t.showTitle(w, p.label(), []string{p.DType().String() + " " + shape.String(), sizeText(p.ByteSize()), quantisedWord(p.Tensor)})
+	t.showTitle(w, p.label(), withCodec([]string{p.DType().String() + " " + shape.String(), sizeText(p.ByteSize()), quantisedWord(p.Tensor)}, p.Tensor))
 	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 	if o.precision <= 0 {
 		fo.Precision = -1

@@ -227,6 +227,14 @@ func (t *tool) showTitle(w io.Writer, name string, about []string) {
 	fmt.Fprintf(w, "%s%s%s  %s\n", bold, clean(name), plain, strings.Join(about, "  "))
 }
 
+// withCodec appends how a tensor is stored, unless that is as plain bytes.
+func withCodec(about []string, x *tensorfile.Tensor) []string {
+	if codec := codecOf(x); codec != "" {
+		about = append(about, codec)
+	}
+	return about
+}
+
 // showText prints a line about a tensor, and its values.
 func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) error {
 	shape, err := p.Extents()
@@ -241,9 +249,7 @@ func (t *tool) showText(ctx context.Context, w io.Writer, p pick, o *showFlags) 
 	if p.Sel == nil {
 		about = append(about, layoutWord(p.Tensor))
 	}
-	if st := p.Storage(); codecOf(&st) != "" {
-		about = append(about, codecOf(&st))
-	}
+	about = withCodec(about, p.Tensor)
 	for _, n := range notes(p.Tensor, nil) {
 		if p.Sel == nil || !strings.HasPrefix(n, "axes ") { // some of which may be gone
 			about = append(about, n)

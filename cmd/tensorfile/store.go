@@ -101,13 +101,5 @@ func ruleField(field string) bool {
 	return field == "pipeline" || field == "chunk shape" || strings.HasPrefix(field, "stage ")
 }
 
-// codecText is a codec on a line: a grid can have several pipelines.
-func codecText(s string) string {
-	if s == "" {
-		return ""
-	}
-	return clean(strings.ReplaceAll(s, "\n", ", "))
-}
-
-// codecOf is how the chunks of a tensor are stored, "" for plain bytes.
-func codecOf(st *tensorfile.StorageInfo) string { return clean(survey.CodecOf(st)) }
+// codecOf is how a tensor is stored, as a list shows it: "" for plain bytes.
+func codecOf(t *tensorfile.Tensor) string { return clean(survey.CodecOf(t)) }

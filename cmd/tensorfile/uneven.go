@@ -189,7 +189,7 @@ func (t *tool) unevenText(w io.Writer, u *uneven, p pick, o *showFlags, rows boo
 	if p.Sel == nil {
 		about = append(about, sizeText(p.ByteSize()))
 	}
-	t.showTitle(w, p.label(), append(about, layoutName(p.Tensor)))
+	t.showTitle(w, p.label(), withCodec(append(about, layoutName(p.Tensor)), p.Tensor))
 	fo := &tensor.FormatOptions{Precision: o.precision, Full: o.full}
 	if o.precision <= 0 {
 		fo.Precision = -1

@@ -219,18 +219,37 @@ func quantisedWord(t *tensorfile.Tensor) string {
 	return "quantised(" + j.Values + group + ")"
 }
 
-// codecText is a codec on a line: a grid can have several pipelines.
-func codecText(s string) string {
-	if s == "" {
+// CodecText is a codec on a line: a grid can have several pipelines.
+func CodecText(s string) string { return strings.ReplaceAll(s, "\n", ", ") }
+
+// Mixed is the codec of composites whose parts have several.
+const Mixed = "mixed"
+
+// CodecOf is how the chunks of a tensor are stored, "" for plain bytes. Of a
+// composite it is the codec of its parts, or Mixed; parts without elements and those
+// that are small by nature, and plain for that, do not count.
+func CodecOf(t *tensorfile.Tensor) string {
+	if _, _, composite := t.Composite(); !composite {
+		st := t.Storage()
+		if st.Kind == tensorfile.StorageGrid && st.Codec == "" {
+			return "raw"
+		}
+		return CodecText(st.Codec)
+	}
+	parts, err := t.Parts()
+	if err != nil {
 		return ""
 	}
-	return strings.ReplaceAll(s, "\n", ", ")
-}
-
-// CodecOf is how the chunks of a tensor are stored, "" for plain bytes.
-func CodecOf(st *tensorfile.StorageInfo) string {
-	if st.Kind == tensorfile.StorageGrid && st.Codec == "" {
-		return "raw"
+	codec, first := "", true
+	for _, p := range parts {
+		if p.NumElements() == 0 || p.Role == format.RoleFill || p.Role == format.RoleOrder || p.Role == format.RoleGroup {
+			continue
+		}
+		own := CodecOf(p.Tensor)
+		if !first && own != codec {
+			return Mixed
+		}
+		codec, first = own, false
 	}
-	return codecText(st.Codec)
+	return codec
 }
