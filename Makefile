@@ -220,18 +220,18 @@ goldens: $(VENV)/ok
 	$(VENV)/bin/python -B convert/gguf/testdata/exchange.py keep
 	$(VENV)/bin/python testdata/tour/gen_tour.py
 	$(VENV)/bin/python testdata/models/gen_models.py
-	for script in views floats cast print einops parts; do $(VENV)/bin/python tensor/testdata/gen_$$script.py || exit 1; done
+	for script in views floats cast print einops parts; do $(VENV)/bin/python -B tensor/testdata/gen_$$script.py || exit 1; done
 	$(VENV)/bin/python -W ignore transform/image/testdata/gen_image.py
 	$(VENV)/bin/python transform/audio/testdata/gen_audio.py
 	$(VENV)/bin/python examples/superres/testdata/gen_superres.py
 	$(VENV)/bin/python examples/edges/testdata/gen_edges.py
-	$(VENV)/bin/python transform/testdata/gen_transform.py
-	$(VENV)/bin/python plot/reduce/testdata/gen_reduce.py
-	$(VENV)/bin/python plot/spectrum/testdata/gen_spectrum.py
+	$(VENV)/bin/python -B transform/testdata/gen_transform.py
+	$(VENV)/bin/python -B plot/reduce/testdata/gen_reduce.py
+	$(VENV)/bin/python -B plot/spectrum/testdata/gen_spectrum.py
 	$(VENV)/bin/python sparse/testdata/gen_scipy.py
 	$(VENV)/bin/python quant/testdata/gen_quant.py
 	$(VENV)/bin/python quant/testdata/gen_blocks.py keep
-	$(VENV)/bin/python transform/conv/testdata/gen_conv.py
+	$(VENV)/bin/python -B transform/conv/testdata/gen_conv.py
 	$(VENV)/bin/python cmd/tensorfile/testdata/gen_operators.py
 
 # What the documents show: what strides do, and the charts of the tool.

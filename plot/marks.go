@@ -42,8 +42,8 @@ func (s *scale) shown(v float64) bool {
 // logarithmic axis, at numbers that are not above 0. Points without neighbours
 // are dots.
 type Line struct {
-	Name  string // in the legend
-	X, Y  []float64
+	Name  string      // in the legend
+	X, Y  []float64   // equally many
 	Color color.NRGBA // zero: the ink of the theme
 	Dash  bool
 	Dots  bool // a dot at every point
@@ -104,7 +104,7 @@ func dot(at point, radius float64) []point {
 // to. It breaks where either is no finite number.
 type Band struct {
 	Name      string
-	X, Lo, Hi []float64
+	X, Lo, Hi []float64   // equally many
 	Color     color.NRGBA // zero: the ink of the theme
 }
 

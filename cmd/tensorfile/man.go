@@ -41,12 +41,9 @@ all commands, each to a file such as tensorfile-ls.1.`,
 				}
 				return writePages(cmd.Root(), dir, force, when)
 			}
-			c, rest, err := cmd.Root().Find(args)
-			switch {
-			case err != nil:
-				return noSuchCommand(cmd.Root(), args)
-			case len(rest) > 0:
-				return noSuchCommand(c, rest)
+			c, err := namedCommand(cmd.Root(), args)
+			if err != nil {
+				return err
 			}
 			_, err = t.out.Write(manPage(pageOf(c), when))
 			return err

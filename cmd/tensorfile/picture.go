@@ -155,7 +155,7 @@ func sceneOf(p pick, asked bool) (*scene, error) {
 		return nil, nil // told by ls and verify
 	}
 	dims := p.dims(attrs.Dims())
-	rate := number(attrs["sample_rate"])
+	rate, _ := attrNumber(attrs["sample_rate"])
 	pictured := slices.Contains(dims, "h") && slices.Contains(dims, "w")
 	for key := range attrs {
 		pictured = pictured || strings.HasPrefix(key, "image.")
@@ -178,19 +178,24 @@ func sceneOf(p pick, asked bool) (*scene, error) {
 	return s, nil
 }
 
-// number is that of an attribute, or 0.
-func number(v any) float64 {
+// attrNumber is an attribute that is a finite number.
+func attrNumber(v any) (x float64, ok bool) {
 	switch v := v.(type) {
 	case int64:
-		return float64(v)
+		x = float64(v)
 	case uint64:
-		return float64(v)
+		x = float64(v)
 	case float64:
-		return v
+		x = v
 	case float32:
-		return float64(v)
+		x = float64(v)
+	default:
+		return 0, false
 	}
-	return 0
+	if x-x != 0 {
+		return 0, false
+	}
+	return x, true
 }
 
 // dims are the names of the axes of what is picked, of those of the whole.

@@ -109,8 +109,8 @@ func (a *plotAxis) describe(v any) {
 		return
 	}
 	a.unit, _ = m["unit"].(string)
-	start, hasStart := plotNumber(m["start"])
-	step, hasStep := plotNumber(m["step"])
+	start, hasStart := attrNumber(m["start"])
+	step, hasStep := attrNumber(m["step"])
 	if hasStart {
 		a.start, a.whole = start, false
 	}
@@ -119,27 +119,12 @@ func (a *plotAxis) describe(v any) {
 	}
 }
 
-// plotNumber is an attribute that is a number.
-func plotNumber(v any) (float64, bool) {
-	switch v := v.(type) {
-	case int64:
-		return float64(v), true
-	case uint64:
-		return float64(v), true
-	case float64:
-		return v, v-v == 0
-	case float32:
-		return float64(v), v-v == 0
-	}
-	return 0, false
-}
-
 // rate is the samples a second: of the flag, or the attribute, or 0.
 func (d *plotted) rate(flag float64) float64 {
 	if flag > 0 {
 		return flag
 	}
-	if x, ok := plotNumber(d.attrs["sample_rate"]); ok && x > 0 {
+	if x, ok := attrNumber(d.attrs["sample_rate"]); ok && x > 0 {
 		return x
 	}
 	return 0

@@ -168,12 +168,9 @@ in place.`,
 		Hidden:            true,
 		ValidArgsFunction: completeCommands,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			c, rest, err := cmd.Root().Find(args)
-			switch {
-			case err != nil:
-				return noSuchCommand(cmd.Root(), args)
-			case len(rest) > 0:
-				return noSuchCommand(c, rest)
+			c, err := namedCommand(cmd.Root(), args)
+			if err != nil {
+				return err
 			}
 			return c.Help()
 		},

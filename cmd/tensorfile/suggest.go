@@ -58,6 +58,18 @@ func noSuchCommand(cmd *cobra.Command, args []string) error {
 	return e
 }
 
+// namedCommand is the command that words name, such as "attr set".
+func namedCommand(root *cobra.Command, words []string) (*cobra.Command, error) {
+	c, rest, err := root.Find(words)
+	switch {
+	case err != nil:
+		return nil, noSuchCommand(root, words)
+	case len(rest) > 0:
+		return nil, noSuchCommand(c, rest)
+	}
+	return c, nil
+}
+
 // needsCommand refuses a command of which one of several stands behind it.
 func needsCommand(cmd *cobra.Command, args []string) error {
 	var names []string

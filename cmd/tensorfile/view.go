@@ -23,8 +23,9 @@ func newViewCmd(t *tool) *cobra.Command {
 		Short: "Look at tensors in a browser",
 		Long: `Look at tensors in a browser: values, heat maps, pictures, waves, statistics,
 sparse patterns, the bytes of a file, its generations, and differences. Files of
-any format are read where they lie, local or http(s), and nothing is changed. Of
-a folder the files whose names say that they can be read are shown.
+any format are read where they lie, on a disk, a web server or in a bucket, and
+nothing is changed. Of a folder the files whose names say that they can be read are
+shown.
 
 The page is served by this program until it is interrupted, on this machine only
 unless --addr says otherwise. Its address holds a random token, without which the

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 )
 
 // A target is a system that the tool is built for.
@@ -89,50 +88,56 @@ var installed embed.FS
 
 // documents are the files that all archives have. Those that the tool knows come
 // from the one of this system.
-func (c *commit) documents(tool string) (list []file, err error) {
-	add := func(name string, b []byte, err2 error) {
-		if err2 == nil && len(b) == 0 {
-			err2 = errors.New("it is empty")
+func (c *commit) documents(tool string) ([]file, error) {
+	var list []file
+	var bad []error
+	add := func(name string, b []byte, err error) {
+		if err == nil && len(b) == 0 {
+			err = errors.New("it is empty")
 		}
-		if err2 != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w", name, err2))
+		if err != nil {
+			bad = append(bad, fmt.Errorf("%s: %w", name, err))
 		}
 		list = append(list, file{name, 0o644, b})
 	}
-	var err2 error
 	for _, name := range []string{"LICENSE", "README.md", "CHANGELOG.md"} {
 		b, err := os.ReadFile(filepath.Join(c.root, name))
 		add(name, b, err)
 	}
 	if c.licences == "" {
-		c.licences, err2 = output(c.root, nil, "go", "run", "./internal/licences", "-texts")
+		var err error
+		if c.licences, err = output(c.root, nil, "go", "run", "./internal/licences", "-texts"); err != nil {
+			return nil, err
+		}
 	}
-	add("licences.txt", []byte(c.licences), err2)
+	add("licences.txt", []byte(c.licences), nil)
 	for shell, name := range map[string]string{"bash": "tensorfile.bash", "zsh": "_tensorfile", "fish": "tensorfile.fish", "powershell": "tensorfile.ps1"} {
 		script, err := output("", nil, tool, "completion", shell)
 		add("completions/"+name, []byte(script), err)
 	}
-	man, err2 := os.MkdirTemp("", "man")
-	if err2 != nil {
-		return nil, err2
+	man, err := os.MkdirTemp("", "man")
+	if err != nil {
+		return nil, err
 	}
 	defer os.RemoveAll(man)
-	_, err2 = output("", []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", c.when.Unix())}, tool, "man", "--dir", man)
-	pages, err3 := tree(man)
-	if err2 = errors.Join(err2, err3); err2 != nil || !slices.Contains(pages, "tensorfile.1") {
-		add("man/man1/tensorfile.1", nil, err2)
+	if _, err := output("", []string{fmt.Sprintf("SOURCE_DATE_EPOCH=%d", c.when.Unix())}, tool, "man", "--dir", man); err != nil {
+		return nil, err
+	}
+	pages, err := tree(man)
+	if err != nil {
+		return nil, err
 	}
 	for _, page := range pages {
 		b, err := os.ReadFile(filepath.Join(man, filepath.FromSlash(page)))
 		add("man/man1/"+page, b, err)
 	}
-	kinds, err2 := fs.ReadDir(installed, "files")
-	if err2 != nil {
-		return nil, err2
+	kinds, err := fs.ReadDir(installed, "files")
+	if err != nil {
+		return nil, err
 	}
 	for _, e := range kinds {
 		b, err := installed.ReadFile("files/" + e.Name())
 		add("mime/"+e.Name(), b, err)
 	}
-	return list, err
+	return list, errors.Join(bad...)
 }

@@ -17,8 +17,8 @@ import (
 	"github.com/tensorfile/tensorfile"
 )
 
-// contents are names that each archive has; those with a folder stand for all in it.
-var contents = []string{
+// promised are names that each archive has, beside that of the tool.
+var promised = []string{
 	"CHANGELOG.md", "LICENSE", "README.md", "licences.txt", "sbom.cdx.json",
 	"completions/_tensorfile", "completions/tensorfile.bash", "completions/tensorfile.fish", "completions/tensorfile.ps1",
 	"man/man1/tensorfile.1", "mime/media-type.txt", "mime/tensorfile.magic", "mime/tensorfile.xml",
@@ -40,7 +40,7 @@ func smoke(archive string, c *commit, t target, work string) (commands int, err 
 	if err != nil {
 		return 0, err
 	}
-	for _, name := range append(slices.Clone(contents), t.tool("tensorfile")) {
+	for _, name := range append(slices.Clone(promised), t.tool("tensorfile")) {
 		if !slices.Contains(names, name) {
 			return 0, fmt.Errorf("%s is not in it", name)
 		}

@@ -5,8 +5,9 @@ import "image"
 // A Protocol is a way to tell a terminal a picture.
 type Protocol string
 
+// The protocols.
 const (
-	None    Protocol = ""
+	None    Protocol = ""        // the terminal shows no pictures
 	Half    Protocol = "half"    // half blocks in colours of 24 bits
 	Half256 Protocol = "half256" // half blocks in the 256 colours of xterm
 	Sixel   Protocol = "sixel"
@@ -30,8 +31,7 @@ func (p Protocol) Append(b []byte, m *image.RGBA) []byte {
 // how many times as high as wide a pixel is.
 func (p Protocol) Room(s Size, columns, rows int) (width, height int, aspect float64) {
 	cw, ch := s.CellWidth, s.CellHeight
-	known := cw > 0 && ch > 0
-	if !known {
+	if cw <= 0 || ch <= 0 { // it does not tell
 		cw, ch = 10, 20
 	}
 	if p == Sixel || p == Kitty {

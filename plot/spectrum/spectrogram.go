@@ -101,7 +101,7 @@ func NewSpectrogram(samples int64, o *Options) (*Spectrogram, error) {
 // Size is how many columns and rows of pixels there are.
 func (s *Spectrogram) Size() (columns, rows int) { return s.columns, s.rows }
 
-// Frames is how many frames there are, and Hop how far they lie apart.
+// Frames is how many frames there are.
 func (s *Spectrogram) Frames() int64 { return s.frames }
 
 // Hop is how many samples lie between the beginnings of frames.

@@ -9,9 +9,6 @@ the strides, too) or that NumPy refuses.
     gen_parts.py SEED COUNT    prints COUNT other cases
 """
 
-import gzip
-import io
-import json
 import random
 import sys
 import zlib
@@ -19,6 +16,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "internal" / "golden"))
+from golden import write  # noqa: E402
 
 CASES = 3000
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16", "S3", "U2", "V5"]
@@ -150,21 +150,5 @@ def case(rng):
     return out
 
 
-def main():
-    seed, count = (int(x) for x in sys.argv[1:]) if len(sys.argv) > 1 else (20260412, CASES)
-    rng = random.Random(seed)
-    lines = [json.dumps(case(rng), separators=(",", ":")) for _ in range(count)]
-    if len(sys.argv) > 1:
-        print("\n".join(lines))
-        return
-    raw = ("\n".join(lines) + "\n").encode()
-    buf = io.BytesIO()
-    with gzip.GzipFile(fileobj=buf, mode="wb", mtime=0, compresslevel=9) as z:
-        z.write(raw)
-    path = Path(__file__).with_name("parts.jsonl.gz")
-    path.write_bytes(buf.getvalue())
-    print(path.name, len(lines), "cases,", len(raw), "bytes,", path.stat().st_size, "compressed")
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, "parts.jsonl.gz", case, CASES, 20260412, random.Random)

@@ -8,15 +8,15 @@ an operation, and the shape and checksum of the result, or that NumPy refuses.
     gen_transform.py SEED COUNT    prints COUNT other cases
 """
 
-import gzip
-import io
-import json
 import random
 import sys
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "internal" / "golden"))
+from golden import write  # noqa: E402
 
 CASES = 3000
 DTYPES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "c8", "c16", "S3", "U2", "V5"]
@@ -129,21 +129,5 @@ def case(rng):
     return out
 
 
-def main():
-    seed, count = (int(x) for x in sys.argv[1:]) if len(sys.argv) > 1 else (20260413, CASES)
-    rng = random.Random(seed)
-    lines = [json.dumps(case(rng), separators=(",", ":")) for _ in range(count)]
-    if len(sys.argv) > 1:
-        print("\n".join(lines))
-        return
-    raw = ("\n".join(lines) + "\n").encode()
-    buf = io.BytesIO()
-    with gzip.GzipFile(fileobj=buf, mode="wb", mtime=0, compresslevel=9) as z:
-        z.write(raw)
-    path = Path(__file__).with_name("numpy.jsonl.gz")
-    path.write_bytes(buf.getvalue())
-    print(path.name, len(lines), "cases,", len(raw), "bytes,", path.stat().st_size, "compressed")
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, "numpy.jsonl.gz", case, CASES, 20260413, random.Random)

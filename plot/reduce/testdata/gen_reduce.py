@@ -5,13 +5,13 @@
 """
 
 import base64
-import gzip
-import io
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "internal" / "golden"))
+from golden import write  # noqa: E402
 
 CASES = 160
 DTYPES = ["<f4", ">f4", "<f8", ">f8", "<f2", "|u1", "<u2", "<i4", ">i8", "<c8", "<c16", "|b1"]
@@ -76,21 +76,5 @@ def case(rng):
     return out
 
 
-def main():
-    seed, count = (int(x) for x in sys.argv[1:]) if len(sys.argv) > 1 else (20261121, CASES)
-    rng = np.random.default_rng(seed)
-    lines = [json.dumps(case(rng), separators=(",", ":")) for _ in range(count)]
-    if len(sys.argv) > 1:
-        print("\n".join(lines))
-        return
-    raw = ("\n".join(lines) + "\n").encode()
-    buf = io.BytesIO()
-    with gzip.GzipFile(fileobj=buf, mode="wb", mtime=0, compresslevel=9) as z:
-        z.write(raw)
-    path = Path(__file__).with_name("numpy.jsonl.gz")
-    path.write_bytes(buf.getvalue())
-    print(path.name, len(lines), "cases,", len(raw), "bytes,", path.stat().st_size, "compressed")
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, "numpy.jsonl.gz", case, CASES, 20261121, np.random.default_rng)

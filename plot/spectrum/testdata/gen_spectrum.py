@@ -5,14 +5,14 @@
 """
 
 import base64
-import gzip
-import io
-import json
 import sys
 from pathlib import Path
 
 import numpy as np
 from scipy import signal
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "internal" / "golden"))
+from golden import write  # noqa: E402
 
 CASES = 40
 
@@ -36,21 +36,5 @@ def case(rng):
     return {"op": "spectrogram", "n": n, "window": window, "hop": hop, "in": b64(x), "out": b64(p[:, ::hop].T)}
 
 
-def main():
-    seed, count = (int(x) for x in sys.argv[1:]) if len(sys.argv) > 1 else (20261121, CASES)
-    rng = np.random.default_rng(seed)
-    lines = [json.dumps(case(rng), separators=(",", ":")) for _ in range(count)]
-    if len(sys.argv) > 1:
-        print("\n".join(lines))
-        return
-    raw = ("\n".join(lines) + "\n").encode()
-    buf = io.BytesIO()
-    with gzip.GzipFile(fileobj=buf, mode="wb", mtime=0, compresslevel=9) as z:
-        z.write(raw)
-    path = Path(__file__).with_name("scipy.jsonl.gz")
-    path.write_bytes(buf.getvalue())
-    print(path.name, len(lines), "cases,", len(raw), "bytes,", path.stat().st_size, "compressed")
-
-
 if __name__ == "__main__":
-    main()
+    write(__file__, "scipy.jsonl.gz", case, CASES, 20261121, np.random.default_rng)
