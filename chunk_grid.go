@@ -24,6 +24,7 @@ type grid struct {
 	pipes []*codec.Pipeline
 	err   error // a stage is not known
 
+	asked   atomic.Bool     // for the pages of its table that stand before the root
 	sound   []atomic.Uint64 // a bit for each raw chunk whose checksum was compared
 	decoded *atomic.Int64   // chunks
 

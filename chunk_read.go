@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/tensorfile/tensorfile/format"
+	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -279,42 +281,63 @@ func (g gridReader) readInto(ctx context.Context, dst tensor.View, r region, mos
 		return err
 	}
 	refuse := func(_, _ int64, err error) error { return err }
-	defer g.expect(axes, g.touched(axes))()
-	workers := g.workers(most, g.touched(axes))
-	if workers == 1 {
-		w := chunkWorks.Get().(*chunkWork)
-		defer w.release()
+	told, done := g.expect(axes, g.touched(axes))
+	defer done()
+	each := func(fn func(*chunkPart) error) error {
 		return g.eachPart(axes, dst, refuse, func(p *chunkPart) error {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			return g.read(p, w)
+			told()
+			return fn(p)
 		})
 	}
-	return inParallel(ctx, workers, func(give func(*chunkPart) error) error {
-		return g.eachPart(axes, dst, refuse, give)
-	}, g.read)
+	workers := g.workers(most, g.touched(axes))
+	if workers == 1 {
+		w := chunkWorks.Get().(*chunkWork)
+		defer w.release()
+		return each(func(p *chunkPart) error { return g.read(p, w) })
+	}
+	return inParallel(ctx, workers, each, g.read)
 }
 
-// expect says to a source that reads ahead which chunks are about to be read, n at
-// most, as their pages come. The function is called when they have been.
-func (g gridReader) expect(axes []gridAxis, n int64) (done func()) {
+// expect says to a source that reads ahead what is about to be read of n chunks at
+// most: the pages of the table, then the chunks as their pages come. told is called
+// before each part of eachPart and waits until the source knows of it and of some more:
+// who reads it earlier asks for a piece of what comes as a whole. done is called when all
+// have been read.
+func (g gridReader) expect(axes []gridAxis, n int64) (told, done func()) {
 	s, ok := g.store.(fileChunks)
 	if !ok || g.grid.read != nil || n < 2 || !s.m.Expects() {
-		return func() {}
+		return func() {}, func() {}
 	}
 	more, end := s.m.Expect()
-	var stop atomic.Bool
-	var wg sync.WaitGroup
+	var (
+		wg      sync.WaitGroup
+		stop    atomic.Bool
+		mu      sync.Mutex
+		known   int64 // parts
+		all     bool
+		changed = sync.NewCond(&mu)
+	)
+	tell := func(n int64, last bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		known, all = known+n, last
+		changed.Signal()
+	}
 	wg.Go(func() {
+		defer tell(0, true)
+		g.expectPages(s.m, axes)
 		var batch [][2]int64
-		tell := func() {
-			if len(batch) == 0 {
-				return
+		parts := int64(0)
+		flush := func() {
+			if len(batch) > 0 {
+				slices.SortFunc(batch, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) }) // nearly the order of the grid
+				more(batch)
 			}
-			slices.SortFunc(batch, func(a, b [2]int64) int { return cmp.Compare(a[0], b[0]) }) // nearly the order of the grid
-			more(batch)
-			batch = batch[:0]
+			tell(parts, false)
+			batch, parts = batch[:0], 0
 		}
 		refuse := func(_, _ int64, err error) error { return err } // who reads hears of it
 		g.eachPart(axes, tensor.View{}, refuse, func(p *chunkPart) error {
@@ -324,22 +347,112 @@ func (g gridReader) expect(axes []gridAxis, n int64) (done func()) {
 			if p.entry.IsStored() {
 				batch = append(batch, [2]int64{p.entry.Offset, p.entry.Offset + int64(p.entry.Length)})
 			}
-			if len(batch) == expectAtOnce {
-				tell()
+			if parts++; parts == expectAtOnce {
+				flush()
 			}
 			return nil
 		})
 		if !stop.Load() {
-			tell()
+			flush()
 			more(nil)
 		}
 	})
-	return func() {
+	raw, _ := tensor.ByteSize(g.rec.DType, g.rec.Chunk)
+	asked := requestBytes / max(raw, 1) // of the one goroutine that calls told
+	told = func() {
+		asked++
+		mu.Lock()
+		defer mu.Unlock()
+		for known < asked && !all {
+			changed.Wait()
+		}
+	}
+	return told, func() {
 		stop.Store(true)
 		wg.Wait()
 		end()
 	}
 }
+
+// expectPages says which pages of the table are about to be read, a level after the
+// other: those of a level are named by the pages of the one above. Where the table has
+// two levels, a writer of this package has put the pages of the lower one right before
+// the root, and they are asked for together with it.
+func (g gridReader) expectPages(m *mmap.Map, axes []gridAxis) {
+	k := g.chunks.Cursor()
+	depth := g.chunks.Depth()
+	if depth == 0 || g.rec.HasSlabs {
+		return
+	}
+	ask := func(extents [][2]int64) {
+		more, done := m.Expect()
+		more(extents)
+		more(nil)
+		done()
+	}
+	if root := g.rec.Ref; depth == 1 && !root.Absent() && int64(root.Offset) < m.Size()-format.TailSize && !g.asked.Swap(true) {
+		var extents [][2]int64
+		g.eachPage(axes, 0, func(i int64) bool {
+			if begin, end, ok := g.chunks.BuiltAt(i); ok {
+				extents = append(extents, [2]int64{begin, end})
+			}
+			return true
+		})
+		ask(append(extents, [2]int64{int64(root.Offset), int64(root.Offset) + int64(root.Length)}))
+	}
+	for level := depth - 1; level >= 0; level-- {
+		var extents [][2]int64
+		g.eachPage(axes, level, func(i int64) bool {
+			ref, err := k.Page(level, i)
+			if err != nil {
+				return false // who reads hears of it
+			}
+			if !ref.Absent() {
+				extents = append(extents, [2]int64{int64(ref.Offset), int64(ref.Offset) + int64(ref.Length)})
+			}
+			return true
+		})
+		ask(extents)
+	}
+}
+
+// mostPages bounds the pages of a level that are asked for before they are read. More
+// are asked for one by one, while the chunks of the ones before come.
+const mostPages = 64
+
+// eachPage calls fn with a chunk of each page of a level that the axes touch, in their
+// order and of mostPages at most, until it returns false.
+func (g *grid) eachPage(axes []gridAxis, level int, fn func(i int64) bool) {
+	span, last, pages := format.PageSpan(level), int64(-1), 0
+	var walk func(axis int, number int64) bool
+	walk = func(axis int, number int64) bool {
+		if axis == len(axes) {
+			if number/span == last {
+				return true
+			}
+			last = number / span
+			pages++
+			return pages <= mostPages && fn(number)
+		}
+		steps := int64(g.rec.Slabs)
+		if axis > 0 {
+			steps = g.rec.Steps(axis)
+		}
+		for at := int64(0); at < axes[axis].count; {
+			x := axes[axis].next(at, g.rec.Chunk[axis])
+			if !walk(axis+1, number*steps+x.chunk) {
+				return false
+			}
+			at += x.n
+		}
+		return true
+	}
+	walk(0, 0)
+}
+
+// requestBytes is about how much a source asks for at a time: who reads waits until it
+// knows of as much more.
+const requestBytes = 4 << 20
 
 // expectAtOnce is how many chunks a source is told of at a time: those of a page.
 const expectAtOnce = 128
@@ -421,7 +534,8 @@ func (t *Tensor) writeGrid(ctx context.Context, out io.Writer, r region) error {
 	}
 	defer lease.Release()
 	g := gridReader{t.grid(), fileChunks{t.f.m, lease}}
-	defer g.expect(axes, g.touched(axes))() // of all blocks that follow
+	_, done := g.expect(axes, g.touched(axes)) // of all blocks that follow
+	defer done()
 	s := gridStream{t: t, out: out, axes: axes}
 	return s.write(ctx, r, 0)
 }

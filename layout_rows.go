@@ -31,6 +31,15 @@ type LayoutRows struct {
 	Open func() (*Tensor, error)
 }
 
+// Rows are the tensors of other files that the rows of t lie in, in their order; nil
+// unless its storage is StorageRows. They must not be changed.
+func (t *Tensor) Rows() []LayoutRows {
+	if t.st.more == nil {
+		return nil
+	}
+	return t.st.more.rows
+}
+
 // rowsAtATime is how many tensors are read at the same time that rows lie in.
 const rowsAtATime = 8
 

@@ -39,6 +39,11 @@ func registerScheme(scheme string, open any) {
 // An Output is what is written to an address: bytes in their order, which appear
 // there as a whole when Commit returns nil. Close without Commit leaves nothing. It
 // belongs to one goroutine.
+//
+// Where several are to appear together they are also asked for two methods, and do
+// without those that they do not have. Flush() error says that nothing is written any
+// more: what takes long is done before it returns, and little memory is held until
+// Commit. Remove() error takes away again what Commit made, after it.
 type Output interface {
 	io.Writer
 	Commit() error

@@ -82,7 +82,7 @@ func Rules(rules []Store, name string, x *tensorfile.Tensor, shared bool, used [
 		}
 	}
 	if codecBy < 0 && chunkBy < 0 {
-		return nil, nil
+		return rowsAsStored(x), nil
 	}
 	o := &tensorfile.TensorOptions{}
 	if codecBy >= 0 {
@@ -112,9 +112,30 @@ func Rules(rules []Store, name string, x *tensorfile.Tensor, shared bool, used [
 	return o, checkStore(o, x)
 }
 
+// rowsAsStored are options that store rows of several files as the first one does, nil
+// for plain bytes, and for other tensors: they are copied as they are.
+func rowsAsStored(x *tensorfile.Tensor) *tensorfile.TensorOptions {
+	rows := x.Rows()
+	if len(rows) == 0 {
+		return nil
+	}
+	first, err := rows[0].Open()
+	if err != nil {
+		return nil // who reads hears of it
+	}
+	st := first.Storage()
+	if st.Kind != tensorfile.StorageGrid {
+		return nil
+	}
+	return &tensorfile.TensorOptions{Codec: cmp.Or(st.Codec, "raw"), Chunk: first.ChunkShape()}
+}
+
 // keepStored completes options by what a tensor in chunks has already.
 func keepStored(o *tensorfile.TensorOptions, x *tensorfile.Tensor) {
 	st := x.Storage()
+	if rows := rowsAsStored(x); rows != nil {
+		st.Kind, st.Codec, st.Chunk = tensorfile.StorageGrid, rows.Codec, rows.Chunk
+	}
 	if st.Kind != tensorfile.StorageGrid {
 		return
 	}
@@ -173,6 +194,11 @@ func SameView(a, b *tensorfile.Tensor) bool {
 func (j *job) stores() error {
 	rules := j.o.Store
 	if len(rules) == 0 {
+		for i := range j.items {
+			if j.native {
+				j.items[i].chunks = rowsAsStored(j.items[i].t)
+			}
+		}
 		return nil
 	}
 	if !j.native {

@@ -170,6 +170,13 @@ func (k *ChunkCursor) mayMiss(at int64) error {
 	return nil
 }
 
+// Page returns the Ref to the page of a level, below the root's, that covers entry i;
+// it is absent if that page or one above it is. It reads the pages above.
+func (k *ChunkCursor) Page(level int, i int64) (Ref, error) {
+	ref, _, err := k.ref(level, i-i%pageSpan(level))
+	return ref, err
+}
+
 // ref finds the Ref to the page of a level that begins at entry first, which is
 // absent if that page or one above it is. upper is the level of the page that
 // holds it, one above the root's for the storage record.

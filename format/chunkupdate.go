@@ -13,8 +13,10 @@ import (
 // page is not kept.
 type PutPage func(page []byte) (at int64, err error)
 
-// A ChunkBuilder makes the tree of a new grid from its entries in order, a page
-// as soon as it is full, so that its memory is a page a level.
+// A ChunkBuilder makes the tree of a new grid from its entries in order. The pages of
+// level 0 are put right before the one that names them, so that who reads from far
+// away gets all of them at once; others as soon as they are full. Its memory is a page
+// a level, and those of level 0 below one page: 1 MiB at most.
 type ChunkBuilder struct {
 	rec     *StorageRecord
 	put     PutPage
@@ -22,7 +24,30 @@ type ChunkBuilder struct {
 	next    int64
 	depth   int
 	levels  []builtPage
-	Bytes   int64 // of the pages written so far
+	leaves  []builtLeaf
+	Bytes   int64 // of the pages built so far
+}
+
+// builtLeaf is a page of level 0 that has no place yet.
+type builtLeaf struct {
+	b  []byte
+	at int // of its Ref in the page of level 1
+}
+
+// BuiltAt is where ChunkBuilder has put the page of level 0 that covers entry i, if
+// the tree has two levels and no page is absent: before the root, the Ref to which is
+// enough to tell. Other writers may have put it elsewhere.
+func (c *Chunks) BuiltAt(i int64) (begin, end int64, ok bool) {
+	if c.depth != 1 || c.Rec.Ref.Absent() {
+		return 0, 0, false
+	}
+	last := (c.entries - 1) / ChunksPerPage
+	length := int64(pageLength(0, pageCount(0, last*ChunksPerPage, c.entries)))
+	end = int64(c.Rec.Ref.Offset) - (Align-length%Align)%Align
+	if behind := last - i/ChunksPerPage; behind > 0 {
+		end, length = end-length-(behind-1)*MaxChunkPage, MaxChunkPage
+	}
+	return end - length, end, end-length >= DataStart
 }
 
 type builtPage struct {
@@ -62,15 +87,38 @@ func (b *ChunkBuilder) flush(level int) error {
 	p := &b.levels[level]
 	ref := Ref{}
 	if p.there || b.rec.HasSlabs {
+		at := int64(0)
+		if level == 1 {
+			if err := b.place(p.b); err != nil {
+				return err
+			}
+		}
 		sealPage(p.b, b.rec.ID, level, p.first)
-		at, err := b.put(p.b)
-		if err != nil {
-			return err
+		if level == 0 && b.depth > 0 {
+			b.leaves = append(b.leaves, builtLeaf{bytes.Clone(p.b), len(b.levels[1].b)})
+		} else {
+			var err error
+			if at, err = b.put(p.b); err != nil {
+				return err
+			}
 		}
 		ref = Ref{uint64(at), uint32(len(p.b)), Checksum(p.b)}
 		b.Bytes += int64(len(p.b))
 	}
 	return b.up(level, ref)
+}
+
+// place puts the pages of level 0, and says where in the page that names them.
+func (b *ChunkBuilder) place(page []byte) error {
+	for _, leaf := range b.leaves {
+		at, err := b.put(leaf.b)
+		if err != nil {
+			return err
+		}
+		Ref{uint64(at), uint32(len(leaf.b)), Checksum(leaf.b)}.put(page[leaf.at:])
+	}
+	b.leaves = b.leaves[:0]
+	return nil
 }
 
 // up notes the page of a level, which ends before the next entry.

@@ -1,6 +1,7 @@
 package shard_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
@@ -125,4 +126,22 @@ func ExampleJoin() {
 		fmt.Println(t.Name, t.DType, t.Shape, t.Parts)
 	}
 	// Output: loss f32 (5,) [{0 2} {1 3}]
+}
+
+// A shard that goes to a store is not read back: what the index says of it is noted as
+// it is sent.
+func ExampleStream() {
+	var sent bytes.Buffer // or convert.CreateOutput
+	x, err := shard.Stream(context.Background(), &sent, "run-2.tensor", nil, func(w *tensorfile.Writer) error {
+		loss, err := tensor.FromSlice([]float32{1.25, 1}, 2)
+		if err != nil {
+			return err
+		}
+		return w.Add(context.Background(), "loss", loss, nil)
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(x.Shards[0].Name, x.Shards[0].Size == int64(sent.Len()), x.Tensors[0].Shape)
+	// Output: run-2.tensor true (2,)
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -59,7 +60,7 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*tenso
 	if err != nil {
 		return nil, err
 	}
-	s := &set{ctx: ctx, in: m, o: o, index: x, shards: make([]member, len(x.Shards))}
+	s := &set{ctx: ctx, in: m, o: o, index: x, shards: make([]member, len(x.Shards)), ahead: make(chan struct{}, aheadAtATime)}
 	l := &tensorfile.Layout{Format: Format, Version: schema[len(schemaPrefix):], Attrs: x.Attrs, Members: s, Tensors: make([]tensorfile.LayoutTensor, len(x.Tensors))}
 	l.Notes = []string{strconv.Itoa(len(x.Shards)) + " shards"}
 	if len(x.Shards) == 1 {
@@ -69,7 +70,7 @@ func open(ctx context.Context, in convert.Input, o *convert.ReadOptions) (*tenso
 		t := &x.Tensors[i]
 		l.Tensors[i] = tensorfile.LayoutTensor{Name: t.Name, DType: t.DType, Shape: t.Shape, Attrs: t.Attrs, Storage: -1}
 		if len(t.Parts) == 1 {
-			l.Tensors[i].Of = func() (*tensorfile.Tensor, error) { return s.tensor(t.Parts[0].Shard, t.Name) }
+			l.Tensors[i].Of = func() (*tensorfile.Tensor, error) { return s.whole(i) }
 			continue
 		}
 		size, err := tensor.ByteSize(t.DType, t.Shape)
@@ -95,13 +96,68 @@ type set struct {
 
 	shards []member
 	join   sync.Mutex // one shard is joined to the index at a time
+
+	walk  sync.Mutex // guards next and steps
+	next  int        // behind the tensor that was opened last
+	steps int        // tensors that were opened in their order
+	ahead chan struct{}
+}
+
+// aheadAtATime is how many shards are opened ahead of who goes through the tensors, and
+// aheadTensors how many tensors are looked at for that.
+const (
+	aheadAtATime = 8
+	aheadTensors = 1024
+)
+
+// whole opens tensor k of the index, which is in one shard. Who opens one after the
+// other gets the shards of those that follow opened meanwhile.
+func (s *set) whole(k int) (*tensorfile.Tensor, error) {
+	s.walk.Lock()
+	if s.steps++; k != s.next {
+		s.steps = 0
+	}
+	s.next = k + 1
+	inOrder := s.steps > 1
+	s.walk.Unlock()
+	if inOrder {
+		s.openAhead(k + 1)
+	}
+	t := &s.index.Tensors[k]
+	return s.tensor(t.Parts[0].Shard, t.Name)
+}
+
+// openAhead opens shards of tensors from k on. Who wants one that cannot be opened
+// tries again, and hears why.
+func (s *set) openAhead(k int) {
+	for _, t := range s.index.Tensors[k:min(k+aheadTensors, len(s.index.Tensors))] {
+		i := t.Parts[0].Shard
+		m := &s.shards[i]
+		if len(t.Parts) > 1 || m.file.Load() != nil || m.ahead.Load() {
+			continue
+		}
+		select {
+		case s.ahead <- struct{}{}:
+		default:
+			return
+		}
+		if m.ahead.Swap(true) {
+			<-s.ahead
+			continue
+		}
+		go func() {
+			s.open(i)
+			<-s.ahead
+		}()
+	}
 }
 
 // A member is a shard, which is opened when it is wanted first. One that cannot be
 // opened is tried again by the next who wants it.
 type member struct {
-	mu   sync.Mutex
-	file atomic.Pointer[tensorfile.File]
+	mu    sync.Mutex
+	file  atomic.Pointer[tensorfile.File]
+	ahead atomic.Bool // it was opened before it was wanted, or that was tried
 }
 
 // tensor opens the tensor called name of shard i.
@@ -234,7 +290,7 @@ func (s *set) Verify(ctx context.Context, o *tensorfile.VerifyOptions) (*tensorf
 				all.Findings = append(all.Findings, err)
 			}
 		}
-		r, err := f.Verify(ctx, o)
+		r, sum, err := s.verify(ctx, f, o)
 		if r != nil {
 			all.Storages += r.Storages
 			all.Blocks += r.Blocks
@@ -242,11 +298,8 @@ func (s *set) Verify(ctx context.Context, o *tensorfile.VerifyOptions) (*tensorf
 			all.Findings = append(all.Findings, r.Findings...)
 			all.Unknown = append(all.Unknown, r.Unknown...)
 		}
-		if err == nil && (o == nil || !o.Quick && o.Sample == 0) {
-			var sum [32]byte
-			if sum, err = hashOf(ctx, f.Map()); err == nil && sum != s.index.Shards[i].SHA256 {
-				all.Findings = append(all.Findings, &tensor.Error{Kind: tensor.ErrChanged, Path: f.Path(), Offset: -1, Field: s.name(i) + ": SHA-256", Got: hex.EncodeToString(sum[:]), Want: hex.EncodeToString(s.index.Shards[i].SHA256[:])})
-			}
+		if want := s.index.Shards[i].SHA256; err == nil && sum != nil && *sum != want {
+			all.Findings = append(all.Findings, &tensor.Error{Kind: tensor.ErrChanged, Path: f.Path(), Offset: -1, Field: s.name(i) + ": SHA-256", Got: hex.EncodeToString(sum[:]), Want: hex.EncodeToString(want[:])})
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -256,6 +309,31 @@ func (s *set) Verify(ctx context.Context, o *tensorfile.VerifyOptions) (*tensorf
 		}
 	}
 	return all, nil
+}
+
+// verify checks the file of a shard, and gives the hash of its bytes unless only a part
+// of them is looked at. What is not a file of this machine is read once for both.
+func (s *set) verify(ctx context.Context, f *tensorfile.File, o *tensorfile.VerifyOptions) (r *tensorfile.Report, sum *[32]byte, err error) {
+	if o != nil && (o.Quick || o.Sample > 0) {
+		r, err = f.Verify(ctx, o)
+		return r, nil, err
+	}
+	if f.Map().Local() {
+		if r, err = f.Verify(ctx, o); err != nil {
+			return r, nil, err
+		}
+		h, err := hashOf(ctx, f.Map())
+		return r, &h, err
+	}
+	h := newHashed(f.Map())
+	again, err := s.o.OpenNative(mmap.NewSource(h, f.Path()))
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, err = again.Verify(ctx, o); err == nil {
+		sum, err = h.sum(ctx)
+	}
+	return r, sum, cmp.Or(err, again.Close())
 }
 
 // byShard lists the tensors that each shard has something of.
@@ -332,14 +410,23 @@ func Describe(ctx context.Context, path string, o *tensorfile.OpenOptions) (*Ind
 		return nil, err
 	}
 	defer f.Close()
-	fail := func(kind error, field, got, want string) error {
-		return &tensor.Error{Kind: kind, Path: f.Path(), Offset: -1, Field: field, Got: got, Want: want}
+	x, err := indexOf(f, baseName(path))
+	if err != nil {
+		return nil, err
 	}
-	name := baseName(path)
+	if x.Shards[0].SHA256, err = hashOf(ctx, f.Map()); err != nil {
+		return nil, err
+	}
+	return x, f.Check()
+}
+
+// indexOf is the index of a set of f alone, whose file is called name, but for its hash.
+func indexOf(f *tensorfile.File, name string) (*Index, error) {
 	if !convert.PlainName(name) {
-		return nil, fail(tensor.ErrPath, "shard", tensor.Quote(name), "a file with a plain name")
+		return nil, &tensor.Error{Kind: tensor.ErrPath, Path: f.Path(), Offset: -1, Field: "shard", Got: tensor.Quote(name), Want: "a file with a plain name"}
 	}
 	x := &Index{Shards: []Shard{{Name: name, Size: f.Map().Size(), UUID: f.Info().UUID}}}
+	var err error
 	if x.Attrs, err = f.Attrs(); err != nil {
 		return nil, err
 	}
@@ -357,8 +444,5 @@ func Describe(ctx context.Context, path string, o *tensorfile.OpenOptions) (*Ind
 		}
 		x.Tensors = append(x.Tensors, d)
 	}
-	if x.Shards[0].SHA256, err = hashOf(ctx, f.Map()); err != nil {
-		return nil, err
-	}
-	return x, f.Check()
+	return x, nil
 }

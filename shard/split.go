@@ -74,9 +74,11 @@ type unit struct {
 }
 
 // Split writes the tensors of f to shards beside the index at path, and the index
-// when all of them are there. Tensors that are not cut are copied as they are stored,
+// when all of them are there. path may be an address of a scheme that the program
+// writes to: the shards then go there as streams, each once, and appear one after the
+// other when all of them have been sent. Tensors that are not cut are copied as they are stored,
 // and keep sharing their bytes; rows of tensors in chunks are encoded anew by the same
-// pipelines. Whatever fails before the last shard has its name, what was there is
+// pipelines. Whatever fails before the first shard has its name, what was there is
 // there as it was.
 //
 // The shards are called after the index: "m.shards.json" has
@@ -307,6 +309,9 @@ func (w *splitter) run(ctx context.Context) (x *Index, err error) {
 			w.total += logical(x)
 		}
 	}
+	if far, err := w.far(ctx, names); far != nil || err != nil {
+		return far, err
+	}
 	for _, name := range append([]string{baseName(w.path)}, names...) {
 		if err := w.free(name); err != nil {
 			return nil, err
@@ -429,11 +434,7 @@ func (w *splitter) planned(names []string) (*Index, error) {
 // shard writes shard i under its unfinished name, and says what is in it.
 func (w *splitter) shard(ctx context.Context, i int, name string) (x *Index, err error) {
 	p := filepath.Join(filepath.Dir(w.path), name) + unfinished
-	o := &tensorfile.CreateOptions{Overwrite: true, Align: w.o.Align, Deterministic: w.o.Deterministic, Time: w.o.Time, NoSync: w.o.NoSync}
-	if o.Deterministic { // the content of the set, and the place in it
-		o.Seed = fmt.Appendf(nil, "%v %s", w.hash, name)
-	}
-	out, err := tensorfile.Create(p, o)
+	out, err := tensorfile.Create(p, w.create(name))
 	if err != nil {
 		return nil, err
 	}
@@ -451,6 +452,15 @@ func (w *splitter) shard(ctx context.Context, i int, name string) (x *Index, err
 		x.Shards[0].Name = name
 	}
 	return x, err
+}
+
+// create are the options that the shard called name is written with.
+func (w *splitter) create(name string) *tensorfile.CreateOptions {
+	o := &tensorfile.CreateOptions{Overwrite: true, Align: w.o.Align, Deterministic: w.o.Deterministic, Time: w.o.Time, NoSync: w.o.NoSync}
+	if o.Deterministic { // the content of the set, and the place in it
+		o.Seed = fmt.Appendf(nil, "%v %s", w.hash, name)
+	}
+	return o
 }
 
 // write writes pieces: whole tensors first, which may share bytes.

@@ -261,8 +261,8 @@ func lsLong(tab *table, x *tensorfile.Tensor, shared map[storageKey]int) {
 	}
 	tab.cell(where)
 	chunk := "-"
-	if st.Chunk != nil {
-		chunk = st.Chunk.String()
+	if c := survey.ChunkOf(x); c != nil {
+		chunk = c.String()
 	}
 	tab.cell(chunk)
 	tab.cell(strings.Join(notes(x, shared), "; "))
@@ -445,7 +445,7 @@ func tensorDoc(x *tensorfile.Tensor, shared map[storageKey]int) tensorJSON {
 	j := tensorJSON{
 		Name: x.Name(), DType: x.DType().String(), Shape: list(x.Shape()), Layout: layoutName(x),
 		ByteOrder: x.Order().String(), Elements: x.NumElements(), Bytes: x.ByteSize(), Stored: storedBytes(x),
-		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: st.Chunk, Shared: shared[storageOf(x)] > 1, Codec: codecDoc(x),
+		Strides: list(x.Strides()), Offset: x.Offset(), Chunk: survey.ChunkOf(x), Shared: shared[storageOf(x)] > 1, Codec: codecDoc(x),
 		Misaligned: misaligned(x), Generation: x.Generation(),
 	}
 	if _, _, composite := x.Composite(); !composite {

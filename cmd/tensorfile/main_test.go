@@ -49,6 +49,8 @@ func TestMain(m *testing.M) {
 //	same A B                 equal but for UUIDs
 //	holdlock FILE TIME       keep other writers from a file for a while
 //	unfinished OUT OLD NEW   what an append to OLD leaves that never ended
+//	bucket NAME              a store with an empty bucket, which the environment names
+//	objects BUCKET KEY...    what a bucket holds
 //
 // $NONE and $NODIR are what this system says of a file that is not there, and of
 // one in a folder that is not there.
@@ -79,6 +81,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"rc": scriptRC, "mksparse": scriptSparse, "patch": scriptPatch, "cut": scriptCut, "join": scriptJoin, "same": scriptSame,
 			"mkopaque": scriptOpaque, "hurtchunk": scriptHurtChunk, "mkcomposites": scriptComposites, "mkuneven": scriptUneven, "holdlock": scriptHoldLock, "unfinished": scriptUnfinished,
+			"bucket": scriptBucket, "objects": scriptObjects,
 		},
 		Condition: func(cond string) (bool, error) {
 			switch cond {

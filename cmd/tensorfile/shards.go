@@ -31,11 +31,14 @@ is cut along axis 0. --parts gives each of N shards as many rows of every tensor
 row i of one is where row i of another is. Composites, and with --size tensors that
 share their bytes, are not cut.
 
+INDEX may be an s3:// address: the shards go to the bucket as they are made.
+
 All shards are written before the first one has its name, and the index comes last:
 if the command fails or is interrupted, what was there is there as it was.`,
 		Example: `  tensorfile split model.safetensors model.shards.json --size 4GiB
   tensorfile split set.tensor set.shards.json --axis 0 --parts 8
   tensorfile split -n model.tensor model.shards.json --size 1GiB
+  tensorfile split model.tensor s3://bucket/model.shards.json --size 1GiB
   tensorfile verify model.shards.json`,
 		Annotations: map[string]string{exitStatus: exitText("0  done", "2  something could not be read or written; the output is as it was")},
 		Args:        nArgs(2, 2),
@@ -95,16 +98,17 @@ if the command fails or is interrupted, what was there is there as it was.`,
 	return cmd
 }
 
-// writable refuses an output that is no path.
+// writable refuses an output that is neither a path nor the address of an object.
 func writable(path string) error {
-	if err := editable(path); err != nil {
-		var e *tensorfile.Error
-		if errors.As(err, &e) {
-			e.Field, e.Want = "output", "a path; shards are copied to a bucket as they are, the index last"
-		}
-		return err
+	if isObject(path) {
+		return nil
 	}
-	return nil
+	err := editable(path)
+	var e *tensorfile.Error
+	if errors.As(err, &e) {
+		e.Field, e.Want = "output", "a path or an s3:// address"
+	}
+	return err
 }
 
 type splitJSON struct {

@@ -8,6 +8,8 @@ package farsim
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -16,8 +18,8 @@ import (
 	"time"
 )
 
-// A Store has objects by the paths of their addresses, any host. Its fields are set
-// before the first request.
+// A Store has objects by the paths of their addresses, any host, and takes one upload at
+// a time. Its fields are set before the first request.
 type Store struct {
 	FirstByte  time.Duration // from a request to the first byte of its answer
 	Connection float64       // bytes a second of one answer
@@ -29,23 +31,28 @@ type Store struct {
 	log   []Request
 	now   int // requests under way
 	width int
+	parts map[string][]byte // of the one upload that is under way
 }
 
 // A Request is one that was made.
 type Request struct {
 	Path        string
 	Begin, End  time.Time // of the virtual clock; End is when its body was read or closed
-	First, Last int64     // bytes of the object, both of them included
+	First, Last int64     // bytes of the object, or of what is sent, both of them included
+	Write       bool      // none that reads
 }
 
 // slice is what the link sends of one answer before it turns to another.
 const slice = 64 << 10
 
-// RoundTrip answers a GET for a range.
+// RoundTrip answers a GET for a range, and the requests by which an object is written.
 func (s *Store) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method != http.MethodGet {
+		return s.write(r)
+	}
 	data, ok := s.Objects[r.URL.Path]
-	if !ok || r.Method != http.MethodGet {
-		return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+	if !ok {
+		return answer(r, http.StatusNotFound, ""), nil
 	}
 	size := int64(len(data))
 	first, last, err := span(r.Header.Get("Range"), size)
@@ -65,6 +72,58 @@ func (s *Store) RoundTrip(r *http.Request) (*http.Response, error) {
 	b := &body{s: s, i: i, left: bytes.NewReader(data[first : last+1]), at: time.Now()}
 	return &http.Response{StatusCode: http.StatusPartialContent, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: h, ContentLength: last + 1 - first, Body: b, Request: r}, nil
+}
+
+// write takes what a request to write sends, at the speed of a connection, and answers.
+func (s *Store) write(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	i := len(s.log)
+	s.log = append(s.log, Request{Path: r.URL.Path, Begin: time.Now(), Write: true})
+	s.now++
+	s.width = max(s.width, s.now)
+	s.mu.Unlock()
+	var b []byte
+	if r.Body != nil {
+		var err error
+		if b, err = io.ReadAll(r.Body); err != nil {
+			return nil, err
+		}
+		r.Body.Close()
+	}
+	at := time.Now()
+	for n := len(b); n > 0; n -= slice {
+		at = s.send(min(n, slice), at)
+		time.Sleep(time.Until(at))
+	}
+	time.Sleep(s.FirstByte)
+	query, status, text := r.URL.Query(), http.StatusOK, ""
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch _, begins := query["uploads"]; {
+	case r.Method == http.MethodHead && s.Objects[r.URL.Path] == nil:
+		status = http.StatusNotFound
+	case begins:
+		text = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>"
+		s.parts = map[string][]byte{}
+	case query.Has("partNumber"):
+		s.parts[fmt.Sprintf("%6s", query.Get("partNumber"))] = b
+	case query.Has("uploadId"):
+		s.Objects[r.URL.Path] = nil
+		for _, k := range slices.Sorted(maps.Keys(s.parts)) {
+			s.Objects[r.URL.Path] = append(s.Objects[r.URL.Path], s.parts[k]...)
+		}
+	case r.Method == http.MethodPut:
+		s.Objects[r.URL.Path] = b
+	}
+	s.log[i].Last, s.log[i].End = int64(len(b))-1, time.Now()
+	s.now--
+	return answer(r, status, text), nil
+}
+
+// answer is a short answer.
+func answer(r *http.Request, status int, text string) *http.Response {
+	return &http.Response{StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{"Etag": {`"1"`}},
+		ContentLength: int64(len(text)), Body: io.NopCloser(strings.NewReader(text)), Request: r}
 }
 
 // span reads "bytes=A-B" and "bytes=-N".

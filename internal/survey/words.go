@@ -225,6 +225,18 @@ func CodecText(s string) string { return strings.ReplaceAll(s, "\n", ", ") }
 // Mixed is the codec of composites whose parts have several.
 const Mixed = "mixed"
 
+// ChunkOf is the shape of the chunks of a tensor, of rows in several files that of the
+// first, if it can be opened; nil of plain bytes.
+func ChunkOf(t *tensorfile.Tensor) tensor.Shape {
+	if rows := t.Rows(); len(rows) > 0 {
+		if first, err := rows[0].Open(); err == nil {
+			t = first
+		}
+	}
+	st := t.Storage()
+	return st.Chunk
+}
+
 // CodecOf is how the chunks of a tensor are stored, "" for plain bytes. Of a
 // composite it is the codec of its parts, or Mixed; parts without elements and those
 // that are small by nature, and plain for that, do not count.

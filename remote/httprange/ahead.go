@@ -7,8 +7,10 @@ import (
 
 // plans are what readers have said that they will read.
 type plans struct {
-	mu   sync.Mutex
-	list []*plan
+	mu     sync.Mutex
+	moved  sync.Cond // of mu: something was asked for, or has come
+	list   []*plan
+	coming int64 // bytes that were asked for ahead and have not come
 }
 
 // A plan is bytes that are read soon, in this order. Requests for them are made ahead
@@ -43,6 +45,8 @@ func (s *Source) Expect() (more func(extents [][2]int64), done func()) {
 		if i := slices.Index(s.plans.list, p); i >= 0 {
 			s.plans.list = slices.Delete(s.plans.list, i, i+1)
 		}
+		p.extents = nil // nobody waits for it
+		s.plans.moved.Broadcast()
 	}
 	return more, done
 }
@@ -75,34 +79,100 @@ func (s *Source) ahead(off int64, n int) {
 	}
 }
 
+// claim waits until what of plans a read of n bytes at off wants has been asked for.
+// When nothing is on its way, and there is no room for it, it asks for it here: as whole
+// requests, where the reader would ask for its own part alone.
+func (s *Source) claim(off, n int64) {
+	if s.room() < maxRun {
+		return
+	}
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	for _, p := range slices.Clone(s.plans.list) {
+		for i := p.find(off, n); i >= 0; i = p.find(off, n) {
+			if s.plans.coming > 0 {
+				s.plans.moved.Wait()
+				continue
+			}
+			for ; i >= 0; i = p.find(off, n) {
+				size := int64(s.o.BlockSize)
+				s.order(p, i, max(p.extents[i][0], off-off%size))
+			}
+		}
+	}
+}
+
+// find is the first extent that [off, off+n) meets, -1 if there is none.
+func (p *plan) find(off, n int64) int {
+	return slices.IndexFunc(p.extents, func(e [2]int64) bool { return off < e[1] && off+n > e[0] })
+}
+
+// arrived notes that n bytes that were asked for ahead have come, or will not.
+func (s *Source) arrived(n int64) {
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	s.plans.coming -= n
+	s.plans.moved.Broadcast()
+	if s.stopped() != nil {
+		return
+	}
+	for _, p := range s.plans.list {
+		s.advance(p)
+	}
+}
+
+// room bounds the bytes that are asked for ahead of their reader.
+func (s *Source) room() int64 { return min(s.o.CacheBytes/4*3, int64(s.o.Parallel)*maxRun) }
+
 // advance asks for what there is room for. s.plans.mu is held.
+//
+// Requests that begin together and share a link end together, too, and the link would
+// be idle until the first bytes of the next ones come. So half of the room is asked for
+// at first, and the rest as bytes arrive: from then on requests begin, and end, one
+// after the other.
 func (s *Source) advance(p *plan) {
-	size := int64(s.o.BlockSize)
-	room := min(s.o.CacheBytes/4*3, int64(s.o.Parallel)*maxRun)
-	for len(p.extents) > 0 && p.asked-p.read+maxRun <= room {
-		e := &p.extents[0]
-		end := min(e[0]+maxRun, e[1])
-		if end-e[0] < maxRun && len(p.extents) == 1 && !p.whole {
+	defer s.plans.moved.Broadcast()
+	room := s.room()
+	for len(p.extents) > 0 && p.asked-p.read+maxRun <= room && s.plans.coming+maxRun <= max(room/2, maxRun) {
+		if e := p.extents[0]; e[1]-e[0] < maxRun && len(p.extents) == 1 && !p.whole {
 			return // what comes may be its neighbour
 		}
-		if end < e[1] { // requests end where blocks do, and where there is one already
-			end -= end % size
-		}
-		if begin, stop := s.cache.absent(e[0]/size, (end-1)/size); begin < stop {
-			end = min(end, stop*size)
-			s.prefetch(max(e[0], begin*size), end)
-		}
-		p.asked += end - e[0]
-		if e[0] = end; e[0] >= e[1] {
-			p.extents = p.extents[1:]
+		s.order(p, 0, p.extents[0][0])
+	}
+}
+
+// order makes a request of a plan: for what of extent i begins at from. s.plans.mu is
+// held.
+func (s *Source) order(p *plan, i int, from int64) {
+	size := int64(s.o.BlockSize)
+	e := p.extents[i]
+	end := min(from+maxRun, e[1])
+	if end < e[1] { // requests end where blocks do, and where there is one already
+		end = max(end-end%size, min(from-from%size+size, e[1]))
+	}
+	if begin, stop := s.cache.absent(from/size, (end-1)/size); begin < stop {
+		end = min(end, stop*size)
+		s.prefetch(max(from, begin*size), end)
+	}
+	p.asked += end - from
+	switch {
+	case e[0] == from && end == e[1]:
+		p.extents = slices.Delete(p.extents, i, i+1)
+	case e[0] == from:
+		p.extents[i][0] = end
+	default:
+		p.extents[i][1] = from
+		if end < e[1] {
+			p.extents = slices.Insert(p.extents, i+1, [2]int64{end, e[1]})
 		}
 	}
 }
 
 // prefetch asks for blocks that nobody has asked for, and does not wait for them.
+// s.plans.mu is held.
 func (s *Source) prefetch(begin, end int64) {
 	size := int64(s.o.BlockSize)
-	_, fresh := s.cache.want(begin/size, (end-1)/size, int(max(maxRun/size, 1)))
+	_, fresh := s.cache.want(begin/size, (end-1)/size, int(maxRun/size+1)) // one more where the first and the last are not whole
 	if len(fresh) == 0 {
 		return
 	}
@@ -115,6 +185,10 @@ func (s *Source) prefetch(begin, end int64) {
 		return
 	}
 	for _, run := range fresh {
+		for _, b := range run {
+			b.ahead = true
+			s.plans.coming += s.blockBytes(b)
+		}
 		go s.load(run)
 	}
 }

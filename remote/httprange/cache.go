@@ -13,6 +13,7 @@ type block struct {
 	err   error
 	place *list.Element // among those that are kept
 	used  bool          // of those, one that a plan has come past
+	ahead bool          // asked for ahead of its reader
 }
 
 // cache holds blocks by index: those on the way, and of the others those that
@@ -186,15 +187,36 @@ func (s *Source) load(run []*block) {
 	}
 }
 
+// blockBytes is the length of a block before the tail.
+func (s *Source) blockBytes(b *block) int64 {
+	size := int64(s.o.BlockSize)
+	return min(size, s.tailAt-b.index*size)
+}
+
+// keep gives a block its bytes.
+func (s *Source) keep(b *block, data []byte) {
+	s.cache.keep(b, data)
+	if b.ahead {
+		s.arrived(s.blockBytes(b))
+	}
+}
+
+// fail tells those who wait for a block that it does not come.
+func (s *Source) fail(b *block, err error) {
+	s.cache.fail(b, err)
+	if b.ahead {
+		s.arrived(s.blockBytes(b))
+	}
+}
+
 // fromDisk gives a block the bytes that are on disk, if they are.
 func (s *Source) fromDisk(b *block) bool {
 	if s.disk == nil || s.stopped() != nil {
 		return false
 	}
-	size := int64(s.o.BlockSize)
-	data := s.disk.get(s.name, b.index, min(size, s.tailAt-b.index*size))
+	data := s.disk.get(s.name, b.index, s.blockBytes(b))
 	if data != nil {
-		s.cache.keep(b, data)
+		s.keep(b, data)
 	}
 	return data != nil
 }
@@ -226,7 +248,7 @@ func (s *Source) request(run []*block) {
 					return progress, err
 				}
 			}
-			s.cache.keep(run[0], part)
+			s.keep(run[0], part)
 			if s.disk != nil {
 				s.disk.put(s.name, run[0].index, part)
 			}
@@ -235,6 +257,6 @@ func (s *Source) request(run []*block) {
 		return true, nil
 	}, begin)
 	for _, b := range run {
-		s.cache.fail(b, err)
+		s.fail(b, err)
 	}
 }

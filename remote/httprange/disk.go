@@ -29,8 +29,7 @@ type disk struct {
 	dir   string
 	limit int64
 
-	mu      sync.Mutex
-	written int64 // bytes since the directory was looked through; negative: it never was
+	mu sync.Mutex // held by who looks through the directory
 }
 
 const (
@@ -43,6 +42,7 @@ const (
 	diskHead    = len(diskMagic) + 8 // CRC-32C of the bytes, how many they are
 	diskSuffix  = ".block"
 	diskTemp    = ".part"
+	diskCount   = "written"   // a byte for each block since the directory was looked through
 	touchAfter  = time.Minute // a file that is used again soon needs no new time
 	staleAfter  = time.Hour   // a file that a killed process left
 )
@@ -58,7 +58,7 @@ func diskAt(dir string, limit int64) *disk {
 	if limit <= 0 {
 		limit = defaultDisk
 	}
-	d, _ := disks.LoadOrStore(dir+"\x00"+strconv.FormatInt(limit, 10), &disk{dir: dir, limit: limit, written: -1})
+	d, _ := disks.LoadOrStore(dir+"\x00"+strconv.FormatInt(limit, 10), &disk{dir: dir, limit: limit})
 	return d.(*disk)
 }
 
@@ -143,13 +143,32 @@ func (d *disk) put(name string, index int64, data []byte) {
 		os.Remove(f.Name())
 		return
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	// Others write here, too: it is looked through now and then.
-	if d.written += int64(len(data) + diskHead); d.written < 0 || d.written > d.limit/16 {
-		d.written = 0
+	if d.due(int64(len(data) + diskHead)) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.sweep()
 	}
+}
+
+// due notes that a block of n bytes was written, and reports whether so many were that
+// the directory must be looked through. All processes count in one file: most of them
+// write little, and end.
+func (d *disk) due(n int64) bool {
+	f, err := os.OpenFile(filepath.Join(d.dir, diskCount), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return true
+	}
+	defer f.Close()
+	_, err = f.Write([]byte{'.'})
+	fi, serr := f.Stat()
+	if err != nil || serr != nil {
+		return true
+	}
+	if fi.Size()*n <= d.limit/16 {
+		return false
+	}
+	f.Truncate(0)
+	return true
 }
 
 // sweep removes what was used last of all until nine tenths of the limit are left, and

@@ -27,9 +27,8 @@ type Options struct {
 	// process and others. It is made if it is not there. Only objects with a strong
 	// ETag are kept. Default: "", none.
 	CacheDir string
-	// CacheDirBytes bounds the blocks in CacheDir: those that were used last stay. Each
-	// process looks now and then, and they may be a sixteenth more for each meanwhile.
-	// Default: 10 GiB.
+	// CacheDirBytes bounds the blocks in CacheDir, whatever number of processes uses it:
+	// those that were used last stay. Default: 10 GiB.
 	CacheDirBytes int64
 	// Parallel is how many requests are under way at a time. Default: 8.
 	Parallel int

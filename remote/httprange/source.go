@@ -69,6 +69,7 @@ func Open(ctx context.Context, address string, o *Options) (*Source, error) {
 	s.slots = make(chan struct{}, s.o.Parallel)
 	s.at.Store(origin)
 	s.cache.init(s.o.CacheBytes)
+	s.plans.moved.L = &s.plans.mu
 	if s.rt = s.o.Transport; s.rt == nil {
 		t := newTransport(s.o.Parallel)
 		s.rt, s.idle = t, t.CloseIdleConnections
@@ -139,6 +140,7 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 		} else {
 			// Only so much is asked for at a time as can be under way.
 			window := min(int64(len(p)-n), s.tailAt-off, int64(s.o.Parallel)*maxRun)
+			s.claim(off, window)
 			var err error
 			if c, err = s.readBlocks(p[n:n+int(window)], off); err != nil {
 				return n + c, err

@@ -23,7 +23,7 @@ import (
 
 // The operations by which objects are written (Amazon S3 API Reference: HeadObject,
 // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload,
-// AbortMultipartUpload). The client of minio-go has them, too, but a program that
+// AbortMultipartUpload, DeleteObject). The client of minio-go has them, too, but a program that
 // links it reads the number of the machine when it starts.
 
 // How often, and how long after each other, a request is made that fails in passing.
@@ -224,6 +224,12 @@ func (s *store) complete(ctx context.Context, key, id string, etags []string, he
 // abort removes the parts of an upload.
 func (s *store) abort(ctx context.Context, key, id string) error {
 	_, _, err := s.do(ctx, &request{method: http.MethodDelete, key: key, query: url.Values{"uploadId": {id}}})
+	return err
+}
+
+// remove removes an object.
+func (s *store) remove(ctx context.Context, key string) error {
+	_, _, err := s.do(ctx, &request{method: http.MethodDelete, key: key})
 	return err
 }
 

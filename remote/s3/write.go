@@ -43,7 +43,8 @@ type Upload struct {
 	parts []string   // what the store knows each by; "": on its way
 	err   error
 
-	closed bool
+	flushed bool // nothing is written any more
+	closed  bool
 }
 
 // Create begins an object at an address s3://BUCKET/KEY. It makes one request, to see
@@ -113,6 +114,9 @@ func (u *Upload) Write(p []byte) (int, error) {
 	for n < len(p) {
 		if err := u.failed(); err != nil {
 			return n, err
+		}
+		if u.flushed {
+			return n, &tensor.Error{Kind: tensor.ErrUnsupported, Path: u.address, Offset: u.sent, Field: "write", Got: "one after Flush", Want: "Commit or Close"}
 		}
 		if u.part == nil {
 			select {
@@ -186,6 +190,25 @@ func (u *Upload) send() error {
 
 const contentType = "application/octet-stream"
 
+// Flush sends what is left, and waits until the store has all of it: Commit is one short
+// request then, and the memory of the parts is free. Nothing can be written after it.
+func (u *Upload) Flush() error {
+	if err := u.failed(); err != nil || u.flushed {
+		return err
+	}
+	u.flushed = true
+	if len(u.part) > 0 {
+		if err := u.send(); err != nil {
+			return err
+		}
+	}
+	u.wg.Wait()
+	for range cap(u.free) {
+		<-u.free
+	}
+	return u.failed()
+}
+
 // Commit sends what is left and makes the object visible, whole. If the error is
 // ErrCommitUnknown it is there or it is not; after any other, what was there is there
 // as it was.
@@ -202,8 +225,10 @@ func (u *Upload) Commit() error {
 		return u.store.put(u.ctx, u.key, u.part, head)
 	}
 	if u.id != "" {
-		if err := u.send(); err != nil {
-			return err
+		if !u.flushed {
+			if err := u.send(); err != nil {
+				return err
+			}
 		}
 		u.wg.Wait()
 		if err := u.failed(); err != nil {
@@ -234,6 +259,13 @@ func (u *Upload) Commit() error {
 		return u.fail(err, "commit", -1)
 	}
 	return fmt.Errorf("%w: %w", tensor.ErrCommitUnknown, u.fail(err, "commit", -1))
+}
+
+// Remove takes away the object that Commit made, or what has taken its place since.
+func (u *Upload) Remove() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), cleanUp)
+	defer cancel()
+	return u.fail(u.store.remove(ctx, u.key), "removal", -1)
 }
 
 // Close ends the upload. Without Commit before, nothing of it stays.
