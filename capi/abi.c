@@ -186,6 +186,14 @@ int32_t tensorfile_list_tensors(tensorfile_file file, tensorfile_list *list, ten
     return tfgo_list_tensors(file, list, err);
 }
 
+int32_t tensorfile_list_named(tensorfile_file file, const char *name, tensorfile_list *list, tensorfile_error *err) {
+    OUTPUT(list);
+    NEED(name);
+    NEED(list);
+    ALIVE();
+    return tfgo_list_named(file, (char *)name, list, err);
+}
+
 int32_t tensorfile_lookup(tensorfile_file file, const char *name, tensorfile_tensor *tensor, tensorfile_error *err) {
     OUTPUT(tensor);
     NEED(name);

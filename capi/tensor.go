@@ -215,6 +215,25 @@ func tfgo_list_tensors(n C.tensorfile_file, to *C.tensorfile_list, e *C.tensorfi
 	})
 }
 
+//export tfgo_list_named
+func tfgo_list_named(n C.tensorfile_file, name *C.char, to *C.tensorfile_list, e *C.tensorfile_error) C.int32_t {
+	return call(e, func() error {
+		f, err := find[*tensorfile.File](&handles, uint64(n))
+		if err != nil {
+			return err
+		}
+		s, err := text("name", name)
+		if err != nil {
+			return err
+		}
+		t, err := f.Tensor(s)
+		if err != nil {
+			return err
+		}
+		return giveList([]description{describe(f, t, s, map[tensor.DType]string{})}, to)
+	})
+}
+
 //export tfgo_list_parts
 func tfgo_list_parts(n C.tensorfile_tensor, to *C.tensorfile_list, e *C.tensorfile_error) C.int32_t {
 	return call(e, func() error {

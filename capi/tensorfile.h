@@ -327,6 +327,9 @@ typedef struct tensorfile_list {
 int32_t tensorfile_list_tensors(tensorfile_file file, tensorfile_list *list, tensorfile_error *err);
 void tensorfile_list_free(tensorfile_list *list);
 
+/* A list of one: the tensor of this name, described and not opened. */
+int32_t tensorfile_list_named(tensorfile_file file, const char *name, tensorfile_list *list, tensorfile_error *err);
+
 /* Opens a tensor by name. */
 int32_t tensorfile_lookup(tensorfile_file file, const char *name, tensorfile_tensor *tensor, tensorfile_error *err);
 

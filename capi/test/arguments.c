@@ -35,6 +35,7 @@ static void test_null(tensorfile_file f, tensorfile_tensor t) {
     size_t n;
     char *text;
     int32_t whole;
+    tensorfile_list list;
     FAILS(TENSORFILE_ARGUMENT, "path is NULL", tensorfile_open(NULL, NULL, &file, &err));
     CHECK(file == 0); /* outputs are empty on failure */
     FAILS(TENSORFILE_ARGUMENT, "file is NULL", tensorfile_open("x", NULL, NULL, &err));
@@ -48,6 +49,8 @@ static void test_null(tensorfile_file f, tensorfile_tensor t) {
     FAILS(TENSORFILE_ARGUMENT, "list is NULL", tensorfile_generations(f, NULL, &n, &err));
     FAILS(TENSORFILE_ARGUMENT, "ok is NULL", tensorfile_verify(f, NULL, NULL, NULL, NULL, &err));
     FAILS(TENSORFILE_ARGUMENT, "list is NULL", tensorfile_list_tensors(f, NULL, &err));
+    FAILS(TENSORFILE_ARGUMENT, "name is NULL", tensorfile_list_named(f, NULL, &list, &err));
+    FAILS(TENSORFILE_ARGUMENT, "list is NULL", tensorfile_list_named(f, "plain", NULL, &err));
     FAILS(TENSORFILE_ARGUMENT, "name is NULL", tensorfile_lookup(f, NULL, &tensor, &err));
     CHECK(tensor == 0);
     FAILS(TENSORFILE_ARGUMENT, "tensor is NULL", tensorfile_lookup(f, "plain", NULL, &err));
@@ -116,6 +119,7 @@ static void bad_file(tensorfile_file f) {
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_verify(f, NULL, &ok, &text, NULL, &err));
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_list_tensors(f, &list, &err));
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_lookup(f, "plain", &t, &err));
+    FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_list_named(f, "plain", &list, &err));
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_map_file(f, &l, &p, NULL, &err));
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_repack(f, "x", NULL, &text, NULL, &err));
     FAILS(TENSORFILE_HANDLE, "want a file", tensorfile_close(f, &err));

@@ -69,6 +69,13 @@ static void test_describe(const char *path) {
     CHECK(list.count == 0 && list.items == NULL);
     tensorfile_list_free(&list);
 
+    OK(tensorfile_list_named(f, "chunked", &list, &err));
+    CHECK(list.count == 1 && !strcmp(list.items->name, "chunked") && !strcmp(list.items->codec, "shuffle|zstd:3"));
+    CHECK(list.items->rank == 2 && list.items->shape[1] == COLS && list.items->chunk[0] == 5 && list.items->chunk[1] == 4);
+    tensorfile_list_free(&list);
+    FAILS(TENSORFILE_NOT_FOUND, "chunke", tensorfile_list_named(f, "chunke", &list, &err));
+    CHECK(list.count == 0 && list.items == NULL);
+
     const tensorfile_info *in, *same;
     tensorfile_tensor t = lookup(f, "plain");
     OK(tensorfile_describe(t, &in, &err));

@@ -70,20 +70,28 @@ class File(Mapping[str, Tensor]):
     file that is pickled is opened again by its path and generation, and an Error says if another one is there now.
     """
 
+    _uuid: Optional[tuple[str, int]] = None
+    _writer: Optional[weakref.ref["Writer"]] = None
+    _touch: Optional[Callable[[Record], None]] = None
+
     def __init__(self, path: str, reader: Reader, options: dict[str, Any], source: Any) -> None:
         """Use open()."""
         self._path, self._options, self._source = path, options, source
         self._r: Optional[Reader] = reader
         self._process = _lib._process
         self._lock = threading.RLock()
-        self._uuid: Optional[tuple[str, int]] = None
-        self._writer: Optional[weakref.ref["Writer"]] = None
-        self._touch: Optional[Callable[[Record], None]] = None
+        # What is taken without asking the reader: records by name, and the mapping as arrays of a type, by its name.
+        # Others take their place when the file is closed, and in the child of a fork.
+        self._known: dict[str, Record] = {}
+        self._words: dict[str, np.ndarray[Any, Any]] = {}
         self._most = options.get("max_bytes", 0)
         if options.get("verify") == "first use":
             self._touch = self._check_first
         self._bools: set[Any] = set()  # tensors of bool that were looked at
         _open_files[id(self)] = weakref.ref(self)
+
+    def _forget(self) -> None:
+        self._known, self._words = {}, {}
 
     def _check_first(self, r: Record) -> None:
         self._reader().touch(r)
@@ -101,9 +109,9 @@ class File(Mapping[str, Tensor]):
         with self._lock:
             if self._process != _lib._process and self._r is not None:
                 uuid, generation = self._identity
-                self._r = _reader_of(self._source, generation, self._options)
-                self._process = _lib._process
-                _same(self._path, self._r, uuid)
+                r = _reader_of(self._source, generation, self._options)
+                _same(self._path, r, uuid)  # an error now and whenever it is tried again
+                self._r, self._process = r, _lib._process
             if self._r is None:
                 raise Closed("%s: the file is closed" % self._path, "closed")
             return self._r
@@ -201,30 +209,45 @@ class File(Mapping[str, Tensor]):
     # ---- the mapping ----
 
     def __getitem__(self, name: str) -> Tensor:
+        r = self._known.get(name)
+        return Tensor(self, self._find(name) if r is None else r)
+
+    def _find(self, name: str) -> Record:
         if not isinstance(name, str):
             raise TypeError("names of tensors are str, not %s" % type(name).__name__)
-        return Tensor(self, self._reader().record(name))
+        known = self._known
+        r = known[name] = self._reader().record(name)
+        return r
+
+    def _records(self) -> dict[str, Record]:
+        known, reader = self._known, self._reader()
+        found = reader.records()
+        if found is not known:
+            with self._lock:
+                if self._known is known:
+                    self._known = found
+        return found
 
     def __contains__(self, name: object) -> bool:
         if not isinstance(name, str):
             return False
         try:
-            self._reader().record(name)
+            self._reader()
+            return name in self._known or bool(self._find(name))
         except TensorNotFound:
             return False
-        return True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(list(self._reader().records()))
+        return iter(list(self._records()))
 
     def __len__(self) -> int:
-        return len(self._reader().records())
+        return len(self._records())
 
     def values(self) -> Any:
-        return [Tensor(self, r) for r in self._reader().records().values()]
+        return [Tensor(self, r) for r in self._records().values()]
 
     def items(self) -> Any:
-        return [(k, Tensor(self, r)) for k, r in self._reader().records().items()]
+        return [(k, Tensor(self, r)) for k, r in self._records().items()]
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -242,6 +265,7 @@ class File(Mapping[str, Tensor]):
         them."""
         with self._lock:
             r, self._r = self._r, None
+            self._forget()
         if r is not None and (r.name != "library" or self._process == _lib._process):
             r.close()
 
@@ -282,6 +306,7 @@ def _after_fork() -> None:
     """Locks that a thread of the parent may hold are nobody's in the child."""
     for f in _all_open():
         f._lock = threading.RLock()
+        f._forget()
         if f._r is not None:
             f._r._lock = threading.RLock()
 

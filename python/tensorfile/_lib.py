@@ -94,6 +94,12 @@ class List(c.Structure):
     _fields_ = [("count", c.c_size_t), ("items", c.c_size_t)]
 
 
+class Mapped(c.Structure):
+    """What map_file gives."""
+
+    _fields_ = [("lease", c.c_uint64), ("data", c.c_size_t), ("size", c.c_size_t)]
+
+
 class Range(c.Structure):
     _fields_ = [("start", c.c_int64), ("stop", c.c_int64), ("step", c.c_int64)]
 
@@ -178,6 +184,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "generations": (_handle, _ref, _ref),
     "verify": (_handle, _ref, _ref, _ref, _ref),
     "list_tensors": (_handle, _ref),
+    "list_named": (_handle, _text, _ref),
     "lookup": (_handle, _text, _ref),
     "part": (_handle, _text, _ref),
     "list_parts": (_handle, _ref),

@@ -6,6 +6,7 @@ import ctypes as c
 import json
 import os
 import struct
+import sys
 import threading
 from typing import Any, Optional
 
@@ -13,21 +14,18 @@ import numpy as np
 
 from . import _lib
 from ._errors import Error, NotThere, TensorNotFound
-from ._record import CHUNKED, RAW, Ranges, Record
-from ._types import DType
+from ._record import CHUNKED, RAW, Ranges, Record, c_strides, place
+from ._types import BOOL, DType
 
 __all__ = ["NativeReader"]
 
 _FORMATS: dict[Any, str] = {c.c_size_t: "u8", c.c_int64: "i8", c.c_uint64: "u8", c.c_int32: "i4", c.c_uint32: "u4"}
-_ITEM: np.dtype[Any] = np.dtype(
-    {
-        "names": [f[0] for f in _lib.Info._fields_],
-        "formats": [_FORMATS.get(f[1], "V16") for f in _lib.Info._fields_],
-        "offsets": [getattr(_lib.Info, f[0]).offset for f in _lib.Info._fields_],
-        "itemsize": c.sizeof(_lib.Info),
-    }
-)
+_FIELDS = [(f[0], _FORMATS.get(f[1], "V16"), getattr(_lib.Info, f[0]).offset) for f in _lib.Info._fields_]
+_FIELDS += [(k, f, _lib.Info.dtype.offset + getattr(_lib.Descriptor, k).offset) for k, f in (("cls", "u1"), ("unit_elems", "u4"), ("unit_bytes", "u4"))]
+_ITEM: np.dtype[Any] = np.dtype({"names": [f[0] for f in _FIELDS], "formats": [f[1] for f in _FIELDS], "offsets": [f[2] for f in _FIELDS], "itemsize": c.sizeof(_lib.Info)})
 _SIZE = c.sizeof(_lib.Info)
+# Of any size, of which a part is looked at: to make a type for each size takes longer than to open a file.
+_Memory: Any = c.c_uint8 * sys.maxsize
 _RANGES: list[Any] = [_lib.Range * n for n in range(_lib.MAX_RANK + 1)]
 
 
@@ -71,24 +69,62 @@ def _release(f: Any, number: int, process: int) -> None:
             pass
 
 
-def _records(items: int, count: int) -> list[Record]:
-    """The records of so many descriptions at an address. Numbers and texts that they point to lie behind them, in the
+def _memory(at: int, size: int) -> memoryview:
+    """So many bytes at an address, which nobody holds."""
+    return memoryview(_Memory.from_address(at))[:size]
+
+
+def _records(items: int, count: int) -> dict[str, Record]:
+    """The records of so many descriptions at an address, by name. Numbers and texts that they point to lie behind them, in the
     same block. Columns are taken together: a call for each field of each tensor would take ten times as long."""
-    memory: Any = (c.c_char * (count * _SIZE)).from_address(items)
-    rows = np.frombuffer(memory, _ITEM)
-    rank, kind = rows["rank"], rows["storage_kind"]
+    rows = np.frombuffer(_memory(items, count * _SIZE), _ITEM)
+    rank, kind, unit = rows["rank"], rows["storage_kind"], rows["unit_bytes"].astype(np.int64)
     names, codecs = _texts(rows["name"]), [""] * count
     chunked = np.flatnonzero(kind >= CHUNKED)
     for i, text in zip(chunked.tolist(), _texts(rows["codec"][chunked])):
         codecs[i] = text
-    shapes, strides = _numbers(rows["shape"], rank), _numbers(rows["strides"], np.where(kind == RAW, rank, 0))
+    types = list(map(DType.unpack, rows["dtype"].tolist()))
+    shapes = _numbers(rows["shape"], rank)
+    # Most are plain bytes in C order.
+    plain = np.flatnonzero((kind == RAW) & (rows["unit_elems"] == 1))
+    plain = plain[_in_c_order(rows["shape"][plain], rows["strides"][plain], rank[plain], unit[plain])]
+    strides: list[Any] = [None] * count
+    other = np.setdiff1d(np.flatnonzero(kind == RAW), plain, assume_unique=True)
+    for i, t in zip(other.tolist(), _numbers(rows["strides"][other], rank[other])):
+        strides[i] = None if t == c_strides(types[i], shapes[i]) else t
+    offset = rows["offset"]
+    plain = plain[(offset[plain] >= 0) & (rows["big_endian"][plain] == 0) & (rows["cls"][plain] != BOOL)]
+    plain = plain[offset[plain] % unit[plain] == 0]
+    first = np.full((2, count), -1)
+    first[:, plain] = offset[plain] // unit[plain]
+    first[1, plain] += rows["nbytes"][plain] // unit[plain]
     chunks: list[Any] = [None] * count
     with_chunks = chunked[rows["chunk"][chunked] != 0]
     for i, t in zip(with_chunks.tolist(), _numbers(rows["chunk"][with_chunks], rank[with_chunks])):
         chunks[i] = t
-    types = list(map(DType.unpack, rows["dtype"].tolist()))
     rest = (rows[k].tolist() for k in ("layout", "layout_flags", "storage_kind", "big_endian", "nbytes", "stored", "offset", "storage", "generation"))
-    return list(map(Record._make, zip(names, types, shapes, strides, chunks, codecs, *rest, [None] * count)))
+    return dict(zip(names, map(Record._make, zip(names, types, shapes, strides, chunks, codecs, *rest, [None] * count, *first.tolist()))))
+
+
+def _in_c_order(shapes: np.ndarray[Any, Any], strides: np.ndarray[Any, Any], rank: np.ndarray[Any, Any], unit: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Which of the strides at these addresses are those of C order."""
+    same = np.ones(len(rank), bool)
+    for k in np.unique(rank[rank > 0]).tolist():
+        which = np.flatnonzero(rank == k)
+        s, t, want = _columns(shapes[which], k), _columns(strides[which], k), unit[which]
+        for axis in reversed(range(k)):
+            same[which] &= t[:, axis] == want
+            want = want * s[:, axis]
+    return same
+
+
+def _columns(at: np.ndarray[Any, Any], n: int) -> np.ndarray[Any, Any]:
+    """n numbers of 64 bits at each of these addresses."""
+    low, high = int(at.min()), int(at.max()) + 8 * n
+    block = np.frombuffer(_memory(low, high - low), np.int64)
+    begin = ((at - np.uint64(low)) >> np.uint64(3)).astype(np.int64)
+    columns: np.ndarray[Any, Any] = block[begin[:, None] + np.arange(n)]
+    return columns
 
 
 def _texts(at: np.ndarray[Any, Any]) -> list[str]:
@@ -107,18 +143,11 @@ def _texts(at: np.ndarray[Any, Any]) -> list[str]:
 
 
 def _numbers(at: np.ndarray[Any, Any], n: np.ndarray[Any, Any]) -> list[tuple[int, ...]]:
-    """n numbers of 64 bits at each of these addresses."""
+    """As many numbers of 64 bits as n says at each of these addresses."""
     out: list[tuple[int, ...]] = [()] * len(at)
-    some = np.flatnonzero(n)
-    if not len(some):
-        return out
-    low = int(at[some].min())
-    high = int((at[some] + n[some].astype(np.uint64) * np.uint64(8)).max())
-    block = np.frombuffer(c.string_at(low, high - low), np.int64)
-    begin = ((at - np.uint64(low)) >> np.uint64(3)).astype(np.int64)
-    for k in np.unique(n[some]).tolist():
+    for k in np.unique(n[n > 0]).tolist():
         which = np.flatnonzero(n == k)
-        values = map(tuple, block[begin[which, None] + np.arange(k)].tolist())
+        values = map(tuple, _columns(at[which], k).tolist())
         if len(which) == len(out):
             return list(values)
         for i, t in zip(which.tolist(), values):
@@ -130,19 +159,19 @@ _UNPACK = struct.Struct("=6Q16siiIiiiqqqqQQ").unpack
 _SHAPES = [struct.Struct("=%dq" % n).unpack for n in range(_lib.MAX_RANK + 1)]
 
 
-def _one(at: int, own: Any) -> Record:
-    """The record of the description at an address."""
-    name, _, codec, shape, strides, chunk, dtype, rank, layout, flags, _, kind, big, _, nbytes, stored, offset, storage, generation = _UNPACK(c.string_at(at, _SIZE))
-    size, ints = 8 * rank, _SHAPES[rank]
-    return Record(
-        c.string_at(name).decode("utf-8"),
-        DType.unpack(dtype),
-        ints(c.string_at(shape, size)),
-        ints(c.string_at(strides, size)) if kind == RAW else (),
-        ints(c.string_at(chunk, size)) if chunk else None,
-        c.string_at(codec).decode("utf-8") if kind >= CHUNKED else "",
-        layout, flags, kind, big, nbytes, stored, offset, storage, generation, own,
-    )  # fmt: skip
+def _one(at: int, name: str) -> Record:
+    """The record of the description at an address, of a tensor of this name."""
+    _, _, codec, shape, strides, chunk, dtype, rank, layout, flags, _, kind, big, _, nbytes, stored, offset, storage, generation = _UNPACK(c.string_at(at, _SIZE))
+    size, ints, type = 8 * rank, _SHAPES[rank], DType.unpack(dtype)
+    extents = ints(c.string_at(shape, size)) if rank else ()
+    if kind != RAW:
+        text, chunks = c.string_at(codec).decode("utf-8"), ints(c.string_at(chunk, size)) if chunk else None
+        return Record(name, type, extents, None, chunks, text, layout, flags, kind, big, nbytes, stored, offset, storage, generation, None, -1, -1)
+    steps = ints(c.string_at(strides, size)) if rank else ()
+    if steps != c_strides(type, extents):
+        return Record(name, type, extents, steps, None, "", layout, flags, kind, big, nbytes, stored, offset, storage, generation, None, -1, -1)
+    first, behind = place(type, offset, nbytes, big)
+    return Record(name, type, extents, None, None, "", layout, flags, kind, big, nbytes, stored, offset, storage, generation, None, first, behind)
 
 
 def _ranges(ranges: Ranges) -> Any:
@@ -160,7 +189,6 @@ class NativeReader:
         self._open = True
         self._lock = threading.RLock()
         self._records: Optional[dict[str, Record]] = None  # all, once they were asked for
-        self._found: dict[str, Record] = {}  # those that were asked for one by one
         self._handles: dict[tuple[str, ...], _Handle] = {}  # of tensors that were read
         self.mapping = self._map()
 
@@ -182,14 +210,16 @@ class NativeReader:
         """Opens a path, an address, or the bytes of a file, an array of u1 that nobody writes to."""
         flags = (0 if mmap else _lib.NO_MMAP) | (_lib.VERIFY_FIRST_USE if verify == "first use" else 0)
         flags |= (_lib.NATIVE_ONLY if native_only else 0) | (_lib.MAP_REMOTE if map_remote else 0)
-        options = _lib.OpenOptions(c.sizeof(_lib.OpenOptions), flags, workers, generation, max_bytes)
+        options = None
+        if flags or workers or generation or max_bytes:
+            options = c.byref(_lib.OpenOptions(c.sizeof(_lib.OpenOptions), flags, workers, generation, max_bytes))
         lib, number = _lib.current(), c.c_uint64()
         if not isinstance(path, str):  # an array of bytes
-            lib.open_memory(path.ctypes.data, path.nbytes, c.byref(options), c.byref(number))
+            lib.open_memory(path.ctypes.data, path.nbytes, options, c.byref(number))
             return NativeReader(lib, number.value, path)
         f = lib.open_url if path.startswith(("http://", "https://")) else lib.open
         try:
-            f(path.encode("utf-8", "surrogateescape"), c.byref(options), c.byref(number))
+            f(path.encode("utf-8", "surrogateescape"), options, c.byref(number))
         except NotThere as e:
             if generation and os.path.exists(path):
                 raise TensorNotFound(e.message, e.kind) from None
@@ -197,14 +227,14 @@ class NativeReader:
         return NativeReader(lib, number.value)
 
     def _map(self) -> Optional[np.ndarray[Any, Any]]:
-        lease, data, size = c.c_uint64(), c.c_void_p(), c.c_size_t()
+        m = _lib.Mapped()
         try:
-            self._lib.map_file(self._number, c.byref(lease), c.byref(data), c.byref(size))
+            self._lib.map_file(self._number, c.byref(m), c.byref(m, 8), c.byref(m, 16))
         except Error:
             return None  # read, not mapped
-        memory: Any = (c.c_char * size.value).from_address(data.value or 0)
-        memory.lease = _Lease(self._lib, lease.value)  # arrays have the memory as their base, and so the lease
-        return np.frombuffer(memoryview(memory).toreadonly(), np.uint8)
+        memory: Any = _Memory.from_address(m.data)
+        memory.lease = _Lease(self._lib, m.lease)  # arrays have the memory as their base, and so the lease
+        return np.frombuffer(memoryview(memory)[: m.size].toreadonly(), np.uint8)
 
     def info(self) -> dict[str, Any]:
         i = _lib.FileInfo()
@@ -225,7 +255,7 @@ class NativeReader:
         items = _lib.List()
         f(number, c.byref(items))
         try:
-            return {r.name: r for r in _records(items.items, items.count)} if items.count else {}
+            return _records(items.items, items.count) if items.count else {}
         finally:
             self._lib.list_free(c.byref(items))
 
@@ -236,16 +266,15 @@ class NativeReader:
             return self._records
 
     def record(self, name: str) -> Record:
-        known = self._found if self._records is None else self._records
+        if "\0" in name:
+            raise TensorNotFound("no tensor %r" % name, "not found")
+        items = _lib.List()
+        ref = c.byref(items)
+        self._lib.list_named(self._number, name.encode("utf-8", "surrogatepass"), ref)
         try:
-            return known[name]
-        except KeyError:
-            pass  # if it is not there at all, the library says it better
-        h = self._lookup(name)
-        info = c.c_void_p()
-        self._lib.describe(h.number, c.byref(info))
-        r = self._found[name] = _one(info.value or 0, h)
-        return r
+            return _one(items.items, name)
+        finally:
+            self._lib.list_free(ref)
 
     def _lookup(self, *path: str) -> _Handle:
         number = c.c_uint64()
@@ -268,8 +297,8 @@ class NativeReader:
         if h is None or h.lib is not self._lib:
             path = h.path if h else (r.name,)
             h = self._handles.get(path)
-            if h is None:
-                h = self._handles[path] = self._lookup(*path)
+            if h is None:  # of two threads here at once one handle is kept, and both use it
+                h = self._handles.setdefault(path, self._lookup(*path))
         number: int = h.number
         return number
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ._errors import Error, NotThere, TensorNotFound, error_of
 from ._reader import attributes as _attributes, composites as _composites, tensorfile as _container, verify as _verify
-from ._record import CHUNKED, NO_BYTES, RAW, Ranges, Record
+from ._record import CHUNKED, NO_BYTES, RAW, Ranges, Record, c_strides, place
 from ._types import BLOCK, STRING, DType
 
 __all__ = ["PureReader"]
@@ -109,18 +109,23 @@ class PureReader:
 
     def _record(self, t: Any, name: str) -> Record:
         d = DType(*t.dtype.raw()) if t.dtype.cls else STRING
-        r = Record(name, d, tuple(t.shape), (), None, "", t.layout, t.flags, NO_BYTES, False, 0, 0, -1, 0, t.generation, t)
+        r = Record(name, d, tuple(t.shape), None, None, "", t.layout, t.flags, NO_BYTES, False, 0, 0, -1, 0, t.generation, t, -1, -1)
         if t.kind == 2:
             parts = self.parts(r).values()
             return r._replace(nbytes=sum(p.nbytes for p in parts), stored=sum(p.stored for p in parts))
-        r = r._replace(nbytes=d.nbytes(r.shape), storage=t.storage, strides=tuple(t.strides))
+        r = r._replace(nbytes=d.nbytes(r.shape), storage=t.storage)
         if not t.storage:
             return r
         s = self._f.root.storages[t.storage]
         s.parse()
         if s.kind == 1:
-            return r._replace(kind=RAW, stored=s.stored, offset=s.payload + t.offset if math.prod(r.shape) else -1)
-        return r._replace(kind=CHUNKED, stored=s.stored, strides=(), codec=s.text.decode("ascii", "replace"), chunks=self._turned(t, s))
+            strides = tuple(t.strides)
+            r = r._replace(kind=RAW, stored=s.stored, offset=s.payload + t.offset if math.prod(r.shape) else -1)
+            if strides != c_strides(d, r.shape):
+                return r._replace(strides=strides)
+            first, behind = place(d, r.offset, r.nbytes, False)
+            return r._replace(first=first, behind=behind)
+        return r._replace(kind=CHUNKED, stored=s.stored, codec=s.text.decode("ascii", "replace"), chunks=self._turned(t, s))
 
     @staticmethod
     def _turned(t: Any, s: Any) -> tuple[int, ...]:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple, Optional, Protocol, Sequence
 
 import numpy as np
 
-from ._types import DType
+from ._types import BOOL, DType
 
-__all__ = ["LAYOUTS", "Reader", "Record"]
+__all__ = ["LAYOUTS", "Reader", "Record", "c_strides", "place"]
 
 LAYOUTS = ("dense", "coo", "csr", "csc", "bsr", "csf", "bitmap", "ragged", "string", "quantised")
 SORTED, UNIQUE, UPPER = 1, 2, 64
@@ -20,13 +20,15 @@ Ranges = Sequence[tuple[int, int, int]]  # start, stop, step for each axis, in e
 
 
 class Record(NamedTuple):
-    """Shapes count elements, strides bytes between units. offset is that of element (0, ..., 0) in the mapping, or
-    -1. own is the engine's."""
+    """Shapes count elements, strides bytes between units, None for C order. offset is that of element (0, ..., 0) in the
+    mapping, or -1. own is the engine's. first and behind say which elements of the mapping these are, if it is taken as
+    an array of their type: of plain bytes in C order and the machine's byte order, at a multiple of the type's size. For
+    others, and for bools, which are looked at, first is -1."""
 
     name: str
     type: DType
     shape: tuple[int, ...]
-    strides: tuple[int, ...]
+    strides: Optional[tuple[int, ...]]
     chunks: Optional[tuple[int, ...]]
     codec: str
     layout: int
@@ -39,6 +41,27 @@ class Record(NamedTuple):
     storage: int
     generation: int
     own: Any
+    first: int
+    behind: int
+
+
+def c_strides(type: DType, shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of plain bytes in C order."""
+    units = type.units(shape) if shape else ()
+    out, step = [0] * len(units), type.unit_bytes
+    for i in reversed(range(len(units))):
+        out[i] = step
+        step *= units[i]
+    return tuple(out)
+
+
+def place(type: DType, offset: int, nbytes: int, big_endian: bool) -> tuple[int, int]:
+    """first and behind of plain bytes in C order."""
+    size = type.unit_bytes
+    if offset < 0 or type.unit_elems != 1 or big_endian or type.cls == BOOL or offset % size:
+        return -1, -1
+    first = offset // size
+    return first, first + nbytes // size
 
 
 class Reader(Protocol):

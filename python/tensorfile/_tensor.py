@@ -11,7 +11,7 @@ import numpy as np
 from . import _attrs, _dlpack
 from ._composite import Composite, Quantised, Ragged, Sparse, Strings, composite_of, error_for
 from ._errors import Error, WrongType, error_of
-from ._record import CHUNKED, LAYOUTS, RAW, Ranges, Record
+from ._record import CHUNKED, LAYOUTS, RAW, Ranges, Record, c_strides
 from ._select import Plan, plan
 from ._types import BLOCK, BOOL, DType
 
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Tensor"]
 
-_F32 = np.dtype("<f4")
+_F32, _OBJECT = np.dtype("<f4"), np.dtype(object)
+_LARGE = 1 << 20  # bytes from which on several threads copy faster than one
+_LITTLE = sys.byteorder == "little"
 _RAGGED, _STRING, _QUANTISED = 7, 8, 9
 
 
@@ -39,16 +41,14 @@ class Tensor:
     A tensor is safe to use from many threads.
     """
 
-    __slots__ = ("_file", "_record", "_path", "_attrs", "_dtype", "__weakref__")
+    __slots__ = ("_file", "_record", "_path", "__weakref__")
 
     _file: "File"
     _record: Record
     _path: tuple[str, ...]  # of a part: the composite's name, and the roles behind it
-    _attrs: Optional[str]
-    _dtype: Optional[np.dtype[Any]]
 
     def __init__(self, file: "File", record: Record, path: tuple[str, ...] = ()) -> None:
-        self._file, self._record, self._path, self._attrs, self._dtype = file, record, path, None, None
+        self._file, self._record, self._path = file, record, path
 
     # ---- what it is ----
 
@@ -71,18 +71,11 @@ class Tensor:
     def dtype(self) -> np.dtype[Any]:
         """The NumPy dtype of what ``t[...]`` gives; object for strings, float32 for blocks of ggml. What is mapped from a
         file of another format may be big-endian. A TypeError if that takes ml_dtypes and it is not installed."""
-        if self._dtype is None:
-            r = self._record
-            if r.layout == _STRING:
-                d = np.dtype(object)
-            elif r.type.cls == BLOCK and r.type.known:
-                d = _F32
-            else:
-                d = r.type.numpy
-            if r.big_endian and self._mapped:
-                d = d.newbyteorder(">")
-            self._dtype = d
-        return self._dtype
+        r = self._record
+        if r.layout == _STRING:
+            return _OBJECT
+        d = _F32 if r.type.cls == BLOCK and r.type.known else r.type.numpy
+        return d.newbyteorder(">") if r.big_endian and self._mapped else d
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +95,10 @@ class Tensor:
     def strides(self) -> Optional[tuple[int, ...]]:
         """Bytes between neighbours along each axis, of plain bytes in the file; None of what is chunked or
         composed."""
-        return self._record.strides if self._record.kind == RAW else None
+        r = self._record
+        if r.kind != RAW:
+            return None
+        return c_strides(r.type, r.shape) if r.strides is None else r.strides
 
     @property
     def chunks(self) -> Optional[tuple[int, ...]]:
@@ -144,9 +140,7 @@ class Tensor:
     @property
     def attrs(self) -> dict[str, Any]:
         """The attributes, a dict of the caller's own. To change them: ``File.set_attrs``."""
-        if self._attrs is None:
-            self._attrs = self._file._reader().attributes(self._record)
-        return _attrs.decode(self._attrs)
+        return _attrs.decode(self._file._reader().attributes(self._record))
 
     @property
     def dims(self) -> Optional[tuple[Optional[str], ...]]:
@@ -196,22 +190,37 @@ class Tensor:
 
     def _view(self) -> Optional[np.ndarray[Any, Any]]:
         """The elements in the mapping, or None."""
-        r = self._record
+        r, file = self._record, self._file
+        if r.first >= 0:
+            words = file._words.get(r.type.name)
+            if words is not None:
+                return words[r.first : r.behind].reshape(r.shape)
         if r.offset < 0 or r.kind != RAW or r.type.unit_elems != 1:
             return None
-        reader = self._file._reader()
-        if reader.mapping is None:
+        all_words = file._words
+        mapping = file._reader().mapping
+        if mapping is None:
             return None
-        if self._file._touch is not None:
-            self._file._touch(r)
-        v: np.ndarray[Any, Any] = np.ndarray(r.shape, self.dtype, reader.mapping, r.offset, r.strides)
-        if r.type.cls == BOOL and v.size and (r.offset, r.shape, r.strides) not in self._file._bools:
+        if file._touch is not None:
+            file._touch(r)
+        elif r.first >= 0 and _LITTLE:
+            size = r.type.unit_bytes
+            words = all_words[r.type.name] = mapping[: len(mapping) // size * size].view(r.type.numpy)
+            return words[r.first : r.behind].reshape(r.shape)
+        v: np.ndarray[Any, Any] = np.ndarray(r.shape, self.dtype, mapping, r.offset, r.strides)
+        if r.type.cls == BOOL and v.size and (r.offset, r.shape, r.strides) not in file._bools:
             if int(v.view(np.uint8).max()) > 1:
                 raise error_of("tensor %r: a bool of another value than 0 and 1: dtype.bool" % self.name, "corrupt", "dtype.bool")
-            self._file._bools.add((r.offset, r.shape, r.strides))
+            file._bools.add((r.offset, r.shape, r.strides))
         return v
 
     def __getitem__(self, key: Any) -> Any:
+        r = self._record
+        if r.first >= 0:
+            words = self._file._words.get(r.type.name)
+            if words is not None:
+                x = words[r.first : r.behind].reshape(r.shape)
+                return x if key is Ellipsis else x[key]
         v = self._view()
         if v is not None:
             return v if key is Ellipsis else v[key]
@@ -224,10 +233,24 @@ class Tensor:
         if out is not None:
             return self._read_out(key, out)
         v = self._view()
-        if v is not None:
-            x = v[key]
-            return np.array(x, dtype=x.dtype.newbyteorder("="), order="C") if isinstance(x, np.ndarray) else x
-        return self._select(key)
+        if v is None:
+            return self._select(key)
+        x = v if key is Ellipsis else v[key]
+        if not isinstance(x, np.ndarray):
+            return x
+        if x.dtype.isnative and x.nbytes < _LARGE:
+            return x if x.flags.owndata and x.flags.c_contiguous else x.copy()
+        return self._copy(key, x, np.empty(x.shape, x.dtype.newbyteorder("=")))
+
+    def _copy(self, key: Any, x: np.ndarray[Any, Any], out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Fills out with x, which is the view of the mapping at key, or what NumPy has copied already. From some size on
+        the library copies, by several threads, if there are no lists in the key."""
+        if x.nbytes >= _LARGE and not x.flags.owndata and out.flags.c_contiguous:
+            p = plan(key, self.shape)
+            if not any(isinstance(i, np.ndarray) for i in p.place):
+                self._file._reader().read(self._record, _ranges(p), out.reshape(p.shape))
+                return out
+        return _fill(out, x)
 
     def _read_out(self, key: Any, out: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         if not isinstance(out, np.ndarray):
@@ -235,18 +258,18 @@ class Tensor:
         want = self.dtype.newbyteorder("=")
         if out.dtype != want:
             raise WrongType("out is of %s, elements of %s" % (out.dtype, want), "wrong dtype")
-        if self._view() is None and not self._record.layout and not self._record.type.packed and out.flags.c_contiguous:
+        if not out.flags.writeable:
+            raise ValueError("out is read-only")
+        v = self._view()
+        if v is None and not self._record.layout and not self._record.type.packed and out.flags.c_contiguous:
             p = plan(key, self.shape, self._near())
             if out.shape == p.shape and all(len(a.runs) == 1 for a in p.axes) and all(isinstance(i, slice) for i in p.place):
-                if not out.flags.writeable:
-                    raise ValueError("out is read-only")
                 self._file._reader().read(self._record, _ranges(p), out)
                 return out
-        x = self[key]
-        if np.shape(x) != out.shape:
-            raise error_of("out is of shape %s, the selection of %s" % (out.shape, np.shape(x)), "shape mismatch")
-        out[...] = x
-        return out
+        x = np.asarray(self._select(key) if v is None else v[key])
+        if x.shape != out.shape:
+            raise error_of("out is of shape %s, the selection of %s" % (out.shape, x.shape), "shape mismatch")
+        return self._copy(key, x, out) if v is not None else _fill(out, x)
 
     def _near(self) -> tuple[int, ...]:
         """How far apart listed indices may lie to be read at once."""
@@ -479,6 +502,11 @@ class Tensor:
     def __setitem__(self, key: Any, value: Any) -> None:
         """Replaces elements of a chunked tensor of a file that is open for writing."""
         self._file._write_region(self.name, key, value)
+
+
+def _fill(out: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    out[...] = x
+    return out
 
 
 def _ranges(p: Plan) -> Ranges:

@@ -180,7 +180,7 @@ def _load(f: Any, device: Any) -> dict[str, Any]:
     out: dict[str, Any] = {}
     for name, t in f.items():
         out[name] = None  # the order of names
-        if t._mapped and t.type in _OF and t.size and not t._record.big_endian and all(s >= 0 for s in t.strides):
+        if t._mapped and t.type in _OF and t.size and not t._record.big_endian and all(s >= 0 for s in t.strides or ()):
             groups.setdefault(t.storage or -len(groups) - 1, []).append(t)
         else:
             out[name] = tensor(t, device=device, copy=True)
@@ -189,7 +189,7 @@ def _load(f: Any, device: Any) -> dict[str, Any]:
         ends = []
         for t in group:
             r = t._record
-            ends.append((r.offset, r.offset + sum((n - 1) * s for n, s in zip(r.shape, r.strides)) + r.type.unit_bytes))
+            ends.append((r.offset, r.offset + sum((n - 1) * s for n, s in zip(r.shape, t.strides or ())) + r.type.unit_bytes))
         low, high = min(a for a, _ in ends), max(b for _, b in ends)
         low -= low % 16
         if f._touch is not None:
@@ -201,7 +201,7 @@ def _load(f: Any, device: Any) -> dict[str, Any]:
         for t in group:
             want, size = _torch_type(t.type), t.type.unit_bytes
             start = t._record.offset - low
-            strides = t._record.strides
+            strides = t.strides or ()
             if start % size or any(s % size for s in strides):
                 out[t.name] = tensor(t, device=device, copy=True)
                 continue

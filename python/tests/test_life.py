@@ -94,9 +94,10 @@ def test_in_a_cycle(file):
 
 
 def test_closed(file):
-    path, _ = file
+    path, a = file
     f = tensorfile.open(path)
     t, c = f["plain"], f["chunked"]
+    assert t[0, 0] == a[0, 0] and len(f.items()) == 3, "what is kept for the next time goes with the file"
     f.close()
     f.close()
     assert f.closed and repr(f).endswith("closed>")
@@ -267,17 +268,20 @@ def test_fork_with_a_writer(path):
 def test_fork_after_the_file_was_replaced(file):
     path, _ = file
     f = tensorfile.open(path)
-    x = f["plain"][0, 0]
+    t = f["plain"]
+    x = t[0, 0]
     tensorfile.save(path, {"plain": np.zeros(3)})
 
-    def child():
+    def kind(use):
         try:
-            f["plain"]
+            use()
         except tensorfile.Error as e:
             return e.kind
 
-    assert in_fork(child) == "changed while open"
-    assert f["plain"][0, 0] == x
+    uses = [lambda: t[0, 0], lambda: t.read(), lambda: f["plain"], lambda: list(f)]
+    for i in range(4):
+        assert in_fork(lambda: [kind(use) for use in uses[i:] + uses[:i]]) == ["changed while open"] * 4
+    assert f["plain"][0, 0] == t[0, 0] == x
 
 
 def total(args):
@@ -325,6 +329,35 @@ def test_threads(file):
     for x in threads:
         x.join()
     assert not wrong
+
+
+def test_first_reads_at_once(file):
+    """Tensors that were listed, first read by several threads at the same time."""
+    path, a = file
+    failed, interval = [], sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for _ in range(60):
+            f = tensorfile.open(path)
+            t = dict(f.items())["chunked"]
+            barrier = threading.Barrier(4)
+
+            def read():
+                barrier.wait()
+                try:
+                    assert np.array_equal(t[100:110], a[100:110])
+                except Exception as e:
+                    failed.append(e)
+
+            threads = [threading.Thread(target=read) for _ in range(4)]
+            for x in threads:
+                x.start()
+            for x in threads:
+                x.join()
+            f.close()
+    finally:
+        sys.setswitchinterval(interval)
+    assert not failed
 
 
 def test_close_while_others_read(file):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tensorfile
+from tensorfile import _tensor
 from tensorfile._select import plan
 
 pytestmark = pytest.mark.skipif("not __import__('conftest').HAS_LIBRARY", reason="files are written")
@@ -47,12 +48,14 @@ def random_key(r, shape):
     return key[0] if len(key) == 1 and r.random() < 0.5 and not isinstance(key[0], list) else tuple(key)
 
 
-STORED = {"plain": {}, "chunks": {"chunks": True}, "codec": {"codec": "shuffle|zstd:1", "chunks": True}}
+STORED = {"plain": {}, "large": {}, "chunks": {"chunks": True}, "codec": {"codec": "shuffle|zstd:1", "chunks": True}}
 
 
 @pytest.mark.parametrize("how", STORED)
-def test_random_keys(path, rng, how, engine):
+def test_random_keys(path, rng, how, engine, monkeypatch):
     r = random.Random(how)
+    if how == "large":  # plain bytes that the library copies
+        monkeypatch.setattr(_tensor, "_LARGE", 0)
     arrays = {}
     with tensorfile.open(path, "w") as f:
         for i, shape in enumerate([(7,), (5, 6), (3, 4, 5), (2, 3, 4, 5), (), (0, 3), (40, 3), (9, 1, 11)]):
@@ -77,7 +80,9 @@ def test_random_keys(path, rng, how, engine):
                 own = t.read(key)
                 np.testing.assert_array_equal(own, want)
                 if isinstance(own, np.ndarray):
-                    assert own.flags.writeable and not np.shares_memory(own, np.asarray(got)) or own.base is not f._reader().mapping
+                    assert own.dtype == want.dtype and own.flags.writeable and not np.shares_memory(own, f._reader().mapping)
+                    out = np.empty_like(want)
+                    assert t.read(key, out=out) is out and np.array_equal(out, want)
                 tried += 1
         assert tried >= 400
 
