@@ -35,4 +35,9 @@
 // at. The page has no inline script and asks nobody else for anything.
 //
 // A chunk that is damaged is marked in its place and the rest is shown; see [Damaged].
+//
+// # The page
+//
+// Its modules are in js, and static/app.js is made of them, when that is asked for, by
+// go test -run '^TestBundle$' -update, and compared with them by the test.
 package viewer

@@ -19,7 +19,7 @@ func TestPageSize(t *testing.T) {
 		}
 	}
 	t.Logf("%d files, %d bytes, %d with gzip", len(page().files), total, packed)
-	if packed >= 200_000 || len(page().files) < 20 {
+	if packed >= 200_000 || len(page().files) < 7 {
 		t.Error("the page is too large, or not there")
 	}
 }

@@ -25,7 +25,8 @@ type Options struct {
 	// the loopback interface: "host", with the port of the listener, or "host:port".
 	// Default: none.
 	Hosts []string
-	// Jobs is how many goroutines share the work of one request. Default: GOMAXPROCS.
+	// Jobs is how many goroutines share the work of one request. Default: one less than
+	// GOMAXPROCS, for the browser works on the same machine, but at least one.
 	Jobs int
 	// Version is shown in the page. Default: "".
 	Version string
@@ -80,7 +81,7 @@ func New(paths []string, o *Options) (*Server, error) {
 		s.opts = *o
 	}
 	if s.opts.Jobs < 1 {
-		s.opts.Jobs = runtime.GOMAXPROCS(0)
+		s.opts.Jobs = max(runtime.GOMAXPROCS(0)-1, 1)
 	}
 	if s.opts.Open != nil {
 		s.open = *s.opts.Open

@@ -3,7 +3,7 @@
 
 import {Pool} from './api.js';
 import {light, marks, paint, what} from './color.js';
-import {clamp, el, frames, onResize, scaled} from './dom.js';
+import {clamp, el, frames, onResize, scaled, shown} from './dom.js';
 import {integer, number, ticks} from './format.js';
 
 const tileCells = 256; // of a side, unless the source says otherwise
@@ -47,7 +47,8 @@ export class Plane {
 
   // setSource says what to show: {rows, cols, side, coloured, tile(ly, lx, ty, tx, signal)},
   // where tile returns {data, h, w} with values, or {rgba, h, w} with pixels that
-  // have their colours already. The view stays if the size does.
+  // have their colours already. The view stays if the size does. It returns a promise
+  // that is kept when tiles are asked for.
   setSource(source) {
     const same = this.source && this.source.rows === source.rows && this.source.cols === source.cols;
     this.source = source;
@@ -67,8 +68,8 @@ export class Plane {
     if (!this.view) this.fit(true);
     this.note.hidden = true;
     this.waiting = !!source.sketch;
-    this.sketch(source);
     this.draw();
+    return this.sketch(source);
   }
 
   // sketch fetches what the source has for a first impression of everything, where
@@ -78,7 +79,7 @@ export class Plane {
     const [ly, lx] = this.overview();
     try {
       const got = await source.sketch(ly, lx, this.signal);
-      if (this.source !== source || !this.busy) return;
+      if (this.source !== source) return;
       this.note.textContent = `a sketch, of ${got.seen}`;
       this.note.hidden = false;
       this.stale.set(`${ly},${lx},0,0`, {...got, ly, lx, ty: 0, tx: 0, painted: -1, canvas: null});
@@ -86,11 +87,11 @@ export class Plane {
       this.draw();
     } catch {
       // The tiles will come, or their errors.
-    } finally {
-      if (this.source === source) {
-        this.waiting = false;
-        this.draw();
-      }
+    }
+    await shown(); // before the work for the tiles takes the processors
+    if (this.source === source) {
+      this.waiting = false;
+      this.draw();
     }
   }
 

@@ -41,8 +41,9 @@ export class Colouring {
     return state.get(this.prefix + key);
   }
 
-  // update asks for the range of a plane; params are those of the request.
-  update(params) {
+  // update asks for the range of a plane, once begun is kept; params are those of the
+  // request.
+  update(params, begun) {
     const clip = Math.min(49, Math.max(0, Number(this.get('clip')) || 0));
     const p = clip > 0 ? `${clip},${100 - clip}` : '1,99';
     const key = JSON.stringify([params, p]);
@@ -56,7 +57,7 @@ export class Colouring {
     const abort = new AbortController();
     this.asked = abort;
     this.bar.node.dataset.busy = '1';
-    getJSON('range', {...params, p}, AbortSignal.any([abort.signal, this.ctx.signal])).then((range) => {
+    Promise.resolve(begun).then(() => getJSON('range', {...params, p}, AbortSignal.any([abort.signal, this.ctx.signal]))).then((range) => {
       this.range = range;
       this.apply();
     }).catch((err) => {

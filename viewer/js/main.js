@@ -2,6 +2,7 @@
 
 import {aborted, getJSON} from './api.js';
 import {AxisBar} from './axes.js';
+import {maps} from './color.js';
 import {choice, copyText, el, fill, iconButton} from './dom.js';
 import {downloadDialog, gotoDialog} from './dialogs.js';
 import {integer} from './format.js';
@@ -387,3 +388,5 @@ async function start() {
 }
 
 start();
+
+export {maps, state}; // for scripts in the console

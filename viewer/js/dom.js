@@ -156,6 +156,11 @@ export function frames(fn) {
   };
 }
 
+// shown waits until what the next frame draws is on its way to the screen.
+export const shown = () => new Promise((resolve) => {
+  requestAnimationFrame(() => requestAnimationFrame(resolve));
+});
+
 // later returns a function that runs fn once calls have paused for ms.
 export function later(ms, fn) {
   let timer = 0;

@@ -130,11 +130,12 @@ export const heat = {
         const how = reductions.some(([r]) => r === state.get('reduce')) ? state.get('reduce') : 'mean';
         reduce.value = how;
         const next = JSON.stringify([params, how]);
+        let begun;
         if (next !== key) {
           key = next;
           const size = planeSize(ctx.tensor, axes);
           const large = size.rows * size.cols > 1 << 22 && how !== 'nearest';
-          plane.setSource({
+          begun = plane.setSource({
             ...size,
             sketch: large ? (ly, lx, signal) => tileOf({...params, reduce: 'sketch'}, ly, lx, 0, 0, signal) : null,
             tile: (ly, lx, ty, tx, signal) => tileOf({...params, reduce: how}, ly, lx, ty, tx, signal),
@@ -142,7 +143,7 @@ export const heat = {
         }
         plane.setView(viewOf());
         plane.setSelection(parseRect(state.get('sel')));
-        colours.update(params);
+        colours.update(params, begun);
         return axes;
       },
       busy: () => plane.busy,
