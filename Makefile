@@ -237,7 +237,7 @@ goldens: $(VENV)/ok
 # What the documents show: what strides do, and the charts of the tool.
 pictures:
 	$(GO) run ./docs/pictures
-	$(GO) test -count=1 -run '^TestDocs$$/plot.md' ./cmd/tensorfile -update
+	$(GO) test -count=1 -run '^TestDocs$$/docs/plot.md' ./cmd/tensorfile -update
 	TENSORFILE_PICTURES=$(abspath docs/pictures) $(GO) test -count=1 -run '^TestPictures$$' ./viewer
 
 # What the viewer is to reach: first paint, tiles, frames, memory, in a browser. It needs

@@ -45,8 +45,7 @@ func (f *Figure) WritePNG(w io.Writer, density float64) error {
 		return err
 	}
 	var b bytes.Buffer
-	e := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := e.Encode(&b, img); err != nil {
+	if err := png.Encode(&b, img); err != nil { // the best level: 3% smaller, ten times as long
 		return err
 	}
 	// The pixels to the metre go behind the header, of 33 bytes with the

@@ -147,8 +147,7 @@ func (c *drawing) picture(img *image.NRGBA, b box) {
 		}
 	}
 	var out bytes.Buffer
-	e := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := e.Encode(&out, paletted(shown)); err != nil {
+	if err := png.Encode(&out, paletted(shown)); err != nil {
 		c.err = err
 		return
 	}

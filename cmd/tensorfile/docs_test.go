@@ -53,7 +53,7 @@ func TestDocs(t *testing.T) {
 		t.Errorf("%s runs nothing", path)
 	}
 	t.Logf("%d commands", commands)
-	if commands < 200 {
+	if commands < 200 && !*update { // which may be of a page alone
 		t.Error("too few")
 	}
 }

@@ -27,7 +27,7 @@ func (c *chart) hist(ctx context.Context, d *plotted) error {
 	}
 	seen, end := c.t.plotProgress(p, 2)
 	defer end()
-	so := &stats.Options{NoQuantiles: c.o.clip == [2]float64{0, 1}, Exact: -1}
+	so := &stats.Options{RangeOnly: c.o.clip == [2]float64{0, 1}, Exact: -1}
 	var accs []*stats.Accumulator
 	repeat, err := survey.Each(ctx, p.Pick, c.t.jobs, func(parts int) { accs = make([]*stats.Accumulator, parts) }, func(part int, v tensor.View) (err error) {
 		if accs[part] == nil {
@@ -53,7 +53,7 @@ func (c *chart) hist(ctx context.Context, d *plotted) error {
 	acc.Repeat(repeat)
 	sum := acc.Summary()
 	lo, hi, some := acc.Range()
-	if some && !so.NoQuantiles {
+	if some && !so.RangeOnly {
 		lo, _ = acc.Quantile(c.o.clip[0])
 		hi, _ = acc.Quantile(c.o.clip[1])
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 
+	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -151,6 +152,9 @@ func (a *Accumulator) addCodes(v tensor.View) error {
 
 // addValues takes a block of values of more than 16 bits.
 func (a *Accumulator) addValues(v tensor.View) error {
+	if a.rangeOnly && (extend[float32](a, v, kernel.MinMaxF32) || extend[float64](a, v, kernel.MinMaxF64)) {
+		return nil
+	}
 	x, err := a.values(v)
 	if err == nil && a.dtype.Bits == 64 && a.class != floatNumber {
 		err = a.integers(v)
@@ -159,6 +163,9 @@ func (a *Accumulator) addValues(v tensor.View) error {
 		return err
 	}
 	x, finite := a.sift(x)
+	if a.rangeOnly {
+		return nil
+	}
 	if a.quantiles != nil {
 		a.quantiles.add(x)
 	}
@@ -173,6 +180,21 @@ func (a *Accumulator) addValues(v tensor.View) error {
 	}
 	a.moments.merge(momentsOf(x))
 	return nil
+}
+
+// extend takes the extremes of floats where they lie, if all are finite. It reports
+// whether it did.
+func extend[T float32 | float64](a *Accumulator, v tensor.View, extremes func([]T) (lo, hi T, nan int)) bool {
+	x, err := tensor.Data[T](v)
+	if err != nil || len(x) == 0 {
+		return false
+	}
+	lo, hi, nan := extremes(x)
+	if nan > 0 || lo-lo != 0 || hi-hi != 0 {
+		return false
+	}
+	a.min, a.max = min(a.min, float64(lo)), max(a.max, float64(hi))
+	return true
 }
 
 // integers finds the extremes of 64-bit integers, which a float64 may round.

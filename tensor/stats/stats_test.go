@@ -222,6 +222,70 @@ func TestIntegersAreExact(t *testing.T) {
 	}
 }
 
+// What RangeOnly leaves is the same, wherever elements lie and special ones are.
+func TestRangeOnly(t *testing.T) {
+	const n = 9001
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i)*0.37)*1000) / float32(1+i%7)
+	}
+	x[77], x[4242] = 2000.5, -2000.25
+	odd := slices.Clone(x)
+	odd[3000], odd[3001], odd[8999], odd[9000] = float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), -3000
+	for name, list := range map[string][]float32{"finite": x, "special": odd, "none": nil, "NaN": {float32(math.NaN())}} {
+		base, err := tensor.FromSlice(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range []tensor.DType{tensor.F32, tensor.F64, tensor.C64, tensor.I64, tensor.F16} {
+			v, err := base.Cast(d)
+			if name != "finite" && d == tensor.I64 {
+				continue // there is no such integer
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			views := []tensor.View{v}
+			if len(list) > 1 {
+				gaps, err := v.Slice(0, 1, int64(len(list)), 3)
+				if err != nil {
+					t.Fatal(err)
+				}
+				views = append(views, gaps)
+			}
+			for k, v := range views {
+				full, _ := stats.New(d, nil)
+				first, _ := stats.New(d, &stats.Options{RangeOnly: true})
+				second, _ := stats.New(d, &stats.Options{RangeOnly: true})
+				half, _ := v.Slice(0, 0, v.NumElements()/3, 1)
+				rest, _ := v.Slice(0, v.NumElements()/3, v.NumElements(), 1)
+				for _, err := range []error{full.Add(v), first.Add(half), second.Add(rest), first.Merge(second)} {
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+				lo, hi, ok := full.Range()
+				a, b, some := first.Range()
+				w, s := full.Summary(), first.Summary()
+				if a != lo || b != hi || some != ok || s.Count != w.Count || s.NaN != w.NaN || s.PosInf != w.PosInf || s.NegInf != w.NegInf {
+					t.Errorf("%s %v, view %d: %v to %v %v %+v, want %v to %v %v %+v", name, d, k, a, b, some, s, lo, hi, ok, w)
+				}
+			}
+		}
+	}
+	v, _ := tensor.FromSlice(odd)
+	a, _ := stats.New(tensor.F32, &stats.Options{RangeOnly: true})
+	if err := a.Add(v); err != nil {
+		t.Fatal(err)
+	}
+	if lo, hi, ok := a.Range(); lo != -3000 || hi != 2000.5 || !ok {
+		t.Errorf("%v to %v %v", lo, hi, ok)
+	}
+	if q, _ := a.Quantile(0.5); !math.IsNaN(q) {
+		t.Errorf("a quantile of %v", q)
+	}
+}
+
 func TestSpecial(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	for _, c := range []struct {
