@@ -157,8 +157,9 @@ gem-test:
 
 # The wheel holds the shared library and no code for one version of Python: its tag is
 # that of the system, and of the C library that the library needs (PEP 600).
+# BUILT=yes takes the library as it lies in bin/capi.
 wheel: $(VENV)/ok
-	STATIC=no GO=$(GO) ./capi/build.sh bin/capi
+	[ -n "$(BUILT)" ] || STATIC=no GO=$(GO) ./capi/build.sh bin/capi
 	rm -rf dist/python python/build
 	TENSORFILE_BUNDLE=$(abspath bin/capi/lib/libtensorfile.so.1) $(VENV)/bin/python -m pip wheel -q --disable-pip-version-check \
 		--no-deps --no-build-isolation -w dist/python ./python

@@ -370,6 +370,7 @@ func TestAllIsCalled(t *testing.T) {
 
 // The C programs of test/ with the shared library.
 func TestC(t *testing.T) {
+	t.Parallel()
 	lib := library(t, "TENSORFILE_CAPI")
 	work := filepath.Dir(through(t, lib))
 	passed(t, must(t, nil, compile(t, lib, "test/signals.c"), filepath.Join(lib, "lib", "libtensorfile.so"), filepath.Join(work, "signals.tensor")), 5)

@@ -14,6 +14,7 @@ import (
 // The programs of test/ and examples/ with the address sanitizer, and with the
 // library built for it, so that what Go does with memory of C is looked at, too.
 func TestAddressSanitizer(t *testing.T) {
+	t.Parallel()
 	lib := library(t, "TENSORFILE_CAPI_ASAN")
 	build := func(file string) string { return compile(t, lib, file, "-fsanitize=address") }
 	file := through(t, lib, "-fsanitize=address")
@@ -35,6 +36,7 @@ func TestAddressSanitizer(t *testing.T) {
 
 // A shorter set under valgrind, with the library as it is handed out.
 func TestValgrind(t *testing.T) {
+	t.Parallel()
 	lib := library(t, "TENSORFILE_CAPI")
 	tool(t, "valgrind")
 	if os.Getenv("TENSORFILE_CAPI_ASAN") == "" {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # python/test.sh DIR [PYTEST ARGUMENTS]   tries the wheel in DIR: its size, the tour of docs/python.md in an
 # environment that holds nothing but it and what it asks for, types by mypy, and the tests, with the
-# library and, of the corpora, without. PYTHON is one that has python/requirements-test.txt.
+# library and, of what is to be accepted, without. PYTHON is one that has python/requirements-test.txt.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 wheel=$(ls "$1"/tensorfile-*.whl)
@@ -15,8 +15,8 @@ size=$(wc -c <"$wheel")
 echo "$(basename "$wheel"): $size bytes"
 [ "$size" -le 12582912 ] || { echo "the wheel is larger than 12 MiB"; exit 1; }
 
-"$python" -m venv "$work/empty"
-"$work/empty/bin/python" -m pip install -q --disable-pip-version-check "$wheel"
+"$python" -m venv --without-pip "$work/empty"
+"$python" -m pip --python "$work/empty/bin/python" install -q --disable-pip-version-check "$wheel"
 (cd "$work" && "$work/empty/bin/python" -W error "$here/tests/tour.py" "$here/../docs/python.md")
 
 (cd "$here" && "$python" -m mypy --cache-dir="$here/../bin/mypy")
@@ -25,4 +25,4 @@ echo "$(basename "$wheel"): $size bytes"
 cd "$here/tests"
 export PYTHONPATH="$work/site" PYTHONDONTWRITEBYTECODE=1
 "$python" -m pytest -p no:cacheprovider "$@"
-TENSORFILE_LIBRARY=none "$python" -m pytest -p no:cacheprovider -k "accept or reject or without_the_library" "$@"
+TENSORFILE_LIBRARY=none "$python" -m pytest -p no:cacheprovider -k "accept or without_the_library" "$@"

@@ -483,15 +483,14 @@ class Tensor:
             v = self.read()
         return _dlpack.capsule(v, self.type if not self.type.packed else DType.of(v.dtype), max_version)
 
-    if sys.version_info >= (3, 12):
-
-        def __buffer__(self, flags: int) -> memoryview:
-            """The buffer protocol, of plain bytes: read-only, without a copy. BufferError for what is to be decoded, which
-            NumPy then asks for by __array__, and for types that buffers have no letter for."""
-            v = self._view()
-            if v is None or v.dtype.kind not in "biufcSU" or self._record.type.ml_name:
-                raise BufferError("tensor %r of %s is no buffer: take its elements" % (self.name, self.type.name))
-            return memoryview(v).__buffer__(flags)
+    def __buffer__(self, flags: int) -> memoryview:
+        """The buffer protocol, of plain bytes: read-only, without a copy; Python asks for it from 3.12 on, before that
+        ``t[...]`` has it. BufferError for what is to be decoded, which NumPy then asks for by __array__, and for types
+        that buffers have no letter for."""
+        v: Any = self._view()
+        if v is None or v.dtype.kind not in "biufcSU" or self._record.type.ml_name:
+            raise BufferError("tensor %r of %s is no buffer: take its elements" % (self.name, self.type.name))
+        return memoryview(v)
 
     def torch(self) -> Any:
         """A tensor of torch. Plain bytes come without a copy: the memory is the file's, and must not be written to."""

@@ -1,6 +1,7 @@
 """Arrays to other libraries: the array protocol of NumPy 2, DLPack, buffers."""
 
 import ctypes
+import io
 import sys
 
 import ml_dtypes
@@ -106,13 +107,17 @@ def test_dlpack_types(path, name, code, bits):
 def test_buffer(f):
     m = memoryview(f["a"][...])
     assert m.readonly and m.shape == (20, 30) and m.format == "f"
+    buffer = memoryview if sys.version_info >= (3, 12) else lambda t: t.__buffer__(0)
+    m = buffer(f["a"])
+    assert m.readonly and m.shape == (20, 30) and bytes(m) == f.array.tobytes() and of_file(f, np.asarray(m))
+    assert buffer(f["t"]).strides == f.array.T.strides
+    for name in ("c", "b", "n", "s"):
+        with pytest.raises(BufferError):
+            buffer(f[name])
     if sys.version_info >= (3, 12):
-        m = memoryview(f["a"])
-        assert m.readonly and m.shape == (20, 30) and bytes(m) == f.array.tobytes()
-        for name in ("c", "b", "n", "s"):
-            with pytest.raises(BufferError):
-                memoryview(f[name])
-        assert np.asarray(f["b"]).dtype == ml_dtypes.bfloat16
+        with pytest.raises((BufferError, TypeError)):
+            io.BytesIO(bytes(2400)).readinto(f["a"])
+    assert np.asarray(f["b"]).dtype == ml_dtypes.bfloat16
 
 
 def test_read_into(f):
