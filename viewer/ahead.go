@@ -17,7 +17,7 @@ const aheadMark = "{{ahead}}"
 
 // aheadTime is how long the page waits for them; files may be slow to open. By then
 // the browser has what the head of the page names, and would do nothing.
-const aheadTime = 100 * time.Millisecond
+var aheadTime = 100 * time.Millisecond
 
 // An aheadDoc is the answer to a request that the page is about to make.
 type aheadDoc struct {

@@ -269,7 +269,7 @@ type limitsDoc struct {
 // opened are told about.
 const (
 	openAtOnce = 16
-	countTime  = 50 * time.Millisecond // for its tensors to be counted
+	countTime  = 20 * time.Millisecond // for its tensors to be counted
 )
 
 // fileList answers what files there are. What has changed on disk is opened anew.

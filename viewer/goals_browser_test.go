@@ -126,8 +126,17 @@ func (g *goals) note(name string, got float64, unit string) {
 // An address that is given is gone to instead.
 func (g *goals) paint(b *browser, expression, path, address string) float64 {
 	var list []float64
-	script := fmt.Sprintf(`(() => { const look = () => { try { if (%s) { window.painted = performance.now(); return; } } catch {} requestAnimationFrame(look); };
-		addEventListener('DOMContentLoaded', look); })()`, expression)
+	// It is looked at when something changes: asking in each frame would make frames.
+	script := fmt.Sprintf(`(() => {
+		const look = () => {
+			if (window.painted !== undefined || !(%s)) return;
+			window.painted = 0;
+			requestAnimationFrame(() => { window.painted = performance.now(); });
+		};
+		new MutationObserver(look).observe(document, {subtree: true, childList: true});
+		const {drawImage} = CanvasRenderingContext2D.prototype;
+		CanvasRenderingContext2D.prototype.drawImage = function (...args) { drawImage.apply(this, args); look(); };
+	})()`, expression)
 	for k := range 5 {
 		g.t.Run(fmt.Sprint(filepath.Base(path), "-", k), func(t *testing.T) {
 			p := b.open(t, path)

@@ -15,7 +15,7 @@ const (
 	// mostRows bounds the rows of lists.
 	mostRows = 1000
 	// listTime is how long a page of names waits for a list that is being made.
-	listTime = 150 * time.Millisecond
+	listTime = 40 * time.Millisecond
 	// sortTime is the same for one that needs all names.
 	sortTime = 5 * time.Second
 )
