@@ -472,3 +472,18 @@ def test_cut_short_while_open(file):
     with pytest.raises(tensorfile.Error) as e:
         t.read()
     assert e.value.kind in ("changed while open", "truncated", "corrupt", "input/output error"), e.value.kind
+
+
+def test_large_copies_of_plain_bytes_meet_no_fault(path, rng):
+    """The library copies them, and a page that is gone is an error; small ones NumPy copies, from what is there."""
+    a = rng.integers(0, 1 << 60, (1 << 18, 2))
+    tensorfile.save(path, {"a": a})
+    f = tensorfile.open(path)
+    t = f["a"]
+    assert np.array_equal(t.read(), a) and np.array_equal(t.read(np.s_[::3]), a[::3])
+    os.truncate(path, 1 << 20)
+    for use in (lambda: t.read(), lambda: t.read(np.s_[1:, :1]), lambda: t.read(out=np.empty_like(a)), lambda: t.hash()):
+        with pytest.raises(tensorfile.Error) as e:
+            use()
+        assert e.value.kind == "changed while open"
+    assert np.array_equal(t.read(np.s_[:1000]), a[:1000]) and np.array_equal(t[:1000], a[:1000])
