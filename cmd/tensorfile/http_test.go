@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/tensorfile/tensorfile"
 )
 
 // The scripts in testdata/http read from a server on this machine. $WEB/NAME
@@ -60,4 +63,16 @@ func TestHTTP(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"rc": scriptRC},
 	})
+}
+
+// A store whose host nobody knows is probably another one than was meant.
+func TestHintForUnknownHosts(t *testing.T) {
+	lookup := &tensorfile.Error{Kind: tensorfile.ErrIO, Offset: -1, Err: &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "data.example.org"}}}
+	for path, want := range map[string]string{"s3://data/x.tensor": "AWS_ENDPOINT_URL_S3", "S3://data/x.tensor": "AWS_ENDPOINT_URL_S3", "https://data.example.org/x.tensor": ""} {
+		var h *hinted
+		err := remoteHint(path, lookup)
+		if found := errors.As(err, &h); found != (want != "") || found && !strings.Contains(h.hint, want) || !errors.Is(err, tensorfile.ErrIO) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
 }

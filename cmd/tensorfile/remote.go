@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"strings"
 
 	"github.com/tensorfile/tensorfile"
@@ -17,8 +18,11 @@ func shown(path string) string { return convert.Redact(httprange.Redact(path)) }
 // remoteHint adds to the error of opening an address what to try.
 func remoteHint(path string, err error) error {
 	var status *httprange.StatusError
+	var lookup *net.DNSError
 	var e *tensorfile.Error
 	switch {
+	case errors.As(err, &lookup) && isObject(path):
+		return &hinted{err, "the store is that of AWS_ENDPOINT_URL_S3 and AWS_REGION, else Amazon's in us-east-1: docs/remote.md"}
 	case errors.As(err, &status) && errors.Is(err, fs.ErrPermission) && isObject(path):
 		return &hinted{err, "who asks, and where, is found in AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_REGION and AWS_ENDPOINT_URL_S3: docs/remote.md"}
 	case errors.As(err, &status) && errors.Is(err, fs.ErrPermission):

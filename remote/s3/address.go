@@ -13,10 +13,18 @@ const Scheme = "s3"
 func split(address string) (bucket, key string, err error) {
 	scheme, rest, ok := strings.Cut(address, "://")
 	bucket, key, slash := strings.Cut(rest, "/")
-	if !ok || !strings.EqualFold(scheme, Scheme) || !slash || key == "" || !isBucket(bucket) {
-		return "", "", &tensor.Error{Kind: tensor.ErrUnsupported, Path: address, Offset: -1, Field: "address", Got: "another one", Want: "s3://BUCKET/KEY"}
+	got := ""
+	switch {
+	case !ok || !strings.EqualFold(scheme, Scheme):
+		got = "another one"
+	case !isBucket(bucket):
+		got = "the bucket " + tensor.Quote(bucket)
+	case !slash || key == "":
+		got = "no key"
+	default:
+		return bucket, key, nil
 	}
-	return bucket, key, nil
+	return "", "", &tensor.Error{Kind: tensor.ErrUnsupported, Path: address, Offset: -1, Field: "address", Got: got, Want: "s3://BUCKET/KEY, the name of the bucket 3 to 63 letters, digits, dots and hyphens"}
 }
 
 // isBucket reports whether s can be the name of a bucket: it becomes part of the name
