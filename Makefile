@@ -66,12 +66,13 @@ tour: build
 test:
 	./.ci/steps
 
-# TENSORFILE_CRASH_SEED repeats a run.
+# Crashes, kills, and every fault of every command. TENSORFILE_CRASH_SEED repeats a run.
 crash:
 	TENSORFILE_CRASH_SEED=$${TENSORFILE_CRASH_SEED:-random} TENSORFILE_CRASH=20000000 TENSORFILE_LYING=5000000 \
 		$(GO) test -count=1 -timeout 12h -run '^(TestCrashes|TestLyingDisk|TestRaces)$$' -v .
 	$(GO) test -count=1 -tags mutants -timeout 1h -run '^(TestMutants|TestCrashes|TestLyingDisk|TestRaces)$$' -v .
 	TENSORFILE_KILLS=100000 $(GO) test -count=1 -timeout 12h -run '^TestKill' -v .
+	TENSORFILE_FAULTS=all $(GO) test -count=1 -timeout 2h -run '^(TestFaults|TestReadFaults|TestInterruptedWriters)$$' -v ./cmd/tensorfile
 
 # What was cut off goes on: docs/fuzzing.jsonl notes each run. FUZZINPUTS=100000000 counts
 # inputs instead; FUZZTARGETS is a regular expression. docs/fuzzing.md has the table.

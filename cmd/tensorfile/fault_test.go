@@ -228,16 +228,25 @@ func (c *faultCase) state(t *testing.T, path string) string {
 	return text
 }
 
+// sweepStride is 1 where every fault is tried, as make crash does. Otherwise it is a
+// prime, so that all kinds have their turn.
+func sweepStride() int {
+	switch {
+	case os.Getenv("TENSORFILE_FAULTS") == "all":
+		return 1
+	case testing.Short():
+		return 37
+	}
+	return 5
+}
+
 // TestFaults fails every operation of every command that writes with every
 // error. The destination is as it was, or new where the tool says that it does
 // not know; status and message are those of the design.
 func TestFaults(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // a command leaves little, and there are thousands
 	d := newFaultDir(t)
-	stride, reads := 1, 9
-	if testing.Short() {
-		stride = 37
-	}
+	stride, reads := sweepStride(), 9
 	total := map[string]int{}
 	for i := range writing {
 		c := &writing[i]
@@ -435,10 +444,7 @@ func TestReadFaults(t *testing.T) {
 	d := newFaultDir(t)
 	d.files["copy.tensor"] = d.files["m.tensor"]
 	d.reset(t)
-	stride := 1
-	if testing.Short() {
-		stride = 37
-	}
+	stride := sweepStride()
 	total := map[string]int{}
 	for _, args := range readers {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {

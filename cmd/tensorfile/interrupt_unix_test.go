@@ -20,9 +20,12 @@ import (
 // E10: SIGTERM and Ctrl-C at any moment. The destination is the old file or the
 // new one, complete, and on the signal the temporary file goes.
 func TestInterruptedWriters(t *testing.T) {
-	runs := 10
-	if testing.Short() {
-		runs = 3
+	runs := 4
+	switch {
+	case os.Getenv("TENSORFILE_FAULTS") == "all":
+		runs = 40
+	case testing.Short():
+		runs = 2
 	}
 	dir := t.TempDir()
 	in := filepath.Join(dir, "in.tensor")
