@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -158,5 +159,87 @@ func TestInterruptedWriters(t *testing.T) {
 	t.Logf("%d commands interrupted, %d finished before", interrupted, finished)
 	if interrupted < runs {
 		t.Errorf("only %d of %d commands were interrupted", interrupted, interrupted+finished)
+	}
+}
+
+// A split that is interrupted leaves the set that was there, whole, or the new one, and
+// nothing besides.
+func TestInterruptedSplit(t *testing.T) {
+	runs := 20
+	if testing.Short() {
+		runs = 6
+	}
+	dir := t.TempDir()
+	inputs := []string{filepath.Join(dir, "old.tensor"), filepath.Join(dir, "in.tensor")}
+	for i, tensors := range [][]string{{"x=i8(9)"}, {"w=f32(4000,1000)", "b=f32(100)"}} {
+		if err := makeFile(inputs[i], tensors); err != nil {
+			t.Fatal(err)
+		}
+	}
+	split := func(in, out string) (*exec.Cmd, *bytes.Buffer) {
+		cmd := exec.Command("tensorfile", "split", "-f", in, filepath.Join(out, "set.shards.json"), "--parts", "3")
+		cmd.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1700000000")
+		errs := &bytes.Buffer{}
+		cmd.Stderr = errs
+		return cmd, errs
+	}
+	contents := func(dir string) map[string]string {
+		list, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := map[string]string{}
+		for _, e := range list {
+			b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[e.Name()] = string(b)
+		}
+		return all
+	}
+	var sets [2]map[string]string
+	var whole time.Duration
+	for i, in := range inputs {
+		out := t.TempDir()
+		begin := time.Now()
+		cmd, errs := split(in, out)
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, errs)
+		}
+		if whole, sets[i] = time.Since(begin), contents(out); len(sets[i]) != 4 {
+			t.Fatalf("%d files", len(sets[i]))
+		}
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	interrupted := 0
+	for i := range runs {
+		out, before := t.TempDir(), map[string]string{}
+		if i%2 == 1 {
+			before = sets[0]
+			for name, b := range before {
+				if err := os.WriteFile(filepath.Join(out, name), []byte(b), 0o666); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cmd, errs := split(inputs[1], out)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(rng.Float64() * float64(whole)))
+		cmd.Process.Signal([]os.Signal{os.Interrupt, syscall.SIGTERM}[i/2%2])
+		err := cmd.Wait()
+		if err != nil {
+			interrupted++
+		}
+		got := contents(out)
+		if !maps.Equal(got, sets[1]) && (err == nil || !maps.Equal(got, before)) {
+			t.Errorf("%v: %q are there, %d before\n%s", err, slices.Sorted(maps.Keys(got)), len(before), errs)
+		}
+	}
+	t.Logf("%d of %d interrupted", interrupted, runs)
+	if interrupted == 0 {
+		t.Error("none was interrupted")
 	}
 }

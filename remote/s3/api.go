@@ -23,8 +23,8 @@ import (
 
 // The operations by which objects are written (Amazon S3 API Reference: HeadObject,
 // PutObject, CreateMultipartUpload, UploadPart, CompleteMultipartUpload,
-// AbortMultipartUpload, DeleteObject). The client of minio-go has them, too, but a program that
-// links it reads the number of the machine when it starts.
+// AbortMultipartUpload, DeleteObject). The client of minio-go has them, too, but a
+// program that links it reads the number of the machine when it starts.
 
 // How often, and how long after each other, a request is made that fails in passing.
 const (

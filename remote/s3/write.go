@@ -159,7 +159,14 @@ func (u *Upload) failed() error {
 // send puts the part that is being filled on its way.
 func (u *Upload) send() error {
 	if u.id == "" {
-		id, err := u.store.begin(u.ctx, u.key, http.Header{"Content-Type": {contentType}})
+		if err := u.ctx.Err(); err != nil {
+			return u.fail(err, "upload", 0)
+		}
+		// An upload whose name did not come back could not be removed: the answer is
+		// waited for.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), cleanUp)
+		defer cancel()
+		id, err := u.store.begin(ctx, u.key, http.Header{"Content-Type": {contentType}})
 		if err != nil {
 			return u.fail(err, "upload", 0)
 		}
