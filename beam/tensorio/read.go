@@ -1,9 +1,12 @@
 package tensorio
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/core/sdf"
@@ -11,6 +14,7 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/register"
 	"github.com/tensorfile/tensorfile"
 	"github.com/tensorfile/tensorfile/convert"
+	"github.com/tensorfile/tensorfile/internal/parallel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -90,6 +94,9 @@ type Work struct {
 	Bytes  int64 // decoded
 }
 
+// openAtATime is how many shards of a set are opened at the same time.
+const openAtATime = 16
+
 // planFn lists what is to be read of a file.
 type planFn struct{ Options ReadOptions }
 
@@ -115,20 +122,24 @@ func (fn *planFn) ProcessElement(ctx context.Context, path string, emit func(Wor
 		return nil
 	}
 	one := func(t *tensorfile.Tensor) error {
-		rows := shardRows(f, t)
+		rows := t.Rows()
 		if rows == nil {
 			return add(t.Name(), t, 0)
 		}
+		parts := make([]*tensorfile.Tensor, len(rows))
+		errs := make([]error, len(rows))
+		if parallel.Each(openAtATime, int64(len(rows)), func(i int64) error {
+			parts[i], errs[i] = rows[i].Open()
+			return errs[i]
+		}) != nil {
+			return cmp.Or(errs...) // that of the first shard
+		}
 		row := int64(0)
-		for _, r := range rows {
-			part, err := r.Open()
-			if err == nil {
-				err = add(t.Name(), part, row)
-			}
-			if err != nil {
+		for i, part := range parts {
+			if err := add(t.Name(), part, row); err != nil {
 				return err
 			}
-			row += r.N
+			row += rows[i].N
 		}
 		return nil
 	}
@@ -150,20 +161,6 @@ func (fn *planFn) ProcessElement(ctx context.Context, path string, emit func(Wor
 		}
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// shardRows are the shards of a tensor that spans several; nil of any other.
-func shardRows(f *tensorfile.File, t *tensorfile.Tensor) []tensorfile.LayoutRows {
-	l := f.Layout()
-	if l == nil || t.Storage().Kind != tensorfile.StorageRows {
-		return nil
-	}
-	for i := range l.Tensors {
-		if x := &l.Tensors[i]; x.Name == t.Name() && x.Storage >= 0 {
-			return l.Storages[x.Storage].Rows
 		}
 	}
 	return nil
@@ -211,8 +208,11 @@ func (fn *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, w Wo
 	if g.n != w.Chunks {
 		return &tensor.Error{Kind: tensor.ErrChanged, Path: w.Path, Tensor: w.Tensor, Offset: -1, Field: "chunks", Got: fmt.Sprint(g.n), Want: fmt.Sprint(w.Chunks)}
 	}
-	for i := rt.GetRestriction().(offsetrange.Restriction).Start; rt.TryClaim(i); i++ {
-		c, err := readBox(ctx, t, g, i)
+	bounds := func() offsetrange.Restriction { return rt.GetRestriction().(offsetrange.Restriction) }
+	a := &ahead{ctx: ctx, t: t, grid: g, next: bounds().Start, most: aheadChunks(t, w)}
+	defer a.stop()
+	for i := a.next; rt.TryClaim(i); i++ {
+		c, err := a.take(bounds().End)
 		if err != nil {
 			return err
 		}
@@ -224,6 +224,57 @@ func (fn *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, w Wo
 	}
 	return nil
 }
+
+// An ahead reads chunks before they are asked for, in their order: a bundle is one
+// goroutine, and decoding is work for all processors, or a store far away. What a split
+// gives to another worker has been read for nothing.
+type ahead struct {
+	ctx  context.Context
+	t    *tensorfile.Tensor
+	grid grid
+	next int64 // chunk that nobody reads yet
+	most int   // at a time
+	wait []chan readChunk
+	wg   sync.WaitGroup
+}
+
+type readChunk struct {
+	c   Chunk
+	err error
+}
+
+const (
+	aheadBytes = 64 << 20
+	aheadFar   = 16 // chunks of a file that is not of this machine
+)
+
+// aheadChunks is how many chunks of t are read at a time.
+func aheadChunks(t *tensorfile.Tensor, w Work) int {
+	n := int64(runtime.GOMAXPROCS(0))
+	if !t.File().Map().Local() {
+		n = max(n, aheadFar)
+	}
+	return int(max(min(n, aheadBytes/max(w.Bytes/w.Chunks, 1)), 1))
+}
+
+// take gives the next chunk. Those from end on are not begun.
+func (a *ahead) take(end int64) (Chunk, error) {
+	for len(a.wait) < a.most && a.next < end || len(a.wait) == 0 {
+		i, done := a.next, make(chan readChunk, 1)
+		a.wg.Go(func() {
+			c, err := readBox(a.ctx, a.t, a.grid, i)
+			done <- readChunk{c, err}
+		})
+		a.wait = append(a.wait, done)
+		a.next++
+	}
+	r := <-a.wait[0]
+	a.wait = a.wait[1:]
+	return r.c, r.err
+}
+
+// stop waits for what was begun.
+func (a *ahead) stop() { a.wg.Wait() }
 
 // readBox reads box i of t into memory of its own.
 func readBox(ctx context.Context, t *tensorfile.Tensor, g grid, i int64) (Chunk, error) {

@@ -119,7 +119,7 @@ def rechunk(source, chunk, codec, memory, shards, out):
                         w.append(name, rows)
 
         with tensorfile.open(source) as f:
-            if i == 0 and f.attrs:
+            if f.attrs:
                 return write_shard(shard_name(out, i, shards), lambda w: (w.set_attrs(f.attrs), fill(w)))
             return write_shard(shard_name(out, i, shards), fill)
 
@@ -158,7 +158,7 @@ def images(source, size, shards, out):
     write_index(out, dask.compute(*[one(i) for i in range(shards)]))
 
 
-def main():
+def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("job", choices=["statistics", "rechunk", "images"])
     p.add_argument("--in", dest="source", required=True, metavar="IN")
@@ -171,7 +171,11 @@ def main():
     p.add_argument("--size", type=int, default=224)
     p.add_argument("--shards", type=int, default=1)
     p.add_argument("--scheduler", help="address of a cluster of dask.distributed")
-    o = p.parse_args()
+    return p
+
+
+def main():
+    o = arguments().parse_args()
     if o.scheduler:
         import distributed
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,6 +35,20 @@ def tool(tmp_path_factory):
     path = str(tmp_path_factory.mktemp("tool") / "tensorfile")
     subprocess.run(["go", "build", "-o", path, "./cmd/tensorfile"], cwd=ROOT, check=True)
     return lambda *args: subprocess.run([path, *args], check=True, capture_output=True, text=True).stdout
+
+
+def test_page():
+    """The commands of docs/engines.md have flags that the programs know."""
+    sys.path.insert(0, os.path.dirname(JOBS))
+    import dask_jobs
+
+    with open(os.path.join(ROOT, "beam", "examples", "main.go")) as f:
+        known = set(re.findall(r'flag\.\w+\("(\w+)"', f.read()))
+    lines = open(os.path.join(ROOT, "docs", "engines.md")).read().splitlines()
+    ours = [shlex.split(line)[2:] for line in lines if line.startswith("python dask_jobs.py ")]
+    theirs = [shlex.split(line)[3:] for line in lines if line.startswith("go run ./examples ")]
+    assert [dask_jobs.arguments().parse_args(args).job for args in ours] == [args[1] for args in theirs] == ["statistics", "rechunk", "images"]
+    assert all(a[1:] in known for args in theirs for a in args if a.startswith("-"))
 
 
 def dask(*args):
