@@ -208,6 +208,10 @@ interrupted, what was there is there as it was.`,
 			o.Progress = bar.set
 			r, err := shard.Merge(cmd.Context(), index, out, &o)
 			bar.end()
+			var e *tensorfile.Error
+			if errors.As(err, &e) && e.Kind == tensorfile.ErrFormat && e.Format == shard.Format && e.Offset == 0 {
+				return &hinted{err, "INDEX is what 'tensorfile split' writes; 'tensorfile convert' takes files of any format"}
+			}
 			if err != nil {
 				return t.convertError(cmd, remoteHint(index, err))
 			}
