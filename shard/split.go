@@ -546,7 +546,7 @@ func newRowReader(ctx context.Context, x piece, tell func(int64)) *rowReader {
 	one := max(logical(x)/(x.to-x.from), 1)
 	_, unit := rows(x.t)
 	r.step = max(blockBytes/one/unit, 1) * unit
-	if c := x.t.ChunkShape(); c != nil && c[0] > 0 && len(c) > 0 {
+	if c := x.t.ChunkShape(); len(c) > 0 && c[0] > 0 {
 		r.step = max(r.step/c[0], 1) * c[0]
 	}
 	return r
