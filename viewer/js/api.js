@@ -54,9 +54,12 @@ async function request(name, params, signal) {
   }
 }
 
-// Answers that came with the page: address -> document. Each is used once.
+// Answers that came with the page: address -> document. Each is used once, when the page
+// begins: lists may have grown since.
 const ahead = new Map(JSON.parse(document.getElementById('ahead').textContent)
   .map(({name, params, answer}) => [address(name, Object.fromEntries(params)), answer]));
+
+export const begun = () => ahead.clear();
 
 export async function getJSON(name, params, signal) {
   const key = address(name, params);

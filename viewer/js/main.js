@@ -1,6 +1,6 @@
 // The page: what is around the views, and which of them is shown.
 
-import {aborted, getJSON} from './api.js';
+import {aborted, begun, getJSON} from './api.js';
 import {AxisBar} from './axes.js';
 import {maps} from './color.js';
 import {choice, copyText, el, fill, iconButton} from './dom.js';
@@ -385,6 +385,7 @@ async function start() {
   if (app.generation > 0 && file?.generations && !state.get('at')) state.set({at: app.generation});
   state.addEventListener('change', () => apply().catch(problem));
   await apply();
+  begun();
 }
 
 start();
