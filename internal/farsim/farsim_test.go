@@ -249,9 +249,10 @@ func TestCommit(t *testing.T) {
 		if s.Width() > 4 || last.Round(time.Millisecond) != firstByte {
 			t.Errorf("%d requests at a time, the last took %v", s.Width(), last)
 		}
-		// On paper: a round trip each for look, begin and end; parts in fours.
+		// On paper: a round trip each for look, begin and end; parts in fours. Those that
+		// begin apart share the link by pieces, which is some microseconds.
 		part := firstByte + time.Duration(float64(16<<20)/connection*1e9)
-		if paper := 3*firstByte + time.Duration((parts+3)/4)*part; took > paper || took < paper-part {
+		if paper := 3*firstByte + time.Duration((parts+3)/4)*part; took > paper+firstByte/100 || took < paper-part {
 			t.Errorf("%v, on paper %v", took, paper)
 		}
 	})
