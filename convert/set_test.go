@@ -500,7 +500,11 @@ var registerLate = sync.OnceFunc(func() {
 					r.Close()
 					return nil, &convert.Error{Kind: tensorfile.ErrCorrupt, Offset: 4, Field: "sign", Got: string(b[4:5]), Want: "+"}
 				}
-				return r, ctx.Err()
+				if err := ctx.Err(); err != nil { // who gets an error closes nothing
+					r.Close()
+					return nil, err
+				}
+				return r, nil
 			}
 			return &convert.Layout{Format: "late", Storages: []convert.LayoutStorage{{Size: n, Codec: "late", Open: decode, StoredSize: n}},
 				Tensors: []convert.LayoutTensor{{Name: "x", DType: tensor.U8, Shape: tensor.Shape{n}}}}, nil
