@@ -68,8 +68,9 @@ func main() {
 			if b := output[key]; b != nil {
 				fmt.Print(b.String())
 			}
-			if e.Test == "" && failed == 0 {
-				failed++
+			if e.Test == "" {
+				printUnfinished(output, e.Package)
+				failed = max(failed, 1)
 			}
 		case "build-fail":
 			failed++
@@ -87,6 +88,8 @@ func main() {
 				}
 				fmt.Printf("skipped %s: %s\n", key, reason)
 			}
+		default: // it goes on
+			continue
 		}
 		delete(output, key)
 	}
@@ -98,6 +101,16 @@ func main() {
 			fmt.Printf("fewer than the %d tests that there must be\n", *floor)
 		}
 		os.Exit(1)
+	}
+}
+
+// printUnfinished prints what tests of a package wrote that had not ended when it failed:
+// one of them ended the process.
+func printUnfinished(output map[string]*strings.Builder, pkg string) {
+	for _, key := range slices.Sorted(maps.Keys(output)) {
+		if test, ok := strings.CutPrefix(key, pkg+" "); ok && test != "" {
+			fmt.Printf("unfinished %s\n%s", key, output[key])
+		}
 	}
 }
 
