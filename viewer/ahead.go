@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"sync"
 	"time"
 )
 
@@ -47,7 +48,10 @@ func (s *Server) ahead(r *http.Request) []aheadDoc {
 			}
 		}
 		var list struct {
-			Files []struct{ Tensors number }
+			Files []struct {
+				Tensors  number
+				Counting bool
+			}
 		}
 		if json.Unmarshal(ask("files"), &list) != nil || len(list.Files) == 0 || s.opts.Generation != 0 {
 			return
@@ -60,10 +64,15 @@ func (s *Server) ahead(r *http.Request) []aheadDoc {
 				ask("tensor", f, [2]string{"t", first.Rows[0].Name})
 			}
 		}
-		ask("tree", f, [2]string{"offset", "0"}, [2]string{"limit", "200"})
-		if list.Files[0].Tensors != 1 {
+		var both sync.WaitGroup // each waits for names that are being read
+		both.Go(func() { ask("tree", f, [2]string{"offset", "0"}, [2]string{"limit", "200"}) })
+		switch {
+		case list.Files[0].Counting: // for glance; which are the largest is not known soon
+			ask("tensors", f, [2]string{"limit", "12"})
+		case list.Files[0].Tensors != 1:
 			ask("tensors", f, [2]string{"sort", "bytes"}, [2]string{"desc", "1"}, [2]string{"offset", "0"}, [2]string{"limit", "12"})
 		}
+		both.Wait()
 	})
 	docs := []aheadDoc{}
 	for {

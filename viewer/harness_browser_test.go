@@ -279,7 +279,7 @@ func (p *tab) press(keys ...string) {
 func (p *tab) state() map[string]string {
 	p.t.Helper()
 	var s string
-	p.eval("import(document.querySelector('script[type=module]').src).then((m) => (m.state.flush(), JSON.stringify(m.state.values)))", &s)
+	p.eval("import(document.querySelector('link[rel=modulepreload]').href).then((m) => (m.state.flush(), JSON.stringify(m.state.values)))", &s)
 	out := map[string]string{}
 	if err := json.Unmarshal([]byte(s), &out); err != nil {
 		p.t.Fatal(err)
@@ -343,7 +343,7 @@ func (p *tab) hover(n, row, col int, want string) {
 func (p *tab) colours(name string) [256][3]uint8 {
 	p.t.Helper()
 	var list []int
-	p.eval(fmt.Sprintf(`import(document.querySelector('script[type=module]').src).then((m) => m.maps()).then((all) => [...(all.get(%q) ?? all.values().next().value)])`, name), &list)
+	p.eval(fmt.Sprintf(`import(document.querySelector('link[rel=modulepreload]').href).then((m) => m.maps()).then((all) => [...(all.get(%q) ?? all.values().next().value)])`, name), &list)
 	if len(list) != 256 {
 		p.t.Fatalf("a map of %d colours", len(list))
 	}

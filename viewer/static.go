@@ -88,22 +88,30 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request, name string) {
 }
 
 // index answers the page itself: its head at once, so that the browser asks for what
-// it names, and before its end what the page would ask next.
+// it names, then what is to be seen until its script has begun, and what that would ask.
 func (s *Server) index(w http.ResponseWriter, r *http.Request, b []byte) {
 	w.Header().Set("Content-Type", types[".html"])
 	if r.Method == http.MethodHead {
 		return
 	}
 	out := newPaced(w)
-	before, after, _ := bytes.Cut(b, []byte(aheadMark))
-	out.Write(before)
+	end := bytes.Index(b, []byte("<body")) // nothing of it is painted alone
+	before, rest, _ := bytes.Cut(b[end:], []byte(glanceMark))
+	between, after, _ := bytes.Cut(rest, []byte(aheadMark))
+	out.Write(b[:end])
 	if out.flush() != nil {
 		return
 	}
-	text, err := json.Marshal(s.ahead(r)) // escapes what HTML would take for its own
+	docs := s.ahead(r)
+	text, err := json.Marshal(docs) // escapes what HTML would take for its own
 	if err != nil {
 		text = []byte("[]")
 	}
-	out.Write(text)
-	out.Write(after)
+	var seen []byte
+	if s.opts.Generation == 0 { // answers are of the newest
+		seen = glance(docs)
+	}
+	for _, part := range [][]byte{before, seen, between, text, after} {
+		out.Write(part)
+	}
 }
