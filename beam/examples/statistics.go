@@ -44,7 +44,7 @@ func statistics(ctx context.Context, s beam.Scope, in, name string, axis int, o 
 	for _, name := range []string{"mean", "variance"} {
 		o.Tensors = append(o.Tensors, tensorio.Spec{Name: name, DType: "f64", Shape: []int64{channels}})
 	}
-	chunks := tensorio.Read(s, tensorio.ReadOptions{Tensors: []string{name}}, in)
+	chunks := tensorio.Read(s, tensorio.ReadOptions{Tensors: []string{name}, Transient: true}, in)
 	parts := beam.ParDo(s, &momentsFn{Axis: axis, Channels: channels}, chunks)
 	tensorio.Write(s, o, beam.ParDo(s, &resultFn{}, beam.Combine(s, merge, parts)))
 	return nil

@@ -55,6 +55,11 @@ type ReadOptions struct {
 	// Rows gives elements of that many whole rows along axis 0. Default: 0, a chunk as
 	// it is stored, and blocks of rows of about 4 MiB of a tensor without chunks.
 	Rows int64
+	// Transient gives chunks whose Data is used again when the steps that take them have
+	// returned: for pipelines in which nothing keeps it, as where it is summed up or
+	// written. What is grouped, or goes to another stage, is copied by the engine.
+	// Default: false, each has memory of its own, which costs more than a copy.
+	Transient bool
 	// BundleBytes is about how many bytes, decoded, the ranges have that Read is split
 	// into at first. Default: 64 MiB.
 	BundleBytes int64
@@ -221,6 +226,9 @@ func (fn *readFn) ProcessElement(ctx context.Context, rt *sdf.LockRTracker, w Wo
 			c.Origin[0] += w.Row
 		}
 		emit(c)
+		if fn.Options.Transient {
+			spare.Put(&c.Data)
+		}
 	}
 	return nil
 }
@@ -257,9 +265,22 @@ func aheadChunks(t *tensorfile.Tensor, w Work) int {
 	return int(max(min(n, aheadBytes/max(w.Bytes/w.Chunks, 1)), 1))
 }
 
-// take gives the next chunk. Those from end on are not begun.
+// take gives the next chunk, while those behind it are read. Those from end on are not
+// begun.
 func (a *ahead) take(end int64) (Chunk, error) {
-	for len(a.wait) < a.most && a.next < end || len(a.wait) == 0 {
+	if len(a.wait) == 0 {
+		end = max(end, a.next+1) // it was claimed before a split
+	}
+	a.begin(end)
+	r := <-a.wait[0]
+	a.wait = a.wait[1:]
+	a.begin(end)
+	return r.c, r.err
+}
+
+// begin reads as many chunks as may be read at a time.
+func (a *ahead) begin(end int64) {
+	for len(a.wait) < a.most && a.next < end {
 		i, done := a.next, make(chan readChunk, 1)
 		a.wg.Go(func() {
 			c, err := readBox(a.ctx, a.t, a.grid, i)
@@ -268,15 +289,15 @@ func (a *ahead) take(end int64) (Chunk, error) {
 		a.wait = append(a.wait, done)
 		a.next++
 	}
-	r := <-a.wait[0]
-	a.wait = a.wait[1:]
-	return r.c, r.err
 }
 
 // stop waits for what was begun.
 func (a *ahead) stop() { a.wg.Wait() }
 
-// readBox reads box i of t into memory of its own.
+// spare is memory of transient chunks: *[]byte.
+var spare sync.Pool
+
+// readBox reads box i of t into spare memory or, where that is too small, new memory.
 func readBox(ctx context.Context, t *tensorfile.Tensor, g grid, i int64) (Chunk, error) {
 	c := Chunk{DType: t.DType().String(), Number: i}
 	c.Origin, c.Shape = g.at(i)
@@ -284,7 +305,11 @@ func readBox(ctx context.Context, t *tensorfile.Tensor, g grid, i int64) (Chunk,
 	if err != nil {
 		return c, err
 	}
-	c.Data = make([]byte, size)
+	if b, _ := spare.Get().(*[]byte); b != nil && int64(cap(*b)) >= size {
+		c.Data = (*b)[:size]
+	} else {
+		c.Data = make([]byte, size)
+	}
 	v, err := tensor.NewView(c.Data, t.DType(), c.Shape, nil, 0, tensor.LittleEndian)
 	if err != nil {
 		return c, err

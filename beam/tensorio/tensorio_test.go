@@ -46,6 +46,7 @@ type collectFn struct{ Key string }
 func (fn *collectFn) ProcessElement(_ context.Context, c Chunk) error {
 	collected.Lock()
 	defer collected.Unlock()
+	c.Data = bytes.Clone(c.Data) // it may be used again
 	collected.chunks[fn.Key] = append(collected.chunks[fn.Key], c)
 	return nil
 }
@@ -201,6 +202,7 @@ func TestRead(t *testing.T) {
 	p, s := beam.NewPipelineWithRoot()
 	beam.ParDo0(s, &collectFn{"file"}, Read(s, ReadOptions{BundleBytes: 4000}, path))
 	beam.ParDo0(s, &collectFn{"set"}, Read(s, ReadOptions{}, index))
+	beam.ParDo0(s, &collectFn{"transient"}, Read(s, ReadOptions{Transient: true, BundleBytes: 4000}, path))
 	beam.ParDo0(s, &collectFn{"rows"}, Read(s, ReadOptions{Tensors: []string{"plain", "grid"}, Rows: 6}, path))
 	if err := ptest.Run(p); err != nil {
 		t.Fatal(err)
@@ -227,16 +229,17 @@ func TestRead(t *testing.T) {
 		}
 		// 5*3 chunks of the grid; in shards of 12, 12 and 13 rows 2*3 each.
 		expect := map[string]map[string]int{
-			"file": {"grid": 15, "plain": 1, "flat": 11, "nibbles": 1, "scalar": 1},
-			"set":  {"grid": 18, "plain": 3, "flat": 12, "nibbles": 3, "scalar": 1},
-			"rows": {"grid": 7, "plain": 7},
+			"file":      {"grid": 15, "plain": 1, "flat": 11, "nibbles": 1, "scalar": 1},
+			"transient": {"grid": 15, "plain": 1, "flat": 11, "nibbles": 1, "scalar": 1},
+			"set":       {"grid": 18, "plain": 3, "flat": 12, "nibbles": 3, "scalar": 1},
+			"rows":      {"grid": 7, "plain": 7},
 		}[key]
 		if !maps.Equal(count, expect) {
 			t.Errorf("%s: %v chunks, want %v", key, count, expect)
 		}
 	}
-	if len(collected.chunks) != 3 {
-		t.Errorf("%d reads gave something, want 3", len(collected.chunks))
+	if len(collected.chunks) != 4 {
+		t.Errorf("%d reads gave something, want 4", len(collected.chunks))
 	}
 }
 
