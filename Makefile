@@ -255,6 +255,7 @@ $(VENV)/peers: bench/requirements.txt $(VENV)/ok
 
 # QUICK=1: small, in five minutes. BENCHFLAGS go to the report: bench/run.sh.
 bench: $(VENV)/peers
+	./.ci/steps bench
 	TENSORFILE_PYTHON=$(abspath $(VENV)/bin/python) QUICK=$(QUICK) ./bench/run.sh $(BENCHFLAGS)
 
 clean:
