@@ -52,14 +52,14 @@ func glance(docs []aheadDoc) []byte {
 	type row struct{ Name, DType, Shape, Size string }
 	f := list.Files[0]
 	shown := struct {
-		Name, Path, Format, Tensors, Size string
-		Rows                              []row
-	}{Name: f.Name, Path: f.Path, Format: f.Format, Tensors: grouped(f.Tensors) + " tensors", Size: sizeText(f.Bytes)}
+		Name, Path, Format, Count, Tensors, Size, Which string
+		Rows                                            []row
+	}{Name: f.Name, Path: f.Path, Format: f.Format, Count: grouped(f.Tensors), Tensors: "tensors", Size: sizeText(f.Bytes), Which: "Largest tensors"}
 	switch {
 	case f.Counting:
-		shown.Tensors += " so far"
+		shown.Tensors, shown.Which = "tensors so far", "Tensors"
 	case f.Tensors == 1:
-		shown.Tensors = "1 tensor"
+		shown.Tensors, shown.Which = "tensor", "Tensor"
 	}
 	for _, r := range largest.Rows {
 		x := row{r.Name, r.DType, strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Shape), "[]"), " ", "×"), sizeText(r.Bytes)}

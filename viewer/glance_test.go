@@ -24,7 +24,7 @@ func glanceOf(t *testing.T, s *server) string {
 	if !found {
 		t.Fatal(body)
 	}
-	text = strings.NewReplacer("\n", "", "</h1>", "\n", "</p>", "\n", "</tr>", "\n", "</td>", "|", "</th>", "|").Replace(text)
+	text = strings.NewReplacer("\n", "", "</h1>", "\n", "</h2>", "\n", "</p>", "\n", "</tr>", "\n", "</td>", "|", "</th>", "|").Replace(text)
 	return strings.TrimSpace(html.UnescapeString(regexp.MustCompile("<[^>]*>").ReplaceAllString(text, "")))
 }
 
@@ -42,7 +42,7 @@ func TestGlance(t *testing.T) {
 	s.ready()
 	info, err := os.Stat(path)
 	ok(t, err)
-	want := fmt.Sprintf("<i>&.tensor\n2 tensors%s filetensorfile\n%s\nName|DType|Shape|Size|\n%s|i32|2000|7.81 KiB|\nsmall|i32|2|8 B|", sizeText(number(info.Size())), path, name)
+	want := fmt.Sprintf("<i>&.tensor\n2 tensors%s filetensorfile\n%s\nLargest tensors\nName|DType|Shape|Size|\n%s|i32|2000|7.81 KiB|\nsmall|i32|2|8 B|", sizeText(number(info.Size())), path, name)
 	if got := glanceOf(t, s); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -25,6 +25,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tensorfile/tensorfile"
@@ -53,7 +54,10 @@ type options struct {
 
 func release(o options, out io.Writer) (err error) {
 	begin := time.Now()
+	var mu sync.Mutex
 	step := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
 		fmt.Fprintf(out, "%4.0fs  %s\n", time.Since(begin).Seconds(), fmt.Sprintf(format, args...))
 	}
 	c, err := checkout("")
@@ -75,6 +79,22 @@ func release(o options, out io.Writer) (err error) {
 	if err := c.make(first, targets, step); err != nil {
 		return err
 	}
+	// Packing takes one processor and compiling as many as there are, so both go on at once.
+	installed := make(chan error, 1)
+	go func() { installed <- install(c, work, step) }()
+	err = try(o, c, work, first, targets, step)
+	if err := errors.Join(err, <-installed); err != nil {
+		return err
+	}
+	if err := replace(o.out, first); err != nil {
+		return err
+	}
+	step("everything is in %s", o.out)
+	return nil
+}
+
+// try makes the archives again, compares them, and uses those of this system.
+func try(o options, c *commit, work, first string, targets []target, step func(string, ...any)) error {
 	if err := again(c, work, first, targets, step); err != nil {
 		return err
 	}
@@ -90,13 +110,6 @@ func release(o options, out io.Writer) (err error) {
 		}
 		step("%s: unpacked and tried without Go and source, %d commands", t, n)
 	}
-	if err := install(c, work, step); err != nil {
-		return err
-	}
-	if err := replace(o.out, first); err != nil {
-		return err
-	}
-	step("everything is in %s", o.out)
 	return nil
 }
 
