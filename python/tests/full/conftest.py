@@ -9,6 +9,11 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 
+def pytest_configure(config):
+    # JAX, once it is imported, warns wherever a program is started: that forks, and executes at once.
+    config.addinivalue_line("filterwarnings", r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
+
 @pytest.fixture
 def path(tmp_path):
     return str(tmp_path / "x.tensor")

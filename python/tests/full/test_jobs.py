@@ -44,11 +44,17 @@ def test_page():
 
     with open(os.path.join(ROOT, "beam", "examples", "main.go")) as f:
         known = set(re.findall(r'flag\.\w+\("(\w+)"', f.read()))
-    lines = open(os.path.join(ROOT, "docs", "engines.md")).read().splitlines()
+    with open(os.path.join(ROOT, "docs", "engines.md")) as f:
+        lines = f.read().splitlines()
     ours = [shlex.split(line)[2:] for line in lines if line.startswith("python dask_jobs.py ")]
     theirs = [shlex.split(line)[3:] for line in lines if line.startswith("go run ./examples ")]
     assert [dask_jobs.arguments().parse_args(args).job for args in ours] == [args[1] for args in theirs] == ["statistics", "rechunk", "images"]
     assert all(a[1:] in known for args in theirs for a in args if a.startswith("-"))
+
+
+def shards(index):
+    with open(index) as f:
+        return json.load(f)["shards"]
 
 
 def dask(*args):
@@ -84,7 +90,7 @@ def test_rechunk(tmp_path, rng, beam, tool):
         assert "ok" in tool("verify", index)
         tool("diff", "--metadata", source, index)
         rows = []
-        for s in json.load(open(index))["shards"]:
+        for s in shards(index):
             f = tensorfile.open(str(tmp_path / s["file"]))
             assert f["a"].chunks == (5, 10, 7) and f["a"].codec == "shuffle|zstd:3"
             rows.append(f["a"].read())
@@ -113,7 +119,7 @@ def test_images(tmp_path, rng, beam, tool):
     for name in "d", "b":
         index = str(tmp_path / (name + ".shards.json"))
         assert "ok" in tool("verify", index)
-        files = [tensorfile.open(str(tmp_path / s["file"])) for s in json.load(open(index))["shards"]]
+        files = [tensorfile.open(str(tmp_path / s["file"])) for s in shards(index)]
         np.testing.assert_array_equal(np.concatenate([f["images"].read() for f in files]), want)
         np.testing.assert_array_equal(np.concatenate([f["labels"].read() for f in files]), labels)
         assert files[0].attrs == {"classes": ["ants", "bees"]}
