@@ -40,18 +40,24 @@ func giveTensor(f *tensorfile.File, t *tensorfile.Tensor, name string, to *C.ten
 	return nil
 }
 
+// named finds a file, and in it the tensor of a name.
+func named(n C.tensorfile_file, name *C.char) (*tensorfile.File, *tensorfile.Tensor, string, error) {
+	f, err := find[*tensorfile.File](&handles, uint64(n))
+	if err != nil {
+		return nil, nil, "", err
+	}
+	s, err := text("name", name)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	t, err := f.Tensor(s)
+	return f, t, s, err
+}
+
 //export tfgo_lookup
 func tfgo_lookup(n C.tensorfile_file, name *C.char, to *C.tensorfile_tensor, e *C.tensorfile_error) C.int32_t {
 	return call(e, func() error {
-		f, err := find[*tensorfile.File](&handles, uint64(n))
-		if err != nil {
-			return err
-		}
-		s, err := text("name", name)
-		if err != nil {
-			return err
-		}
-		t, err := f.Tensor(s)
+		f, t, s, err := named(n, name)
 		if err != nil {
 			return err
 		}
@@ -218,15 +224,7 @@ func tfgo_list_tensors(n C.tensorfile_file, to *C.tensorfile_list, e *C.tensorfi
 //export tfgo_list_named
 func tfgo_list_named(n C.tensorfile_file, name *C.char, to *C.tensorfile_list, e *C.tensorfile_error) C.int32_t {
 	return call(e, func() error {
-		f, err := find[*tensorfile.File](&handles, uint64(n))
-		if err != nil {
-			return err
-		}
-		s, err := text("name", name)
-		if err != nil {
-			return err
-		}
-		t, err := f.Tensor(s)
+		f, t, s, err := named(n, name)
 		if err != nil {
 			return err
 		}
