@@ -1,10 +1,12 @@
 // Package glob matches tensor names against patterns. Names are no paths, so
 // "*" crosses "/" and "." like any other character.
 //
-//   - any characters, or none
-//     ?      one character
-//     [a-z]  one of a range or set; [!a-z] and [^a-z] one outside it
-//     \x     x itself
+//	?      one character
+//	*      any characters, or none
+//	[a-z]  one of a range or set; [!a-z] and [^a-z] one outside it
+//	\x     x itself
+//
+// A byte that is no UTF-8 is one character, and itself only.
 package glob
 
 import (
@@ -48,9 +50,19 @@ func Prefix(pattern string) string {
 	return pattern
 }
 
+// character is the first one of s and its length. A byte that is no UTF-8 comes
+// behind all of Unicode; as U+FFFD it would be like any other such byte.
+func character(s string) (rune, int) {
+	r, n := utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && n == 1 {
+		r = utf8.MaxRune + 1 + rune(s[0])
+	}
+	return r, n
+}
+
 // element cuts the first element, which is not "*", off a pattern.
 func element(p string) (test func(rune) bool, rest string, ok bool) {
-	r, n := utf8.DecodeRuneInString(p)
+	r, n := character(p)
 	switch r {
 	case '?', '*':
 		return func(rune) bool { return true }, p[n:], true
@@ -58,7 +70,7 @@ func element(p string) (test func(rune) bool, rest string, ok bool) {
 		if len(p) == n {
 			return nil, "", false
 		}
-		x, m := utf8.DecodeRuneInString(p[n:])
+		x, m := character(p[n:])
 		return func(c rune) bool { return c == x }, p[n+m:], true
 	case '[':
 		return set(p[n:])
@@ -77,13 +89,13 @@ func set(p string) (test func(rune) bool, rest string, ok bool) {
 		if p == "" {
 			return 0, false
 		}
-		r, n := utf8.DecodeRuneInString(p)
+		r, n := character(p)
 		p = p[n:]
 		if r == '\\' {
 			if p == "" {
 				return 0, false
 			}
-			r, n = utf8.DecodeRuneInString(p)
+			r, n = character(p)
 			p = p[n:]
 		}
 		return r, true
@@ -130,7 +142,7 @@ func match(p, s string) bool {
 			if !ok {
 				return false
 			}
-			if r, n := utf8.DecodeRuneInString(s); test(r) {
+			if r, n := character(s); test(r) {
 				p, s = rest, s[n:]
 				continue
 			}
@@ -138,7 +150,7 @@ func match(p, s string) bool {
 		if star == nil || star.s == "" {
 			return false
 		}
-		_, n := utf8.DecodeRuneInString(star.s)
+		_, n := character(star.s)
 		star.s = star.s[n:]
 		p, s = star.p, star.s
 	}

@@ -22,6 +22,8 @@ func TestMatch(t *testing.T) {
 		{"w[0]", "w[0]", true}, // a name is itself first
 		{"w[0]", "w0", true}, {"[", "[", true}, {"[", "a", false}, {`\`, `\`, true},
 		{"?", "é", true}, {"[à-ü]", "é", true}, {"*é", "caché", true},
+		{"\xc7", "\xb0", false}, {"\ufffd", "\xb0", false}, {"a\xb0*", "a\xb0b", true}, {"a\xc7*", "a\xb0b", false}, // no UTF-8
+		{"?", "\xb0", true}, {"[\xa0-\xbf]", "\xb0", true}, {"[\xa0-\xaf]", "\xb0", false}, {`\` + "\xb0", "\xb0", true}, {"\xc3*", "é", false},
 	} {
 		if got := Match(c.pattern, c.name); got != c.want {
 			t.Errorf("Match(%q, %q) = %v, want %v", c.pattern, c.name, got, c.want)
