@@ -226,6 +226,9 @@ func (p *plane) lineOf(ctx context.Context, a, b int64, x []float64) error {
 		step = max(p.columns, 1)
 	} else if p.encoded {
 		step = b - a
+	} else if by := p.t.Strides(); p.x >= 0 && p.x < len(by) {
+		// Elements that are far apart are a page each, which may take its time.
+		step = min(step, max(stripElements*8/max(by[p.x], -by[p.x], 1), 256))
 	}
 	for at := a; at < b; {
 		end := min(at/step*step+step, b)
