@@ -117,6 +117,9 @@ func (f *file) text() (io.Reader, error) {
 		return plain, nil
 	}
 	z, err := gzip.NewReader(bufio.NewReaderSize(plain, 256<<10))
+	if err == io.EOF { // inside the header of gzip
+		err = io.ErrUnexpectedEOF
+	}
 	if err != nil {
 		return nil, gzipError(err)
 	}
@@ -151,6 +154,9 @@ func (f *file) entries() (io.Reader, error) {
 	r, err := f.text()
 	if err == nil {
 		_, err = io.CopyN(io.Discard, r, f.head.size)
+	}
+	if err == io.EOF {
+		err = &tensor.Error{Kind: tensor.ErrChanged, Format: "mtx", Offset: -1, Field: "header", Got: "a shorter file", Want: "the one that was there when the file was opened"}
 	}
 	return r, err
 }

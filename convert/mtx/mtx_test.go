@@ -172,6 +172,7 @@ func TestBad(t *testing.T) {
 		{"M09 row only", c + "2 2 1\n1 \n1 1 1\n", tensor.ErrFormat, use, "line 3: entry"},
 		{"M09 word for a row", c + "2 2 1\nx 1 1\n", tensor.ErrFormat, use, "line 3: entry"},
 		{"M03 gzip cut off", string(zip(c + "2 2 1\n1 1 1\n")[:70]), tensor.ErrTruncated, use, "gzip"},
+		{"M03 gzip, cut in its header", string(zip(c + "2 2 1\n1 1 1\n")[:10]), tensor.ErrTruncated, open, "gzip"},
 		{"M03 gzip sum", string(flip(zip(c+"2 2 1\n1 1 1\n"), -6)), tensor.ErrCorrupt, use, "gzip"},
 		{"M03 gzip, junk behind", string(zip(c+"2 2 1\n1 1 1\n")) + strings.Repeat("junk", 9), tensor.ErrCorrupt, use, "gzip"},
 		{"M03 gzip, claim", string(zip(c + "1000000 1000000 1000000000000\n1 1 1\n")), tensor.ErrTruncated, open, "entries: got 1000000000000"},
