@@ -58,8 +58,9 @@ func Int64(b []byte) (x int64, n int, err error) {
 
 // Float64 reads the number that b begins with and rounds it to nearest, ties to
 // even: digits with or without a point, a sign, an exponent; or inf, infinity,
-// nan in any case. n is its length, 0 if b begins with something else. A number
-// too large for a float64 is infinite, with ErrRange.
+// nan in any case, with or without a sign as for strtod. n is its length, 0 if b
+// begins with something else. A number too large for a float64 is infinite, with
+// ErrRange.
 func Float64(b []byte) (x float64, n int, err error) {
 	if len(b) == 0 {
 		return 0, 0, nil
