@@ -57,6 +57,7 @@ type gridCopy struct {
 	bad   func(i int64, err error) // takes damage to the bytes of a chunk; nil: it is an error
 	bytes int64                    // of pages: what came out
 	rec   *format.StorageRecord    // what came out
+	told  func()                   // see gridReader.expect
 }
 
 // verbatimJobs are the chunks of a grid with their stored bytes.
@@ -78,6 +79,7 @@ func (c *gridCopy) jobs(ctx context.Context) iter.Seq2[*chunkJob, error] {
 				return stop
 			}
 			next = i + 1
+			c.told()
 			own := *e
 			j := &chunkJob{number: i, entry: own}
 			if at, ok := c.moved[e.Offset]; ok && e.IsStored() {
@@ -137,6 +139,10 @@ func (w *Writer) copyGrid(ctx context.Context, c *gridCopy) (StorageID, error) {
 	stored := int64(0)
 	b := format.NewChunkBuilder(&rec, c.memo.put(w))
 	if rec.Chunks() > 0 {
+		axes := c.src.wholeAxes()
+		told, done := c.src.expect(axes, c.src.touched(axes))
+		defer done()
+		c.told = told
 		places := map[int64]int64{}
 		err := w.writeChunks(ctx, &chunkEncoder{rec: &rec}, c.jobs(ctx), func(j *chunkJob) error {
 			if j.skip > 0 {

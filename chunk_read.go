@@ -26,6 +26,15 @@ type gridAxis struct {
 // gridAxes says which elements of the grid the region r of its image is.
 func (g *grid) gridAxes(r region) ([]gridAxis, error) { return imageAxes(g.rec.DType, g.rec.Shape, r) }
 
+// wholeAxes are those of all elements.
+func (g *grid) wholeAxes() []gridAxis {
+	list := make([]gridAxis, len(g.rec.Shape))
+	for k, n := range g.rec.Shape {
+		list[k] = gridAxis{count: n, step: 1, to: k}
+	}
+	return list
+}
+
 // imageAxes says which elements the region r of an image in C order is. What a
 // permutation and a selection make of the image's strides tells the axes apart: a
 // step along axis k is at least its stride and less than that of the axis before

@@ -76,6 +76,13 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		copyKey
 		what string
 	}
+	var all []*Tensor
+	for _, it := range list {
+		if it.t.kind == format.KindDense {
+			all = append(all, it.t)
+		}
+	}
+	defer ReadAhead(all...)()
 	made := map[view]format.TensorRecord{}
 	var recs []format.TensorRecord // of one item, with all its parts
 	for i, it := range list {

@@ -140,6 +140,8 @@ func (f *File) Hashes(ctx context.Context, o *HashOptions) iter.Seq2[TensorHash,
 			return
 		}
 		defer lease.Release()
+		soon := newAhead(f.m)
+		defer soon.done()
 		inner, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()
@@ -153,13 +155,23 @@ func (f *File) Hashes(ctx context.Context, o *HashOptions) iter.Seq2[TensorHash,
 			err  error
 			done chan struct{}
 		}
-		jobs, order := make(chan *job), make(chan *job, 8*workers)
+		room := 8 * workers
+		if f.m.Expects() {
+			room = 1024 // as many are asked for ahead
+		}
+		jobs, order := make(chan *job, room-8*workers), make(chan *job, room)
 		var whole sync.Mutex
 		wg.Go(func() {
 			defer close(order)
 			defer close(jobs)
+			defer soon.end()
+			n := 0
 			for node, err := range f.hashNodes() {
 				j := &job{node: node, err: err, done: make(chan struct{})}
+				if node.expect(soon); n%64 == 0 {
+					soon.tell()
+				}
+				n++
 				select {
 				case order <- j:
 				case <-inner.Done():
@@ -234,6 +246,17 @@ type hashNode struct {
 	t     *Tensor
 	err   error // it, or a part of it, could not be opened
 	parts []*hashNode
+}
+
+// expect says that the node is about to be read.
+func (n *hashNode) expect(a *ahead) {
+	if n == nil || n.t == nil {
+		return
+	}
+	a.payload(n.t)
+	for _, p := range n.parts {
+		p.expect(a)
+	}
 }
 
 // hashNodes yields all tensors ascending by name. An error about the catalog

@@ -517,17 +517,16 @@ func (t *Tensor) preadRegion(ctx context.Context, l mmap.Lease, dst tensor.View,
 	return x.stage(part{dst, r}, buf)
 }
 
-// expect says to a source that reads ahead that r is about to be read, if it lies in
-// one piece or nearly so. The function is called when it has been.
+// expect says to a source that reads ahead that r is about to be read. The function is
+// called when it has been.
 func (t *Tensor) expect(r region) (done func()) {
-	lo, hi := r.reach()
-	if !t.f.m.Expects() || hi-lo > 2*r.bytes() {
+	if !t.f.m.Expects() {
 		return func() {}
 	}
-	more, done := t.f.m.Expect()
-	more([][2]int64{{t.st.Offset + lo, t.st.Offset + hi}})
-	more(nil)
-	return done
+	a := newAhead(t.f.m)
+	a.extent(t.stretch(r))
+	a.end()
+	return a.done
 }
 
 // stillThere reports an error of kind ErrChanged if the file no longer has the

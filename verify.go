@@ -323,6 +323,15 @@ func (v *verifier) gaps() error {
 	v.own(0, format.DataStart, "control pages")
 	slices.SortFunc(v.owners, func(a, b owner) int { return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end)) })
 	end, last := int64(0), owner{}
+	a := newAhead(v.f.m)
+	defer a.done()
+	for i := range v.owners {
+		a.extent(end, v.owners[i].begin)
+		end = max(end, v.owners[i].end)
+	}
+	a.extent(end, v.f.choice.Root.Length)
+	a.end()
+	end = 0
 	for i := 0; i < len(v.owners); i++ {
 		o := v.owners[i]
 		if o.begin < end {
@@ -417,6 +426,21 @@ func (v *verifier) payloads() error {
 	}
 	slices.SortFunc(storages, func(a, b *format.StorageRecord) int { return cmp.Compare(a.Payload, b.Payload) })
 	names := v.names()
+	a := newAhead(v.f.m)
+	defer a.done()
+	if v.o.Sample == 0 {
+		for _, s := range storages {
+			if s.Size > s.BlockSize() {
+				a.extent(int64(s.Ref.Offset), int64(s.Ref.Offset)+int64(s.Ref.Length))
+			}
+			a.extent(s.Payload, s.Payload+s.Size)
+		}
+		for i := range v.grids.work {
+			b := &v.grids.work[i]
+			a.extent(b.off, b.off+b.n)
+		}
+		a.end()
+	}
 	work := make(chan block, 64)
 	var wg sync.WaitGroup
 	var failed atomic.Pointer[error]

@@ -160,6 +160,10 @@ func (v *verifier) run(r *format.Run) {
 		return
 	}
 	v.runs[r.Offset] = struct{}{}
+	a := newAhead(v.f.m)
+	defer a.done()
+	a.extent(r.Begin(), r.Body+r.Length())
+	a.end()
 	v.own(r.Begin(), r.Body+r.Length(), fmt.Sprintf("run of generation %d", r.Generation))
 	r.Verify(v.find)
 }
@@ -200,6 +204,17 @@ func (v *verifier) whole(cat *format.Catalog, count *int) error {
 			*count++
 		}
 		v.bound(cat, rec)
+	}
+	tables := newAhead(v.f.m) // of which each may lie elsewhere
+	defer tables.done()
+	if v.f.m.Expects() {
+		cat.ScanStorages(func(s *format.StorageRecord) error {
+			if s.Kind == format.StorageGrid && !s.Ref.Absent() {
+				tables.extent(int64(s.Ref.Offset), int64(s.Ref.Offset)+int64(s.Ref.Length))
+			}
+			return nil
+		})
+		tables.end()
 	}
 	return cat.ScanStorages(func(s *format.StorageRecord) error { return v.storage(cat, s) })
 }

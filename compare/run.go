@@ -54,6 +54,9 @@ func (c *comparer) run(ctx context.Context, a, b *tensorfile.File, pairs iter.Se
 			}
 			defer lease.Release()
 		}
+		if a.Map().Expects() || b.Map().Expects() {
+			pairs = ahead(pairs)
+		}
 		inner, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		defer wg.Wait()

@@ -2,6 +2,7 @@ package httprange
 
 import (
 	"slices"
+	"sort"
 	"sync"
 )
 
@@ -17,6 +18,7 @@ type plans struct {
 // of the reads, as far as there is room to keep what comes.
 type plan struct {
 	extents [][2]int64 // what has not been asked for yet
+	mixed   bool       // they do not ascend
 	lo, hi  int64      // of all
 	asked   int64      // bytes
 	read    int64      // bytes
@@ -62,8 +64,17 @@ func (p *plan) add(begin, end, gap int64) {
 		p.extents[n-1][1] = max(p.extents[n-1][1], end)
 		return
 	}
+	if n := len(p.extents); n > 0 && begin < p.extents[n-1][1] {
+		p.mixed = true
+	}
+	if p.mixed && len(p.extents) >= mostMixed {
+		return // who reads it asks for it
+	}
 	p.extents = append(p.extents, [2]int64{begin, end})
 }
+
+// mostMixed bounds the extents of a plan in which they cannot be found by halving.
+const mostMixed = 4096
 
 // ahead notes that n bytes at off were read, and asks for what comes after.
 func (s *Source) ahead(off int64, n int) {
@@ -104,7 +115,14 @@ func (s *Source) claim(off, n int64) {
 
 // find is the first extent that [off, off+n) meets, -1 if there is none.
 func (p *plan) find(off, n int64) int {
-	return slices.IndexFunc(p.extents, func(e [2]int64) bool { return off < e[1] && off+n > e[0] })
+	if p.mixed {
+		return slices.IndexFunc(p.extents, func(e [2]int64) bool { return off < e[1] && off+n > e[0] })
+	}
+	i := sort.Search(len(p.extents), func(i int) bool { return off < p.extents[i][1] })
+	if i < len(p.extents) && off+n > p.extents[i][0] {
+		return i
+	}
+	return -1
 }
 
 // arrived notes that n bytes that were asked for ahead have come, or will not.
@@ -156,6 +174,8 @@ func (s *Source) order(p *plan, i int, from int64) {
 	}
 	p.asked += end - from
 	switch {
+	case e[0] == from && end == e[1] && i == 0:
+		p.extents = p.extents[1:]
 	case e[0] == from && end == e[1]:
 		p.extents = slices.Delete(p.extents, i, i+1)
 	case e[0] == from:

@@ -15,8 +15,10 @@ import (
 	"time"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/compare"
 	"github.com/tensorfile/tensorfile/convert"
 	"github.com/tensorfile/tensorfile/internal/badinput/forge"
+	"github.com/tensorfile/tensorfile/mmap"
 	"github.com/tensorfile/tensorfile/remote/httprange"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -86,6 +88,19 @@ func (s *slow) Close() error {
 func (l *link) open(t *testing.T, o *httprange.Options) (*tensorfile.File, *tensorfile.Tensor) {
 	t.Helper()
 	begin := time.Now()
+	f := l.file(t, o)
+	x, err := f.Tensor("a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Since(begin); l.all != 1 || d > firstByte+5*time.Millisecond {
+		t.Errorf("opened by %d requests in %v", l.all, d)
+	}
+	return f, x
+}
+
+func (l *link) file(t *testing.T, o *httprange.Options) *tensorfile.File {
+	t.Helper()
 	own := httprange.Options{Transport: l}
 	if o != nil {
 		own = *o
@@ -99,14 +114,7 @@ func (l *link) open(t *testing.T, o *httprange.Options) (*tensorfile.File, *tens
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := f.Tensor("a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if d := time.Since(begin); l.all != 1 || d > firstByte+5*time.Millisecond {
-		t.Errorf("opened by %d requests in %v", l.all, d)
-	}
-	return f, x
+	return f
 }
 
 // bucket are the options that package s3 reads with.
@@ -123,22 +131,49 @@ func TestBulkRead(t *testing.T) {
 		Storages: []forge.Storage{{ID: 1, Data: make([]byte, size)}},
 	}).B
 	chunked := chunks(t, size)
-	type reader = func(context.Context, *tensorfile.Tensor) error
-	into := func(ctx context.Context, x *tensorfile.Tensor) error {
+	type reader = func(context.Context, *tensorfile.File, *tensorfile.Tensor) error
+	into := func(ctx context.Context, _ *tensorfile.File, x *tensorfile.Tensor) error {
 		v, err := tensor.Make(x.DType(), x.Shape())
 		if err == nil {
 			err = x.ReadInto(ctx, v)
 		}
 		return err
 	}
-	stream := func(ctx context.Context, x *tensorfile.Tensor) error { return x.WriteCOrder(ctx, io.Discard) }
+	stream := func(ctx context.Context, _ *tensorfile.File, x *tensorfile.Tensor) error {
+		return x.WriteCOrder(ctx, io.Discard)
+	}
+	verify := func(ctx context.Context, f *tensorfile.File, _ *tensorfile.Tensor) error {
+		r, err := f.Verify(ctx, nil)
+		if err == nil && !r.OK() {
+			err = r.Findings[0]
+		}
+		return err
+	}
+	hash := func(ctx context.Context, f *tensorfile.File, _ *tensorfile.Tensor) error {
+		_, err := f.Hash(ctx, nil)
+		return err
+	}
+	duplicate := func(ctx context.Context, _ *tensorfile.File, x *tensorfile.Tensor) error {
+		w, err := tensorfile.NewWriter(io.Discard, nil)
+		if err == nil {
+			err = w.Copy(ctx, tensorfile.Item{Tensor: x, Name: "b"})
+		}
+		if err == nil {
+			err = w.Commit(ctx)
+		}
+		return err
+	}
 	for _, c := range []struct {
 		name string
 		file []byte
 		read reader
 	}{
-		{"Read", raw, func(ctx context.Context, x *tensorfile.Tensor) error { _, err := x.Read(ctx); return err }},
+		{"Read", raw, func(ctx context.Context, _ *tensorfile.File, x *tensorfile.Tensor) error {
+			_, err := x.Read(ctx)
+			return err
+		}},
 		{"ReadInto", raw, into}, {"WriteCOrder", raw, stream}, {"chunks, ReadInto", chunked, into}, {"chunks, WriteCOrder", chunked, stream},
+		{"Verify", raw, verify}, {"chunks, Verify", chunked, verify}, {"Hash", raw, hash}, {"chunks, Hash", chunked, hash}, {"Copy", raw, duplicate}, {"chunks, Copy", chunked, duplicate},
 	} {
 		if testing.Short() && !strings.HasSuffix(c.name, "ReadInto") {
 			continue // slow under the race detector
@@ -149,7 +184,7 @@ func TestBulkRead(t *testing.T) {
 				f, x := l.open(t, bucket())
 				defer f.Close()
 				before, begin := l.all, time.Now()
-				if err := c.read(t.Context(), x); err != nil {
+				if err := c.read(t.Context(), f, x); err != nil {
 					t.Fatal(err)
 				}
 				rate := size / time.Since(begin).Seconds()
@@ -172,6 +207,113 @@ func TestBulkRead(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// What goes through all tensors of a file does not wait for each of many small ones.
+func TestManySmall(t *testing.T) {
+	const n, each = 2000, 64 << 10
+	data := make([]byte, n*each)
+	rand.NewChaCha8([32]byte{9}).Read(data)
+	for _, codec := range []string{"", "raw"} {
+		var b bytes.Buffer
+		w, err := tensorfile.NewWriter(&b, nil)
+		for i := 0; err == nil && i < n; i++ {
+			var v tensor.View
+			if v, err = tensor.FromSlice(data[i*each:(i+1)*each], 64, each/64); err == nil {
+				var o *tensorfile.TensorOptions
+				if codec != "" {
+					o = &tensorfile.TensorOptions{Codec: codec, Chunk: tensor.Shape{16, each / 64}}
+				}
+				err = w.Add(t.Context(), fmt.Sprintf("%04d", i), v, o)
+			}
+		}
+		if err == nil {
+			err = w.Commit(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, read := range map[string]func(context.Context, *tensorfile.File) error{
+			"Verify": func(ctx context.Context, f *tensorfile.File) error {
+				r, err := f.Verify(ctx, nil)
+				if err == nil && !r.OK() {
+					err = r.Findings[0]
+				}
+				return err
+			},
+			"Hash": func(ctx context.Context, f *tensorfile.File) error { _, err := f.Hash(ctx, nil); return err },
+			"Copy": func(ctx context.Context, f *tensorfile.File) error {
+				w, err := tensorfile.NewWriter(io.Discard, nil)
+				if err != nil {
+					return err
+				}
+				var items []tensorfile.Item
+				for x, err := range f.Tensors() {
+					if err != nil {
+						return err
+					}
+					items = append(items, tensorfile.Item{Tensor: x})
+				}
+				return w.Copy(ctx, items...)
+			},
+			"Diff": func(ctx context.Context, f *tensorfile.File) error {
+				same, err := tensorfile.OpenMap(mmap.NewReaderAt(bytes.NewReader(b.Bytes()), int64(b.Len()), "same"), nil)
+				if err != nil {
+					return err
+				}
+				defer same.Close()
+				for r, err := range compare.Files(ctx, f, same, nil) {
+					if err == nil && r.Status != compare.Equal {
+						err = r.Err
+					}
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			"ReadAhead": func(ctx context.Context, f *tensorfile.File) error {
+				var list []*tensorfile.Tensor
+				for x, err := range f.Tensors() {
+					if err != nil {
+						return err
+					}
+					list = append(list, x)
+				}
+				defer tensorfile.ReadAhead(list...)()
+				for _, x := range list {
+					if err := x.WriteCOrder(ctx, io.Discard); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+		} {
+			if testing.Short() && name+codec != "Diff" {
+				continue // slow under the race detector
+			}
+			t.Run(name+" "+codec, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					l := &link{object: b.Bytes()}
+					f := l.file(t, bucket())
+					defer f.Close()
+					before, begin := l.all, time.Now()
+					if err := read(t.Context(), f); err != nil {
+						t.Fatal(err)
+					}
+					rate, requests := n*each/time.Since(begin).Seconds()/1e6, l.all-before
+					t.Logf("%.0f MB/s in %d requests, %d at a time, %d bytes", rate, requests, l.most, l.bytes)
+					most, least := n*each>>22+16, 250.0
+					if name == "Verify" && codec != "" {
+						most, least = most+n, 60 // all tables come before all chunks
+					}
+					if requests > most || rate < least || float64(l.bytes) > 1.03*float64(b.Len()) {
+						t.Errorf("%d requests, want at most %d; %.0f MB/s, want at least %.0f; %d bytes of %d", requests, most, rate, least, l.bytes, b.Len())
+					}
+				})
+			})
+		}
 	}
 }
 
