@@ -1,6 +1,7 @@
 package tensorfile
 
 import (
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/mmap"
 )
 
@@ -70,6 +71,25 @@ func (a *ahead) extent(begin, end int64) {
 	if a.batch = append(a.batch, [2]int64{begin, end}); len(a.batch) == aheadAtOnce {
 		a.tell()
 	}
+}
+
+// run adds a run of the catalog.
+func (a *ahead) run(r *format.Run) { a.extent(r.Begin(), r.Begin()+r.Body+r.Length()) }
+
+// catalogAhead says that all of the catalog is about to be read.
+func (f *File) catalogAhead() (done func()) {
+	a := newAhead(f.m)
+	if f.m.Expects() {
+		f.m.Guard(func() error {
+			runs, err := f.cat.Runs() // who scans them hears of errors
+			for _, r := range runs {
+				a.run(r)
+			}
+			return err
+		})
+		a.end()
+	}
+	return a.done
 }
 
 // payload adds the bytes of a dense tensor. Those of a large grid are told by who reads

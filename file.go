@@ -451,6 +451,9 @@ func scan[T any](f *File, open func(*format.TensorRecord) (T, error), fn func(T,
 	return scanFrom(f, "", open, fn)
 }
 
+// manyNames is how many records are read before the rest is asked for ahead.
+const manyNames = 1000
+
 // scanFrom is scan of the names that are not below first.
 func scanFrom[T any](f *File, first string, open func(*format.TensorRecord) (T, error), fn func(T, error) bool) error {
 	const most = 64
@@ -463,8 +466,11 @@ func scanFrom[T any](f *File, first string, open func(*format.TensorRecord) (T, 
 		}
 		return err
 	})
-	end := false
+	end, seen := false, 0
 	for ahead := 4; err == nil && !end; ahead = min(2*ahead, most) {
+		if seen += ahead; seen > manyNames && seen-ahead <= manyNames {
+			defer f.catalogAhead()() // who has taken so many will take more
+		}
 		n := 0
 		err = f.m.Guard(func() error {
 			for n < ahead {

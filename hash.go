@@ -309,6 +309,7 @@ func (f *File) foreignNode(t *Tensor) *hashNode {
 }
 
 func (f *File) nativeNodes(yield func(*hashNode, error) bool) {
+	defer f.catalogAhead()()
 	var s *format.Scanner
 	err := f.m.Guard(func() (err error) {
 		s, err = f.cat.Scanner()

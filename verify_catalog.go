@@ -162,7 +162,7 @@ func (v *verifier) run(r *format.Run) {
 	v.runs[r.Offset] = struct{}{}
 	a := newAhead(v.f.m)
 	defer a.done()
-	a.extent(r.Begin(), r.Body+r.Length())
+	a.run(r)
 	a.end()
 	v.own(r.Begin(), r.Body+r.Length(), fmt.Sprintf("run of generation %d", r.Generation))
 	r.Verify(v.find)

@@ -317,6 +317,45 @@ func TestManySmall(t *testing.T) {
 	}
 }
 
+// Who lists many tensors does not wait for each 64 KiB of the catalog.
+func TestListing(t *testing.T) {
+	const n = 100_000
+	if testing.Short() {
+		t.Skip("slow under the race detector")
+	}
+	var b bytes.Buffer
+	w, err := tensorfile.NewWriter(&b, nil)
+	for i := 0; err == nil && i < n; i++ {
+		var v tensor.View
+		if v, err = tensor.FromSlice([]int32{int32(i)}, 1); err == nil {
+			err = w.Add(t.Context(), fmt.Sprintf("layers.%06d.weight", i), v, nil)
+		}
+	}
+	if err == nil {
+		err = w.Commit(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{object: b.Bytes()}
+		f := l.file(t, bucket())
+		defer f.Close()
+		begin, k := time.Now(), 0
+		for x, err := range f.Tensors() {
+			if want := fmt.Sprintf("layers.%06d.weight", k); err != nil || x.Name() != want {
+				t.Fatal(x, want, err)
+			}
+			k++
+		}
+		d := time.Since(begin)
+		t.Logf("%d tensors, %d bytes, %d requests in %v", k, l.bytes, l.all, d)
+		if k != n || l.all > 25 || d > 400*time.Millisecond {
+			t.Error("want all of them, at most 25 requests and 400ms")
+		}
+	})
+}
+
 // chunks is a file with a tensor of size bytes in chunks of 256 KiB that do not
 // compress, each another one.
 func chunks(t *testing.T, size int64) []byte {
