@@ -12,6 +12,9 @@ type plans struct {
 	moved  sync.Cond // of mu: something was asked for, or has come
 	list   []*plan
 	coming int64 // bytes that were asked for ahead and have not come
+
+	streams [8]stream // of readers without a plan
+	clock   int64     // counts their reads
 }
 
 // A plan is bytes that are read soon, in this order. Requests for them are made ahead
@@ -136,6 +139,57 @@ func (s *Source) arrived(n int64) {
 	}
 	for _, p := range s.plans.list {
 		s.advance(p)
+	}
+}
+
+// A stream is a reader that goes on where it ended: a parser of headers, a decoder of
+// what is compressed as a whole.
+type stream struct {
+	next  int64 // byte behind those that were read
+	end   int64 // block behind those that were asked for
+	ahead int64 // how many are asked for: twice as many each time
+	reads int   // that came to another block
+	last  int64 // read, by plans.clock
+}
+
+// enoughReads, one after the other, are a stream.
+const enoughReads = 4
+
+// follow notes a read of [off, end). One that goes on where others ended asks for some
+// blocks that come next, up to twice as many as were read.
+func (s *Source) follow(off, end int64) {
+	s.plans.mu.Lock()
+	defer s.plans.mu.Unlock()
+	if len(s.plans.list) > 0 {
+		return // what comes next is known
+	}
+	s.plans.clock++
+	size := int64(s.o.BlockSize)
+	x := &s.plans.streams[0] // the one that goes on here, or was read longest ago
+	for i := range s.plans.streams {
+		if y := &s.plans.streams[i]; y.last > 0 && y.next == off {
+			x = y
+			break
+		} else if y.last < x.last {
+			x = y
+		}
+	}
+	if x.last == 0 || x.next != off {
+		*x = stream{ahead: 2}
+	}
+	first := (x.next + size - 1) / size // block that was not read yet
+	x.next, x.last = end, s.plans.clock
+	next := (end + size - 1) / size
+	if next == first {
+		return
+	}
+	if x.reads++; x.reads < enoughReads || x.end-next > x.ahead/2 {
+		return
+	}
+	x.ahead = max(min(2*x.ahead, min(maxRun, s.room()/4)/size), 1)
+	from := max(next, x.end)
+	if x.end = next + x.ahead; from*size < s.tailAt {
+		s.prefetch(from*size, min(x.end*size, s.tailAt))
 	}
 }
 

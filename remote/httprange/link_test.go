@@ -3,6 +3,7 @@ package httprange_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -352,6 +353,52 @@ func TestListing(t *testing.T) {
 		t.Logf("%d tensors, %d bytes, %d requests in %v", k, l.bytes, l.all, d)
 		if k != n || l.all > 25 || d > 400*time.Millisecond {
 			t.Error("want all of them, at most 25 requests and 400ms")
+		}
+	})
+}
+
+// A reader that goes on where it ended, a decoder say, has what comes next on its way; who
+// stops has asked for three times of what it read at most.
+func TestStream(t *testing.T) {
+	const size = 64 << 20
+	object := make([]byte, size)
+	rand.NewChaCha8([32]byte{11}).Read(object)
+	read := func(t *testing.T, n int64) (*link, time.Duration) {
+		l := &link{object: object}
+		own := *bucket()
+		own.Transport = l
+		src, err := httprange.Open(t.Context(), "http://store/object", &own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begin := time.Now()
+		h := sha256.New()
+		if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{io.NewSectionReader(src, 1000, n)}, make([]byte, 20_000)); err != nil {
+			t.Fatal(err)
+		}
+		d := time.Since(begin)
+		if sum := sha256.Sum256(object[1000 : 1000+n]); !bytes.Equal(h.Sum(nil), sum[:]) {
+			t.Error("other bytes")
+		}
+		if err := src.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return l, d
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l, d := read(t, size-1000)
+		t.Logf("%.0f MB/s in %d requests, %d at a time", size/d.Seconds()/1e6, l.all, l.most)
+		if size/d.Seconds() < 80e6 || l.all > 40 {
+			t.Error("want 80 MB/s, of a connection's 100, and at most 40 requests")
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		for _, blocks := range []int64{1, 3, 10, 100} {
+			l, _ := read(t, blocks*64<<10-1000)
+			t.Logf("%d blocks read: %d bytes in %d requests", blocks, l.bytes, l.all)
+			if most := (3*blocks + 2) * 64 << 10; l.bytes > most { // with the end of the object
+				t.Errorf("%d blocks read, and %d bytes asked for, want at most %d", blocks, l.bytes, most)
+			}
 		}
 	})
 }

@@ -141,6 +141,7 @@ func (s *Source) ReadAt(p []byte, off int64) (int, error) {
 			// Only so much is asked for at a time as can be under way.
 			window := min(int64(len(p)-n), s.tailAt-off, int64(s.o.Parallel)*maxRun)
 			s.claim(off, window)
+			s.follow(off, off+window)
 			var err error
 			if c, err = s.readBlocks(p[n:n+int(window)], off); err != nil {
 				return n + c, err
