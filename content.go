@@ -48,6 +48,13 @@ func contentOf(ctx context.Context, f *File, cat *format.Catalog) (*content, err
 				c.storages[rec.Storage], c.names[rec.Storage] = &st, rec.Name
 			}
 		}
+		rank := len(rec.Shape)
+		if rec.Kind == format.KindFile {
+			rank = -1
+		}
+		if _, err := format.ParseAttrs(rec.Attrs, rec.AttrsAt, rank); err != nil {
+			return nil, located(err, "", rec.Name)
+		}
 		own := *rec
 		own.Shape, own.Strides, own.Attrs = rec.Shape.Clone(), rec.Strides.Clone(), bytes.Clone(rec.Attrs)
 		c.tensors = append(c.tensors, own)

@@ -504,6 +504,14 @@ func (r *rescuer) intact(all records) (*content, error) {
 	on := map[uint64][]string{}
 	for _, key := range names {
 		rec := all.tensors[key]
+		rank := len(rec.Shape)
+		if rec.Kind == format.KindFile {
+			rank = -1
+		}
+		if _, err := format.ParseAttrs(rec.Attrs, rec.AttrsAt, rank); err != nil {
+			r.damage(named(err, rec.Name)) // the tensor is sound without
+			rec.Attrs = nil
+		}
 		if format.IsPart(key) {
 			if p := all.tensors[parentKey(key)]; p == nil || p.Kind != format.KindComposite {
 				lose(key, &Error{Kind: ErrCorrupt, Offset: rec.At, Field: "part", Got: "no record of the composite", Want: "one", Rule: format.RuleOrphanPart})

@@ -253,3 +253,35 @@ func TestSizesOfSharedParts(t *testing.T) {
 		t.Errorf("%d bytes, want 11", got)
 	}
 }
+
+// A tensor whose attributes are none is kept without them.
+func TestRecoverOfBadAttributes(t *testing.T) {
+	bad := u8("bad", 1, 4)
+	bad.Attrs = `[1]`
+	good := u8("good", 1, 4)
+	good.Attrs = `{"unit":"s"}`
+	im := forge.File([]forge.Tensor{bad, good}, forge.Storage{ID: 1, Data: []byte("good")})
+	dir := t.TempDir()
+	src, dst := filepath.Join(dir, "a.tensor"), filepath.Join(dir, "b.tensor")
+	ok(t, os.WriteFile(src, im.B, 0o600))
+	damaged := must(tensorfile.Open(src, nil))(t)
+	if _, err := tensorfile.Repack(ctx, damaged, dst, nil); !isRule(err, tensorfile.ErrFormat, format.RuleAttrJSON) {
+		t.Error(err)
+	}
+	ok(t, damaged.Close())
+	rep, err := tensorfile.Recover(ctx, src, dst, nil)
+	ok(t, err)
+	if len(rep.Damage) != 1 || !isRule(rep.Damage[0], tensorfile.ErrFormat, format.RuleAttrJSON) || rep.Tensors != 2 || len(rep.Lost) != 0 {
+		t.Errorf("%+v", rep)
+	}
+	f := must(tensorfile.Open(dst, nil))(t)
+	defer f.Close()
+	for name, want := range map[string]int{"bad": 0, "good": 1} {
+		if a := must(must(f.Tensor(name))(t).Attrs())(t); len(a) != want {
+			t.Errorf("%s: attributes %v", name, a)
+		}
+	}
+	if r := must(f.Verify(ctx, nil))(t); !r.OK() {
+		t.Error(r.Findings)
+	}
+}
