@@ -76,13 +76,7 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		copyKey
 		what string
 	}
-	var all []*Tensor
-	for _, it := range list {
-		if it.t.kind == format.KindDense {
-			all = append(all, it.t)
-		}
-	}
-	defer ReadAhead(all...)()
+	defer w.copyAhead(list)()
 	made := map[view]format.TensorRecord{}
 	var recs []format.TensorRecord // of one item, with all its parts
 	for i, it := range list {
@@ -127,6 +121,24 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 		}
 	}
 	return nil
+}
+
+// copyAhead says that the storages of what is copied are about to be read, each once.
+func (w *Writer) copyAhead(list []copied) (done func()) {
+	var all []*Tensor
+	seen := map[copyKey]struct{}{}
+	for _, it := range list {
+		if it.t.kind != format.KindDense || !it.t.f.m.Expects() {
+			continue
+		}
+		k := copyKey{it.t.f, it.t.st.ID}
+		_, there := w.copies[k]
+		if _, told := seen[k]; !told && !there {
+			seen[k] = struct{}{}
+			all = append(all, it.t)
+		}
+	}
+	return ReadAhead(all...)
 }
 
 // fitsAsIs reports whether the format can hold t over a verbatim copy of its
