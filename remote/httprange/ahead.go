@@ -160,8 +160,10 @@ const enoughReads = 4
 func (s *Source) follow(off, end int64) {
 	s.plans.mu.Lock()
 	defer s.plans.mu.Unlock()
-	if len(s.plans.list) > 0 {
-		return // what comes next is known
+	for _, p := range s.plans.list {
+		if off >= p.lo && off < p.hi {
+			return // what comes next is known
+		}
 	}
 	s.plans.clock++
 	size := int64(s.o.BlockSize)
