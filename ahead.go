@@ -13,13 +13,16 @@ import (
 // file by themselves say so on their own: Writer.Copy, File.Hashes, File.Verify, the
 // converters. done is called once, before the files are closed.
 func ReadAhead(tensors ...*Tensor) (done func()) {
-	plans := map[*mmap.Map]*ahead{}
+	var plans map[*mmap.Map]*ahead
 	for _, t := range tensors {
 		if !t.f.m.Expects() {
 			continue
 		}
 		p := plans[t.f.m]
 		if p == nil {
+			if plans == nil {
+				plans = map[*mmap.Map]*ahead{}
+			}
 			p = newAhead(t.f.m)
 			plans[t.f.m] = p
 		}
@@ -32,6 +35,13 @@ func ReadAhead(tensors ...*Tensor) (done func()) {
 			p.payload(part.Tensor)
 		}
 	}
+	if plans == nil {
+		return noAhead.done
+	}
+	return endAll(plans)
+}
+
+func endAll(plans map[*mmap.Map]*ahead) (done func()) {
 	for _, p := range plans {
 		p.end()
 	}
@@ -54,9 +64,12 @@ type ahead struct {
 // aheadAtOnce is how many extents a source is told of at a time.
 const aheadAtOnce = 1024
 
+// noAhead is that of all sources that do not read ahead: nothing is allocated for them.
+var noAhead = &ahead{done: func() {}}
+
 func newAhead(m *mmap.Map) *ahead {
 	if !m.Expects() {
-		return &ahead{done: func() {}}
+		return noAhead
 	}
 	a := &ahead{}
 	a.more, a.done = m.Expect()

@@ -126,7 +126,7 @@ func (w *Writer) Copy(ctx context.Context, items ...Item) error {
 // copyAhead says that the storages of what is copied are about to be read, each once.
 func (w *Writer) copyAhead(list []copied) (done func()) {
 	var all []*Tensor
-	seen := map[copyKey]struct{}{}
+	var seen map[copyKey]struct{}
 	for _, it := range list {
 		if it.t.kind != format.KindDense || !it.t.f.m.Expects() {
 			continue
@@ -134,6 +134,9 @@ func (w *Writer) copyAhead(list []copied) (done func()) {
 		k := copyKey{it.t.f, it.t.st.ID}
 		_, there := w.copies[k]
 		if _, told := seen[k]; !told && !there {
+			if seen == nil {
+				seen = map[copyKey]struct{}{}
+			}
 			seen[k] = struct{}{}
 			all = append(all, it.t)
 		}

@@ -468,7 +468,7 @@ func scanFrom[T any](f *File, first string, open func(*format.TensorRecord) (T, 
 	})
 	end, seen := false, 0
 	for ahead := 4; err == nil && !end; ahead = min(2*ahead, most) {
-		if seen += ahead; seen > manyNames && seen-ahead <= manyNames {
+		if seen += ahead; seen > manyNames && seen-ahead <= manyNames && f.m.Expects() {
 			defer f.catalogAhead()() // who has taken so many will take more
 		}
 		n := 0

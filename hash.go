@@ -165,13 +165,11 @@ func (f *File) Hashes(ctx context.Context, o *HashOptions) iter.Seq2[TensorHash,
 			defer close(order)
 			defer close(jobs)
 			defer soon.end()
-			n := 0
 			for node, err := range f.hashNodes() {
 				j := &job{node: node, err: err, done: make(chan struct{})}
-				if node.expect(soon); n%64 == 0 {
+				if node.expect(soon); len(soon.batch) >= 64 {
 					soon.tell()
 				}
-				n++
 				select {
 				case order <- j:
 				case <-inner.Done():

@@ -393,11 +393,13 @@ func (j *job) write(ctx context.Context) (err error) {
 	if j.native {
 		return j.writeNative(ctx)
 	}
-	tensors := make([]*tensorfile.Tensor, len(j.items))
-	for i, it := range j.items {
-		tensors[i] = it.t
+	if slices.ContainsFunc(j.files, func(f *tensorfile.File) bool { return f.Map().Expects() }) {
+		tensors := make([]*tensorfile.Tensor, len(j.items))
+		for i, it := range j.items {
+			tensors[i] = it.t
+		}
+		defer tensorfile.ReadAhead(tensors...)()
 	}
-	defer tensorfile.ReadAhead(tensors...)()
 	if j.into {
 		return inFile(j.format.WriteTo(ctx, j.destination(), sources(j.items), &j.o.Write), j.out, j.format.Name)
 	}
