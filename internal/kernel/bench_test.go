@@ -98,6 +98,15 @@ func BenchmarkNumbers(b *testing.B) {
 	}
 }
 
+// Where dst and src lie in their pages must not matter.
+func BenchmarkCopyStream(b *testing.B) {
+	const n = 64 << 20
+	src, dst := random(n, 7), make([]byte, n+4096)
+	for _, at := range []int{0, 16, 64, 256, 512, 1024, 2048, 4032} {
+		eachBench(b, n, fmt.Sprintf("lag=%d", at), func() { CopyStream(dst[at:at+n], src) })
+	}
+}
+
 func BenchmarkTranspose(b *testing.B) {
 	const rows, cols = 4096, 4096
 	src, dst := random(rows*(cols+64)*4, 6), make([]byte, rows*(cols+64)*4)

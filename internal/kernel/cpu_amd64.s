@@ -19,6 +19,14 @@ TEXT ·lineOffset(SB), NOSPLIT, $0-32
 	MOVQ AX, ret+24(FP)
 	RET
 
+// func lag(dst, src []byte) int
+TEXT ·lag(SB), NOSPLIT, $0-56
+	MOVQ dst_base+0(FP), AX
+	SUBQ src_base+24(FP), AX
+	ANDQ $4095, AX
+	MOVQ AX, ret+48(FP)
+	RET
+
 // func lineOffset32(b []float32) int
 TEXT ·lineOffset32(SB), NOSPLIT, $0-32
 	MOVQ b_base+0(FP), AX

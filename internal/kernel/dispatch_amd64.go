@@ -33,6 +33,11 @@ func hasF16C() bool
 //go:noescape
 func lineOffset(b []byte) int
 
+// lag is how far behind src dst begins, in pages of 4 KiB: 0 to 4095.
+//
+//go:noescape
+func lag(dst, src []byte) int
+
 //go:noescape
 func lineOffset32(b []float32) int
 

@@ -207,6 +207,12 @@ func copyFast(dst, src []byte) int {
 		return 0
 	}
 	pages := n &^ (1<<14 - 1)
+	// A store takes lines that were fetched ahead out of the first cache if the low 12
+	// bits of their addresses are its own: four pages abreast then run at a quarter of
+	// the speed of one stream. NumPy's memory begins 16 bytes behind a page, a mapping at one.
+	if d := lag(dst, src); d > 0 && d < copyAhead {
+		pages = 0
+	}
 	if pages > 0 {
 		copyPagesAVX2(&dst[0], &src[0], pages)
 	}
@@ -215,6 +221,9 @@ func copyFast(dst, src []byte) int {
 	}
 	return n
 }
+
+// copyAhead is how far copyPagesAVX2 fetches ahead, and a step of it.
+const copyAhead = 512 + 128
 
 //go:noescape
 func copyPagesAVX2(dst, src *byte, n int)
