@@ -116,6 +116,10 @@ func (a *ahead) payload(t *Tensor) {
 		if r, err := t.region(); err == nil {
 			a.extent(t.stretch(r))
 		}
+	case StorageEncoded:
+		if t.st.Offset > 0 {
+			a.extent(t.st.Offset, t.st.Offset+t.st.more.Stored)
+		}
 	case StorageGrid:
 		// A writer puts the table of a grid that is written once right behind its chunks.
 		if rec := t.st.more.grid.rec; rec.Stored <= smallGrid && !rec.Ref.Absent() {

@@ -45,7 +45,8 @@ type LayoutStorage struct {
 	// Open, if not nil, says that the storage is encoded: it decodes to exactly
 	// Size bytes. It is safe to call from many goroutines. A stream that is an
 	// io.Seeker is told with Seek(n, io.SeekStart), before anything is read of it,
-	// that the first n bytes are not wanted; others are read up to there.
+	// that the first n bytes are not wanted; others are read up to there. Offset is
+	// where its StoredSize bytes begin, 0 if they do not lie in one piece.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 	// Bytes, beside Open, gives what Open does in memory that nobody changes, for
 	// formats that decode as a whole. Parts of composites are then not copied.

@@ -117,7 +117,7 @@ func (r *npzReader) add(ctx context.Context, e *zipfile.Entry) error {
 	s := convert.LayoutStorage{Offset: e.Offset + h.size, Size: h.data, Member: e.Name}
 	if e.Method == zipfile.Deflated {
 		a, skip := r.a, h.size
-		s.Offset, s.StoredSize, s.Codec = 0, e.StoredSize, "deflate"
+		s.Offset, s.StoredSize, s.Codec = e.Offset, e.StoredSize, "deflate"
 		s.Open = func(ctx context.Context) (io.ReadCloser, error) { return openData(ctx, a, e, skip) }
 	} else {
 		l.Checks = append(l.Checks, convert.LayoutCheck{Offset: e.Offset, Size: e.Size, CRC32: e.CRC32, Member: e.Name})

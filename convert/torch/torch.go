@@ -382,7 +382,7 @@ func (f *file) store(e *zipfile.Entry) int {
 	l := f.layout
 	x := convert.LayoutStorage{Offset: e.Offset, Size: e.Size, Member: e.Name}
 	if e.Method == zipfile.Deflated {
-		x.Offset, x.StoredSize, x.Codec = 0, e.StoredSize, "deflate"
+		x.StoredSize, x.Codec = e.StoredSize, "deflate"
 		x.Open = func(ctx context.Context) (io.ReadCloser, error) { return f.a.Open(ctx, e) }
 	} else {
 		l.Checks = append(l.Checks, convert.LayoutCheck{Offset: e.Offset, Size: e.Size, CRC32: e.CRC32, Member: e.Name})

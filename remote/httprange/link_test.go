@@ -1,6 +1,7 @@
 package httprange_test
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -403,6 +404,62 @@ func TestStream(t *testing.T) {
 			if most := (3*blocks + 4) * 64 << 10; l.bytes > most { // with the other bytes and the end of the object
 				t.Errorf("%d blocks read, and %d bytes asked for, want at most %d", blocks, l.bytes, most)
 			}
+		}
+	})
+}
+
+// Of an archive, members that are compressed are on their way as those between them are.
+func TestMixedArchive(t *testing.T) {
+	const n, each = 48, 1 << 20
+	data := make([]byte, n*each)
+	rand.NewChaCha8([32]byte{13}).Read(data)
+	head := fmt.Sprintf("{'descr': '|u1', 'fortran_order': False, 'shape': (%d,), }", each)
+	head = fmt.Sprintf("\x93NUMPY\x01\x00\x76\x00%-117s\n", head)
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for i := range n {
+		method := zip.Store
+		if i%3 > 0 {
+			method = zip.Deflate
+		}
+		w, err := z.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%02d.npy", i), Method: method})
+		if err == nil {
+			_, err = w.Write(append([]byte(head), data[i*each:(i+1)*each]...))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		l := &link{object: b.Bytes()}
+		f := l.file(t, bucket())
+		defer f.Close()
+		var list []*tensorfile.Tensor
+		for x, err := range f.Tensors() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, x)
+		}
+		before, begin := l.all, time.Now()
+		done := tensorfile.ReadAhead(list...)
+		defer done()
+		h := sha256.New()
+		for _, x := range list {
+			if err := x.WriteCOrder(t.Context(), h); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rate, requests := n*each/time.Since(begin).Seconds()/1e6, l.all-before
+		t.Logf("%.0f MB/s in %d requests, %d at a time, %d bytes of %d", rate, requests, l.most, l.bytes, b.Len())
+		if sum := sha256.Sum256(data); !bytes.Equal(h.Sum(nil), sum[:]) {
+			t.Error("other bytes")
+		}
+		if requests > n+8 || rate < 300 { // a block of each came when the file was opened
+			t.Errorf("want at most %d requests and 300 MB/s", n+8)
 		}
 	})
 }
