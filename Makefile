@@ -178,7 +178,7 @@ interop: $(VENV)/ok build
 
 # Python beside NumPy, safetensors, h5py and zarr, and beside Go. It needs a quiet machine.
 python-bench: $(VENV)/peers wheel
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall --target bin/python dist/python/*.whl
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-deps --upgrade --target bin/python dist/python/*.whl
 	cd bench && $(GO) build -o ../bin/readserver ./cmd/readserver
 	PYTHONPATH=bin/python $(VENV)/bin/python python/bench/bench.py --go bin/readserver $(BENCHFLAGS)
 
