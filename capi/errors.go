@@ -96,13 +96,35 @@ func kindOf(err error) C.int32_t {
 
 // call runs what a function of the header does and tells how it ended. A panic
 // is a defect of ours and ends nobody's program.
-func call(to *C.tensorfile_error, f func() error) (kind C.int32_t) {
+func call(to *C.tensorfile_error, f func() error) C.int32_t { return report(to, guarded(f)) }
+
+func guarded(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			kind = report(to, fmt.Errorf("tensorfile: panic: %v\n%s", r, debug.Stack()))
+			err = fmt.Errorf("tensorfile: panic: %v\n%s", r, debug.Stack())
 		}
 	}()
-	return report(to, f())
+	return f()
+}
+
+// work is call for what goes through a file.
+func work(to *C.tensorfile_error, f func() error) C.int32_t {
+	return call(to, func() error { return apart(manyBytes, f) })
+}
+
+// manyBytes take as long as several switches of threads.
+const manyBytes = 1 << 20
+
+// apart runs f, which moves so many bytes, in a goroutine of its own if they are many:
+// goroutines that share work wait for each other, and the one of a caller from C has a
+// thread to itself, which the kernel must wake each time.
+func apart(bytes int64, f func() error) error {
+	if bytes < manyBytes {
+		return f()
+	}
+	done := make(chan error)
+	go func() { done <- guarded(f) }()
+	return <-done
 }
 
 // report fills the caller's error.

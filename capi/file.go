@@ -299,7 +299,7 @@ func findings(errs []error) []finding {
 
 //export tfgo_verify
 func tfgo_verify(n C.tensorfile_file, p *C.tensorfile_verify_options, ok *C.int32_t, to **C.char, size *C.size_t, e *C.tensorfile_error) C.int32_t {
-	return call(e, func() error {
+	return work(e, func() error {
 		f, err := find[*tensorfile.File](&handles, uint64(n))
 		if err != nil {
 			return err

@@ -119,7 +119,8 @@ func tfgo_read(n C.tensorfile_tensor, ranges *C.tensorfile_range, dst unsafe.Poi
 
 // read copies a selection, all for nil, to dst.
 func (h *handle) read(dst tensor.View, sel tensor.Selection) error {
-	if err := h.t.ReadInto(context.Background(), dst, selections(sel)...); err != nil {
+	err := apart(dst.ByteSize(), func() error { return h.t.ReadInto(context.Background(), dst, selections(sel)...) })
+	if err != nil {
 		return err
 	}
 	return h.bools(dst)
@@ -179,15 +180,20 @@ func tfgo_dequantise(n C.tensorfile_tensor, d *C.tensorfile_dtype, ranges *C.ten
 		if err != nil {
 			return h.located(err)
 		}
-		if !quant.KnownBlock(h.t.DType()) {
-			return h.t.DequantiseInto(context.Background(), v, selections(sel)...)
-		}
-		blocks, err := h.t.Read(context.Background(), selections(sel)...)
-		if err != nil {
-			return err
-		}
-		return h.located(quant.DequantiseBlocks(context.Background(), v, blocks, h.f.Options().ReadWorkers))
+		return apart(v.ByteSize(), func() error { return h.dequantise(v, sel) })
 	})
+}
+
+// dequantise writes the numbers that a selection, all for nil, stands for to dst.
+func (h *handle) dequantise(dst tensor.View, sel tensor.Selection) error {
+	if !quant.KnownBlock(h.t.DType()) {
+		return h.t.DequantiseInto(context.Background(), dst, selections(sel)...)
+	}
+	blocks, err := h.t.Read(context.Background(), selections(sel)...)
+	if err != nil {
+		return err
+	}
+	return h.located(quant.DequantiseBlocks(context.Background(), dst, blocks, h.f.Options().ReadWorkers))
 }
 
 //export tfgo_read_rows
@@ -220,7 +226,7 @@ func tfgo_read_rows(n C.tensorfile_tensor, rows *C.int64_t, count C.size_t, dst 
 			}
 			list[i] = int64(r)
 		}
-		if err := readRows(context.Background(), h.t, list, v); err != nil {
+		if err := apart(v.ByteSize(), func() error { return readRows(context.Background(), h.t, list, v) }); err != nil {
 			return err
 		}
 		return h.bools(v)

@@ -27,7 +27,7 @@ func giveJSON(to **C.char, size *C.size_t, report any) error {
 
 //export tfgo_repack
 func tfgo_repack(n C.tensorfile_file, path *C.char, p *C.tensorfile_repack_options, to **C.char, size *C.size_t, e *C.tensorfile_error) C.int32_t {
-	return call(e, func() error {
+	return work(e, func() error {
 		f, err := find[*tensorfile.File](&handles, uint64(n))
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ type lostTensor struct {
 
 //export tfgo_recover
 func tfgo_recover(path, dst *C.char, p *C.tensorfile_recover_options, whole *C.int32_t, to **C.char, size *C.size_t, e *C.tensorfile_error) C.int32_t {
-	return call(e, func() error {
+	return work(e, func() error {
 		var given C.size_t
 		if p != nil {
 			given = p.size

@@ -308,7 +308,7 @@ func tfgo_dim(n C.tensorfile_tensor, axis C.int32_t, to **C.char, e *C.tensorfil
 
 //export tfgo_hash
 func tfgo_hash(n C.tensorfile_tensor, to *C.uint8_t, e *C.tensorfile_error) C.int32_t {
-	return call(e, func() error {
+	return work(e, func() error {
 		h, err := find[*handle](&handles, uint64(n))
 		if err != nil {
 			return err

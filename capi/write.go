@@ -181,7 +181,7 @@ func tfgo_write(n C.tensorfile_writer, name *C.char, array *C.tensorfile_array, 
 		if err != nil {
 			return err
 		}
-		return w.w.Add(context.Background(), s, v, o)
+		return apart(v.ByteSize(), func() error { return w.w.Add(context.Background(), s, v, o) })
 	})
 }
 
@@ -327,7 +327,7 @@ func tfgo_write_from(n C.tensorfile_writer, from C.tensorfile_tensor, name *C.ch
 				item.Chunks = &tensorfile.TensorOptions{Codec: o.Codec, Chunk: o.Chunk, Fill: o.Fill}
 			}
 		}
-		return w.w.Copy(context.Background(), item)
+		return apart(h.t.ByteSize(), func() error { return w.w.Copy(context.Background(), item) })
 	})
 }
 
@@ -346,8 +346,10 @@ func tfgo_append(n C.tensorfile_writer, name *C.char, rows *C.tensorfile_array, 
 		if err != nil {
 			return err
 		}
-		_, err = w.w.Append(context.Background(), s, v, o)
-		return err
+		return apart(v.ByteSize(), func() error {
+			_, err := w.w.Append(context.Background(), s, v, o)
+			return err
+		})
 	})
 }
 
@@ -390,8 +392,10 @@ func tfgo_write_region(n C.tensorfile_writer, name *C.char, ranges *C.tensorfile
 		if err != nil {
 			return err
 		}
-		_, err = w.w.WriteRegion(context.Background(), s, sel, v, o)
-		return err
+		return apart(v.ByteSize(), func() error {
+			_, err := w.w.WriteRegion(context.Background(), s, sel, v, o)
+			return err
+		})
 	})
 }
 
