@@ -67,10 +67,8 @@ func (p *Piece) number(i int) float64 {
 		return math.Float64frombits(p.Words[i])
 	case Uint:
 		return float64(p.Words[i])
-	case Int:
-		return float64(int64(p.Words[i]))
 	}
-	return float64(int64(p.Words[i])) // Bool, Nat
+	return float64(int64(p.Words[i])) // Bool, Nat, Int
 }
 
 // Convert makes p a piece of the kind k, which holds its values. Memory of the
@@ -81,7 +79,7 @@ func (p *Piece) Convert(k Kind) {
 		return
 	}
 	p.Kind = k
-	if was.Kind == None && p.Valid == nil {
+	if was.Kind == None && p.Valid == nil && p.Len > 0 {
 		p.Valid = make([]byte, p.Len)
 	}
 	switch {
