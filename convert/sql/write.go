@@ -79,12 +79,12 @@ func (d *Dialect) plan(src []convert.Source) (*table, error) {
 		}
 		out.rows = shape[0]
 		if len(shape) == 2 {
+			if shape[1] > 1<<16 {
+				return nil, bad(tensor.ErrUnsupported, "shape", shape.String(), "at most 65,536 columns")
+			}
 			out.matrix = true
 			for c := range shape[1] {
 				out.columns = append(out.columns, output{"c" + strconv.FormatInt(c, 10), typ, s, as})
-				if c > 1<<16 {
-					return nil, bad(tensor.ErrUnsupported, "shape", shape.String(), "at most 65,536 columns")
-				}
 			}
 			continue
 		}
