@@ -411,7 +411,7 @@ func (r *rowReader) finish() error {
 			break
 		}
 		if c.content != nil && r.out.rows == 0 {
-			if _, err := c.offset(); err != nil {
+			if err := c.first(r, &r.out.columns[i]); err != nil {
 				return err
 			}
 		}
@@ -514,17 +514,22 @@ func (c *columnReader) offset() (int64, error) {
 	return int64(v), err
 }
 
+// first reads the offset before the first row.
+func (c *columnReader) first(r *rowReader, o *output) error {
+	at, err := c.offset()
+	if err == nil && at != 0 {
+		err = r.wrong(o, tensor.ErrCorrupt, "offset "+strconv.FormatInt(at, 10), "0")
+	}
+	c.before = 0
+	return err
+}
+
 func (c *columnReader) text(r *rowReader, o *output) (any, error) {
 	corrupt := func(got, want string) error { return r.wrong(o, tensor.ErrCorrupt, got, want) }
 	if c.before < 0 {
-		first, err := c.offset()
-		if err != nil {
+		if err := c.first(r, o); err != nil {
 			return nil, err
 		}
-		if first != 0 {
-			return nil, corrupt("offset "+strconv.FormatInt(first, 10), "0")
-		}
-		c.before = 0
 	}
 	end, err := c.offset()
 	if err != nil {

@@ -123,6 +123,7 @@ func TestTextsOfParts(t *testing.T) {
 		{what: "blobs", x: texts("x", format.RoleValues, tensor.I16, 2, 3), data: []byte{0, 0, 1, 0, 3, 0, 0xff, 0, 7}, stated: []string{`CREATE TABLE "t" ("x" BYTEA)`, `INSERT INTO "t" VALUES (?),(?) [[255] [0 7]]`}},
 		{what: "no strings", x: texts("x", format.RoleBytes, tensor.I64, 0, 0), data: numbers64(0), stated: []string{created}},
 		{what: "a begin that is not 0", x: texts("x", format.RoleBytes, tensor.I64, 1, 3), data: append(numbers64(1, 3), "abc"...), kind: tensor.ErrCorrupt, field: "row 0", got: "offset 1", want: "0"},
+		{what: "a begin of no strings", x: texts("x", format.RoleBytes, tensor.I64, 0, 0), data: numbers64(5), kind: tensor.ErrCorrupt, field: "row 0", got: "offset 5", want: "0"},
 		{what: "an end that falls", x: texts("x", format.RoleBytes, tensor.I64, 2, 3), data: append(numbers64(0, 2, 1), "abc"...), kind: tensor.ErrCorrupt, field: "row 1", got: "offsets 2, 1", want: "an end from 2 to 3"},
 		{what: "an end past all", x: texts("x", format.RoleBytes, tensor.I8, 2, 3), data: append([]byte{0, 1, 4}, "abc"...), kind: tensor.ErrCorrupt, field: "row 1", got: "offsets 1, 4", want: "an end from 1 to 3"},
 		{what: "an end below 0", x: texts("x", format.RoleBytes, tensor.I8, 1, 3), data: append([]byte{0, 0xff}, "abc"...), kind: tensor.ErrCorrupt, field: "row 0", got: "offsets 0, -1", want: "an end from 0 to 3"},
