@@ -153,6 +153,15 @@ func connect(ctx context.Context, path string, q url.Values) (d *database, err e
 	return d, nil
 }
 
+// connectFile is connect of a file by its name.
+func connectFile(ctx context.Context, name string, q url.Values) (*database, error) {
+	path, err := filePath(name)
+	if err != nil {
+		return nil, err
+	}
+	return connect(ctx, path, q)
+}
+
 func (d *database) close() error {
 	err := errors.Join(d.conn.Close(), d.db.Close())
 	if d.end != nil {
@@ -179,11 +188,7 @@ func filePath(path string) (string, error) {
 func openInput(ctx context.Context, in convert.Input, failed *fault) (*database, error) {
 	q := url.Values{"mode": {"ro"}, "_query_only": {"1"}}
 	if local, ok := in.(interface{ Local() bool }); ok && local.Local() {
-		path, err := filePath(in.Path())
-		if err != nil {
-			return nil, err
-		}
-		return connect(ctx, path, q)
+		return connectFile(ctx, in.Path(), q)
 	}
 	name, files, err := vfs.New(source{in, failed})
 	if err != nil {
@@ -387,11 +392,7 @@ func write(ctx context.Context, w io.Writer, src []convert.Source, o *convert.Wr
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, sourceName)
-	path, err := filePath(file)
-	if err != nil {
-		return dialect.Fail(ctx, err, "temporary file")
-	}
-	d, err := connect(ctx, path, url.Values{"_pragma": {"synchronous(0)", "journal_mode(MEMORY)", "locking_mode(EXCLUSIVE)"}})
+	d, err := connectFile(ctx, file, url.Values{"_pragma": {"synchronous(0)", "journal_mode(MEMORY)", "locking_mode(EXCLUSIVE)"}})
 	if err != nil {
 		return dialect.Fail(ctx, err, "temporary file")
 	}
