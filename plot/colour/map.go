@@ -87,16 +87,13 @@ var Grey = sync.OnceValue(func() *Map {
 	return m
 })
 
-// Names are the names of the maps, as ByName takes them.
-func Names() []string {
-	return []string{Sequential().Name, Diverging().Name, Grey().Name}
-}
+// Names are the names of the maps, as ByName takes them. None is made for that.
+func Names() []string { return []string{"sequential", "diverging", "grey"} }
 
 // ByName is the map of a name, or nil.
 func ByName(name string) *Map {
-	maps := []*Map{Sequential(), Diverging(), Grey()}
 	if i := slices.Index(Names(), name); i >= 0 {
-		return maps[i]
+		return [](func() *Map){Sequential, Diverging, Grey}[i]()
 	}
 	return nil
 }
