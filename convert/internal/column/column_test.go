@@ -315,6 +315,14 @@ func TestSourceFails(t *testing.T) {
 				}
 			}
 		}, tensor.ErrChanged},
+		{"a value that is missing now", func(context.Context, []int) iter.Seq2[Block, error] {
+			return func(yield func(Block, error) bool) {
+				yield(Block{Rows: 3, Pieces: []Piece{{Kind: Int, Len: 3, Words: make([]uint64, 3), Valid: []byte{1, 1, 0}}}}, nil)
+			}
+		}, tensor.ErrChanged},
+		{"all values missing now", func(context.Context, []int) iter.Seq2[Block, error] {
+			return func(yield func(Block, error) bool) { yield(Block{Rows: 3, Pieces: []Piece{{}}}, nil) }
+		}, tensor.ErrChanged},
 		{"text", func(context.Context, []int) iter.Seq2[Block, error] {
 			return func(yield func(Block, error) bool) {
 				yield(Block{Rows: 3, Pieces: []Piece{{Kind: Text, Len: 3, Ends: make([]uint32, 3)}}}, nil)

@@ -1,6 +1,7 @@
 package column
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -61,7 +62,7 @@ func Layout(l *convert.Layout, columns []Column, from Source, o Options) error {
 			var out []byte
 			m.add(convert.LayoutTensor{Name: c.Name, DType: d, Shape: shape, Order: tensor.HostOrder, Storage: m.storage(size, want, func() func(Block) ([]byte, error) {
 				return func(b Block) (_ []byte, err error) {
-					p, err := m.piece(b, 0, kind, width)
+					p, err := m.piece(b, 0, c, kind, width)
 					if err != nil || kind != Bool {
 						return cast.Bytes(p.Words), err
 					}
@@ -82,10 +83,14 @@ func Layout(l *convert.Layout, columns []Column, from Source, o Options) error {
 
 func (m *maker) add(t convert.LayoutTensor) { m.l.Tensors = append(m.l.Tensors, t) }
 
-// piece is column i of a block in its final kind and length.
-func (m *maker) piece(b Block, i int, k Kind, width int64) (Piece, error) {
+// piece is what column c, number i of a block, has there, in its final kind and
+// length.
+func (m *maker) piece(b Block, i int, c *Column, k Kind, width int64) (Piece, error) {
 	p := b.Pieces[i]
 	n := int64(b.Rows) * width
+	if c.Missing == 0 && (p.Kind == None && n > 0 || bytes.IndexByte(p.Valid, 0) >= 0) {
+		return p, m.changed()
+	}
 	if p.Kind == None {
 		if n > math.MaxInt {
 			return p, m.changed()
@@ -179,7 +184,7 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 	}
 	offsets := m.storage((n+1)*int64(index.UnitBytes), want, func() func(Block) ([]byte, error) {
 		ends := func(b Block) ([]uint32, int, error) {
-			p, err := m.piece(b, 0, kind, width)
+			p, err := m.piece(b, 0, c, kind, width)
 			return p.Ends, len(p.Bytes), err
 		}
 		if index == tensor.I32 {
@@ -194,7 +199,7 @@ func (m *maker) texts(c *Column, shape tensor.Shape, n int64, want []int) {
 	}
 	bytes := m.storage(c.Bytes, want, func() func(Block) ([]byte, error) {
 		return func(b Block) ([]byte, error) {
-			p, err := m.piece(b, 0, kind, width)
+			p, err := m.piece(b, 0, c, kind, width)
 			return p.Bytes, err
 		}
 	})
@@ -279,7 +284,7 @@ func Matrix(l *convert.Layout, name string, columns []Column, from Source, o Opt
 				words = make([]uint64, b.Rows*w)
 			}
 			for i := range w {
-				p, err := m.piece(b, i, kind, 1)
+				p, err := m.piece(b, i, &columns[i], kind, 1)
 				if err != nil {
 					return nil, err
 				}
