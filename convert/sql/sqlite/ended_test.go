@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -317,5 +318,42 @@ func TestKindsOfErrors(t *testing.T) {
 	}
 	if e := kindOf(io.EOF); e != nil {
 		t.Errorf("%v", e)
+	}
+}
+
+// A temporary file that someone takes away while rows are read for it is an error,
+// and no empty file.
+func TestTemporaryFileGone(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("an open file cannot be removed everywhere")
+	}
+	temp := t.TempDir()
+	t.Setenv("TMPDIR", temp)
+	l := &convert.Layout{Format: "made", Storages: []convert.LayoutStorage{{Size: 8, StoredSize: 1, Codec: "x", Open: func(context.Context) (io.ReadCloser, error) {
+		list, err := filepath.Glob(filepath.Join(temp, "*", "*"))
+		if err != nil || len(list) != 1 {
+			t.Errorf("%q, %v", list, err)
+		}
+		for _, name := range list {
+			if err := os.Remove(name); err != nil {
+				t.Error(err)
+			}
+		}
+		return io.NopCloser(strings.NewReader("12345678")), nil
+	}}}, Tensors: []convert.LayoutTensor{{Name: "x", DType: tensor.I64, Shape: tensor.Shape{1}}}}
+	f, err := tensorfile.OpenLayout(mmap.NewReaderAt(strings.NewReader(""), 0, "made"), l, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	x, err := f.Tensor("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	err = write(t.Context(), &out, []convert.Source{{Tensor: x, As: "x"}}, nil)
+	var e *tensor.Error
+	if !errors.Is(err, fs.ErrNotExist) || !errors.As(err, &e) || e.Field != "temporary file" || out.Len() != 0 {
+		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 }
