@@ -41,18 +41,51 @@ func (p *pointwise) grain() []int64 {
 	return g
 }
 
+// units grows a box to whole units of the child's elements, which lie packed along
+// the last axis, and says what is then taken of it.
+func (p *pointwise) units(r []span) (in, cut []span) {
+	d, s := p.child.form()
+	last, e := len(r)-1, int64(d.UnitElems)
+	if e <= 1 || last < 0 || r[last].Count == 0 {
+		return r, nil
+	}
+	lo, hi := ends(r[last])
+	lo, hi = lo-lo%e, min(hi-hi%e+e, s[last])
+	if r[last].Step == 1 && r[last].Count == hi-lo {
+		return r, nil
+	}
+	in, cut = slices.Clone(r), whole(counts(r))
+	in[last] = span{First: lo, Count: hi - lo, Step: 1}
+	cut[last] = span{First: r[last].First - lo, Count: r[last].Count, Step: r[last].Step}
+	return in, cut
+}
+
+func (p *pointwise) back(r []span) []ask {
+	in, _ := p.units(r)
+	return []ask{{p.child, in}}
+}
+
+func (p *pointwise) own(r []span) int64 {
+	in, _ := p.units(r)
+	return size(p.dtype, counts(in))
+}
+
 func (p *pointwise) take(ctx context.Context, a *arena, r []span) (tensor.View, error) {
-	dst, err := a.view(p.dtype, counts(r))
+	in, cut := p.units(r)
+	dst, err := a.view(p.dtype, counts(in))
 	if err != nil {
 		return dst, err
 	}
 	mark := a.mark()
 	defer a.release(mark)
-	v, err := take(ctx, a, p.child, r)
-	if err != nil {
-		return v, err
+	v, err := take(ctx, a, p.child, in)
+	if err == nil {
+		err = guarded(p.child, func() error { return p.fn(dst, v) })
 	}
-	return dst, guarded(p.child, func() error { return p.fn(dst, v) })
+	if err != nil || cut == nil {
+		return dst, err
+	}
+	return dst.Select(selection(cut))
 }
 
 // blockwise is a node that is computed of whole extents along some axes and of
