@@ -64,6 +64,7 @@ type version struct {
 	attr    int64 // of the file; 0: none
 	prev    *version
 	twins   bool // only if both slots hold it
+	torn    bool // only if a slot is not sound
 }
 
 type content struct {
@@ -108,8 +109,14 @@ func (l *life) from(rng *rand.Rand, files map[string][]byte, have map[string]*ve
 		n.all[name] = slices.Clone(list)
 	}
 	for name := range l.may {
-		n.may[name] = []*version{have[name]}
-		if v := have[name]; v != nil && v.prev != nil && !n.clean(files[name]) {
+		v := have[name]
+		if v != nil && v.torn {
+			whole := *v
+			whole.torn = false
+			v = &whole
+		}
+		n.may[name] = []*version{v}
+		if v != nil && v.prev != nil && !n.clean(files[name]) {
 			before := *v.prev
 			before.twins = true
 			n.may[name] = []*version{&before, v}
@@ -262,14 +269,28 @@ func (l *life) age(name string, list []*version) {
 	delete(l.young, name)
 }
 
+// seen is look by who goes on with what is there. What was begun later will not come
+// any more, but in one way: the write of its slot failed after bytes that are the same in
+// the record before, so that both slots are sound, and the power fails before the barrier
+// of the next writer and takes that slot's block with it. Then its trailer counts.
+func (l *life) seen(name string) *version {
+	v := l.look(name)
+	list := l.may[name]
+	i := slices.Index(list, v) + 1
+	l.may[name] = slices.Clone(list[:i])
+	for _, later := range list[i:] {
+		torn := *later
+		torn.torn = true
+		l.may[name] = append(l.may[name], &torn)
+	}
+	l.mark()
+	return v
+}
+
 // open begins an edit.
 func (l *life) open(name string) {
-	v := l.look(name)
+	v := l.seen(name)
 	l.say("edit %s from %v", name, v)
-	// What was begun later and is not there will never come.
-	list := l.may[name]
-	l.may[name] = list[:slices.Index(list, v)+1]
-	l.mark()
 	w, err := tensorfile.OpenAppend(name, tensorfile.AppendOptions{Time: someTime}.On(l.fs))
 	l.must(err)
 	l.w, l.name = w, name
@@ -518,10 +539,7 @@ func (l *life) clean(b []byte) bool {
 
 // repack writes src anew to dst, which may be src.
 func (l *life) repack(src, dst string, keep bool) {
-	v := l.look(src)
-	list := l.may[src]
-	l.may[src] = list[:slices.Index(list, v)+1]
-	l.mark()
+	v := l.seen(src)
 	var gens []uint64
 	nv := &version{gen: v.gen, tensors: v.tensors, attr: v.attr}
 	if keep {
@@ -698,22 +716,21 @@ func checkFile(data []byte, there bool, list []*version, older bool) (*version, 
 	}
 	defer f.Close()
 	info := f.Info()
-	var v *version
-	for _, x := range list {
-		if x != nil && x.uuid == info.UUID && x.gen == info.Generation && (!x.twins || len(info.Notes) == 0) {
-			v = x
+	err = fmt.Errorf("generation %d of %.8s, and it may be %v", info.Generation, info.UUID, list)
+	for _, v := range list { // two may have one number
+		if v == nil || v.uuid != info.UUID || v.gen != info.Generation || v.twins && len(info.Notes) > 0 || v.torn && len(info.Notes) == 0 {
+			continue
 		}
+		if e := v.compare(f, false); e != nil {
+			err = fmt.Errorf("%v: %w", v, e)
+			continue
+		}
+		if older {
+			return v, v.history(f, data)
+		}
+		return v, nil
 	}
-	if v == nil {
-		return nil, fmt.Errorf("generation %d of %.8s, and it may be %v", info.Generation, info.UUID, list)
-	}
-	if err := v.compare(f, false); err != nil {
-		return nil, fmt.Errorf("%v: %w", v, err)
-	}
-	if older {
-		err = v.history(f, data)
-	}
-	return v, err
+	return nil, err
 }
 
 // compare compares a file with v, every tensor bit for bit. If torn, errors of
