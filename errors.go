@@ -27,7 +27,8 @@ var (
 	ErrIO          = tensor.ErrIO
 
 	// ErrCommitUnknown says that a commit failed in its last step: the file holds
-	// the generation before it or the new one, whole, and the next open decides.
+	// the generation before it or the new one, whole. The next writer settles which;
+	// until then a power cut may bring the new one where the old one was seen.
 	// Of a new file it says that the destination is as it was, or the new file,
 	// whole. The kind of what failed is in the error, too.
 	ErrCommitUnknown = tensor.ErrCommitUnknown
