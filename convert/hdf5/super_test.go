@@ -32,6 +32,7 @@ func TestSuperblockFields(t *testing.T) {
 		{20, 0x3d, tensor.ErrCorrupt, "flags"},
 		{21, 0x6f, tensor.ErrCorrupt, "flags"},
 		{32, 0, tensor.ErrUnsupported, "free space"},
+		{48, 0, tensor.ErrUnsupported, "driver: got a file in several pieces"},
 		{72, 3, tensor.ErrCorrupt, "kind of the root's entry"},
 		{11, 1, nil, ""}, // reserved
 		{20, 7, nil, ""},
