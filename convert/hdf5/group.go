@@ -206,11 +206,9 @@ func (f *file) oldLinks(list []link, r *block) ([]link, error) {
 	return list, err
 }
 
+// String is what a link is that leads to no object of this file.
 func (l *link) String() string {
-	switch l.kind {
-	case linkSoft:
-		return "a soft link to " + tensor.Quote(l.target)
-	case linkExternal:
+	if l.kind == linkExternal {
 		return "an external link to " + tensor.Quote(l.target)
 	}
 	return fmt.Sprintf("a link of type %d", l.kind)

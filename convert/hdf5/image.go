@@ -139,10 +139,6 @@ func copyBox(dst []byte, dstShape, dstAt []int64, src []byte, srcShape, srcAt []
 			d, s = d+to[k], s+from[k]
 		}
 	}
-	if len(n) == 0 {
-		copy(dst[:elem], src[:elem])
-		return
-	}
 	// Axes behind the first run begin at 0 in both.
 	walk(0, 0, 0)
 }
