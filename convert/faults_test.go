@@ -156,9 +156,20 @@ func TestFaultsAnywhere(t *testing.T) {
 	for _, name := range []string{"0.npy", "1.npy", "2.npy"} {
 		list, err := filepath.Glob(at("*" + name))
 		must(t, err)
-		members = append(members, put(filepath.Base(list[0])))
+		b, err := os.ReadFile(list[0])
+		must(t, err)
+		must(t, os.Remove(list[0]))
+		members = append(members, "frail://host/folder/"+name)
+		f.objects["frail://host/folder/"+name] = b
 	}
 	dense, mixed, strs, rows, matrix := put("dense.tensor"), put("mixed.tensor"), put("words.tensor"), put("rows.tensor"), put("eye.mtx")
+
+	_, err = convert.Files(ctx, []string{dense}, at("packed.npz"), &convert.Options{NoSync: true, Write: convert.WriteOptions{Compress: true}})
+	must(t, err)
+	archive := put("packed.npz")
+	_, err = convert.Set(ctx, members, at("members.tensor"), &convert.SetOptions{NoSync: true, Label: convert.LabelDir})
+	must(t, err)
+	made := put("members.tensor")
 
 	base := nativeFile(t, at("base.tensor"), func(w *tensorfile.Writer) {
 		must(t, w.Add(ctx, "a", ramp(t, 2, 3), nil))
@@ -180,6 +191,19 @@ func TestFaultsAnywhere(t *testing.T) {
 			o.NoSync, o.Overwrite = true, true
 			_, err := convert.Files(ctx, in, out, &o)
 			return err
+		}
+	}
+	// some leaves out what cannot be read, and takes that for the error.
+	some := func(in []string, out string, o convert.Options) func() error {
+		return func() error {
+			o := o
+			o.NoSync, o.Overwrite, o.Open.SkipBad = true, true, true
+			res, err := convert.Files(ctx, in, out, &o)
+			if err != nil || len(res.Skipped) == 0 {
+				return err
+			}
+			must(t, os.Remove(out))
+			return errors.Join(res.Skipped...)
 		}
 	}
 	// added edits a file that is read by wire as well.
@@ -232,6 +256,10 @@ func TestFaultsAnywhere(t *testing.T) {
 		{"entries", at("out.tensor"), files([]string{matrix}, at("out.tensor"), convert.Options{})},
 		{"an object", "frail://out.tensor", files([]string{dense}, "frail://out.tensor", convert.Options{})},
 		{"an object of another format", "frail://out.npy", files([]string{dense}, "frail://out.npy", convert.Options{Only: []string{"a"}})},
+		{"what can be read", at("out.tensor"), some([]string{dense, mixed}, at("out.tensor"), convert.Options{Rename: []convert.Rename{{Old: "s", New: "t"}}, Only: []string{"b", "s", "e"}})},
+		{"what can be read of an archive", at("out.tensor"), some([]string{archive}, at("out.tensor"), convert.Options{})},
+		{"what can be read of entries", at("out.tensor"), some([]string{matrix}, at("out.tensor"), convert.Options{})},
+		{"what can be read, by operators", at("out.npz"), some([]string{dense}, at("out.npz"), convert.Options{Operate: flip})},
 		{"another name", "", appended([]string{strs}, convert.AppendOptions{Rename: []convert.Rename{{Old: "s", New: "t"}}})},
 		{"names that are there", "", appended([]string{mixed}, convert.AppendOptions{Replace: true})},
 		{"names to look at", "", appended([]string{dense}, convert.AppendOptions{Replace: true, DryRun: true})},
@@ -241,6 +269,22 @@ func TestFaultsAnywhere(t *testing.T) {
 		{"a set", at("set.tensor"), set(members, at("set.tensor"), convert.SetOptions{})},
 		{"a set by steps", at("set.tensor"), set(members, at("set.tensor"), convert.SetOptions{Each: flip, Deterministic: true})},
 		{"a set by steps as a whole", at("set.npy"), set(members, at("set.npy"), convert.SetOptions{Operate: flip})},
+		{"what is known of members", "", func() error {
+			f, err := convert.Open(ctx, made, nil)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			x, err := f.Tensor("members")
+			if err != nil {
+				return err
+			}
+			m, err := convert.MembersOf(ctx, x)
+			if err == nil && (len(m.Files) != 3 || len(m.Labels) != 3 || len(m.Classes) != 1 || m.Classes[0] != "folder") {
+				t.Errorf("members %+v", m)
+			}
+			return err
+		}},
 		{"an object of a set", "frail://set.tensor", set(members, "frail://set.tensor", convert.SetOptions{})},
 	} {
 		failed := 0

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,6 +54,7 @@ func (j *job) choose() error {
 	if err != nil {
 		return err
 	}
+	var hidden error // the first damage that has no name
 	for _, c := range all {
 		// Damage that has no name may have hidden any.
 		if c.name != "" && (len(j.o.Only) > 0 && !only.match(c.name) || exclude.match(c.name)) {
@@ -65,14 +67,22 @@ func (j *job) choose() error {
 			j.chosen = append(j.chosen, item{t: c.t, name: c.name})
 		} else if err := j.skip(c.err); err != nil {
 			return err
+		} else if c.name == "" {
+			hidden = cmp.Or(hidden, c.err)
 		}
 	}
 	for _, ps := range []*patterns{only, exclude} {
 		if name, ok := ps.missing(); ok {
+			if hidden != nil {
+				return hidden
+			}
 			return &Error{Kind: tensorfile.ErrNotFound, Path: j.files[0].Path(), Tensor: name, Offset: -1}
 		}
 	}
 	if pattern, ok := only.unused(); ok {
+		if hidden != nil {
+			return hidden
+		}
 		return fmt.Errorf("%w %s", ErrNoMatch, tensor.Quote(pattern))
 	}
 	if j.items = j.chosen; len(j.chosen) > 0 || len(all) == 0 {
