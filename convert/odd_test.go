@@ -274,3 +274,30 @@ func TestUnknown(t *testing.T) {
 		t.Error("no npy")
 	}
 }
+
+// A file that is another one when it is read than it was when it was looked at is
+// told, and no set is made of it.
+func TestSetOfChangingFile(t *testing.T) {
+	dir := t.TempDir()
+	names := npyFiles(t, dir, 3, always(2, 3))
+	other := filepath.Join(dir, "other")
+	must(t, os.Mkdir(other, 0o700))
+	longer := npyFiles(t, other, 1, always(4, 3))[0]
+	opened := 0
+	defer convert.SetOpenMember(func(ctx context.Context, path string, o *convert.OpenOptions) (*tensorfile.File, error) {
+		if path == names[1] {
+			if opened++; opened > 1 {
+				path = longer
+			}
+		}
+		return convert.Open(ctx, path, o)
+	})()
+	for _, out := range []string{"set.tensor", "set.npy"} {
+		opened = 0
+		err := refuseSet(t, tensorfile.ErrChanged, names, filepath.Join(dir, out), convert.SetOptions{Workers: 1})
+		var e *tensorfile.Error
+		if !errors.As(err, &e) || e.Path != names[1] || e.Field != "shape" || !strings.HasSuffix(e.Got, " (4, 3)") || !strings.HasSuffix(e.Want, " (2, 3), as before") || opened < 2 {
+			t.Errorf("%s: opened %d times, %v", out, opened, err)
+		}
+	}
+}
