@@ -74,8 +74,8 @@ func deeds(trace []byte, dir string) (list []deed, err error) {
 			if strings.Contains(line, "resumed>") || strings.Contains(line, "+++") || strings.Contains(line, "---") {
 				continue // the rest of a call whose arguments were seen, or the end of a process
 			}
-			if strings.HasSuffix(line, "???( <detached ...>") {
-				continue // a thread whose process ended before it entered a call
+			if strings.HasSuffix(line, "???( <detached ...>") || strings.HasSuffix(line, "???( <unfinished ...>") {
+				continue // a thread whose process ended before the call that it entered could be read, so the call is not made
 			}
 			return nil, fmt.Errorf("strace writes %q", line)
 		}

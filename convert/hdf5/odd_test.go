@@ -206,7 +206,7 @@ func TestHeapObjects(t *testing.T) {
 	checkLinks(t, f.file(f.put(header(dense(heap, f.tree2(5, zeros(4)+id))))), "huge")
 
 	f = newForge()
-	x = f.put(header(dataspace(1), datatype(u8Type), compact("\x07")))
+	f.put(header(dataspace(1), datatype(u8Type), compact("\x07"))) // where link says
 	at = f.put(link)
 	huge := f.tree2(1, u64(at)+u64(uint64(len(link)))+u64(258))
 	heap, _ = f.heapWith(9, func(h *heapFields) { h.hugeTree = huge })

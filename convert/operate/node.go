@@ -174,6 +174,4 @@ type unary struct {
 }
 
 func (u *unary) form() (tensor.DType, tensor.Shape) { return u.dtype, u.shape }
-func (u *unary) back(r []span) []ask                { return []ask{{u.child, r}} }
-func (u *unary) own(r []span) int64                 { return size(u.dtype, counts(r)) }
 func (u *unary) lent() *source                      { return nil }
