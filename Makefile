@@ -16,13 +16,14 @@
 # make python-bench  opening, viewing and reading from Python beside NumPy and other peers
 # make gem      the gem for Ruby with its library, in dist/ruby: docs/ruby.md
 # make gem-test the tests of Ruby, with the library of make capi
+# make beam-engine  the jobs of Beam on another engine than Prism: docs/beam.md
 # make cli-docs the reference of the commands, from their help texts
 # make flags    each flag of the tool is ignored in turn, which a script must notice: minutes
 GO     ?= go
 PYTHON ?= python3
 VENV   := .venv
 
-.PHONY: all build static release gpu-test capi gem gem-test wheel python-test python-bench api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full goldens pictures viewer-bench badinputs growth bench clean
+.PHONY: all build static release gpu-test capi gem gem-test wheel python-test python-bench api cli-docs flags tour test crash fuzz mutate quick cover emulated wine lint licences vulncheck interop interop-full beam-engine goldens pictures viewer-bench badinputs growth bench clean
 
 all: build
 
@@ -195,6 +196,15 @@ interop-full: $(VENV)-full/ok wheel
 		$(GO) test -json -count=1 -run FullInterop ./convert/torch ./convert/hdf5 | $(GO) run ./internal/testcount -floor 2
 	$(VENV)-full/bin/python -m pip install -q --disable-pip-version-check --no-deps --force-reinstall dist/python/*.whl
 	cd python/tests/full && ../../../$(VENV)-full/bin/python -m pytest -p no:cacheprovider --floor 70 .
+
+# The jobs of beam/examples on another engine than Prism.
+$(VENV)-beam/ok: beam/requirements.txt
+	$(PYTHON) -m venv $(VENV)-beam
+	$(VENV)-beam/bin/python -m pip install -q --disable-pip-version-check -r beam/requirements.txt
+	touch $@
+
+beam-engine: $(VENV)-beam/ok
+	PYTHON=$(abspath $(VENV)-beam/bin/python) ./beam/engine.sh
 
 # The table of all bad inputs, from the tests that make them.
 badinputs:
