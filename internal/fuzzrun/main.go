@@ -1,4 +1,4 @@
-// Command fuzzrun runs the fuzz targets of this module one after the other, each
+// Command fuzzrun runs the fuzz targets of this module, one or more at a time, each
 // for a time or a number of inputs, and prints what each did. A target that finds
 // a failing input, or that tries fewer inputs than the floor, fails the run; the
 // others are run nonetheless. What runs find interesting stays in the cache of Go;
@@ -26,8 +26,11 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tensorfile/tensorfile/internal/parallel"
 )
 
 // fewest inputs must be tried by a target in the shortest run.
@@ -37,7 +40,8 @@ type options struct {
 	time, long time.Duration
 	inputs     int64
 	rate       float64
-	parallel   int
+	parallel   int // workers of a target
+	jobs       int // targets at a time
 	record     string
 }
 
@@ -47,7 +51,8 @@ func main() {
 	flag.DurationVar(&o.long, "long", 0, "how long those run that read whole files of the widest formats; 0 is -time")
 	flag.Int64Var(&o.inputs, "inputs", 0, "run each target until it has had so many inputs, counting those in -record, instead of for a time")
 	flag.Float64Var(&o.rate, "rate", 3, "floor: inputs that each target must try for each second of a processor that it had")
-	flag.IntVar(&o.parallel, "parallel", 2, "workers")
+	flag.IntVar(&o.parallel, "parallel", 2, "workers of a target")
+	flag.IntVar(&o.jobs, "jobs", 1, "targets at a time")
 	flag.StringVar(&o.record, "record", "", "file that notes each run, a JSON document a line")
 	pattern := flag.String("targets", "", "regular expression on names such as convert/npy.FuzzHeader")
 	pick := flag.Int("pick", 0, "run only so many targets, chosen by -seed")
@@ -115,24 +120,18 @@ func run(o *options, pattern string, pick int, seed string, list, keep bool, rep
 	}
 	defer z.close()
 	fmt.Printf("%-40s %10s %9s %8s %8s %6s %6s  %s\n", "target", "inputs", "per s", "seconds", "CPU s", "new", "corpus", "result")
-	var bad []string
-	var inputs int64
-	ran := 0
-	for _, t := range deepFirst(chosen) {
-		length := o.time
-		if t.deep() {
-			length = o.long
-		}
-		length = left(past, t.name(), length, o.parallel)
-		until := length.String()
-		if o.inputs > 0 {
-			n := o.inputs - inputsOf(past, t.name())
-			if n <= 0 {
-				continue
-			}
-			until = fmt.Sprintf("%dx", n)
-		} else if length == 0 {
-			continue
+	var (
+		mu     sync.Mutex // guards what follows, the record and the table
+		bad    []string
+		inputs int64
+		ran    int
+	)
+	order := deepFirst(chosen)
+	err = parallel.Each(max(o.jobs, 1), int64(len(order)), func(i int64) error {
+		t := order[i]
+		until := o.until(past, t)
+		if until == "" {
+			return nil
 		}
 		r := z.run(ctx, t, until)
 		if ctx.Err() != nil {
@@ -142,6 +141,8 @@ func run(o *options, pattern string, pick int, seed string, list, keep bool, rep
 		if r.Result == passed && r.Inputs < floor {
 			r.Result = fmt.Sprintf("under the floor of %d inputs", floor)
 		}
+		mu.Lock()
+		defer mu.Unlock()
 		if ran++; r.Result != passed {
 			bad = append(bad, t.name())
 		}
@@ -150,9 +151,10 @@ func run(o *options, pattern string, pick int, seed string, list, keep bool, rep
 		if r.Result != passed {
 			fmt.Println(indent(r.output))
 		}
-		if err := appendRecord(o.record, r); err != nil {
-			return err
-		}
+		return appendRecord(o.record, r)
+	})
+	if err != nil {
+		return err
 	}
 	fmt.Printf("fuzz: %d targets of %d ran, %d inputs, %d failed; floor of each: %d inputs, and %g per second of a processor\n",
 		ran, len(chosen), inputs, len(bad), fewest, o.rate)
@@ -163,6 +165,26 @@ func run(o *options, pattern string, pick int, seed string, list, keep bool, rep
 		return fmt.Errorf("failed: %s", strings.Join(bad, " "))
 	}
 	return nil
+}
+
+// until is how long t is to run, as -fuzztime takes it, or "" if it had its time.
+func (o *options) until(past []result, t target) string {
+	if o.inputs > 0 {
+		n := o.inputs - inputsOf(past, t.name())
+		if n <= 0 {
+			return ""
+		}
+		return fmt.Sprintf("%dx", n)
+	}
+	length := o.time
+	if t.deep() {
+		length = o.long
+	}
+	length = left(past, t.name(), length, o.parallel)
+	if length == 0 {
+		return ""
+	}
+	return length.String()
 }
 
 // deepFirst puts those first that run longest, else by name.

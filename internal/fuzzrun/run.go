@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -43,6 +44,7 @@ type fuzzer struct {
 	parallel int
 	bin      string // folder of the programs
 	cache    string // folder of what was found interesting, as "go test" keeps it
+	building sync.Mutex
 }
 
 func newFuzzer(parallel int) (*fuzzer, error) {
@@ -51,7 +53,7 @@ func newFuzzer(parallel int) (*fuzzer, error) {
 		return nil, err
 	}
 	bin, err := os.MkdirTemp("", "fuzzrun")
-	return &fuzzer{parallel, bin, cache}, err
+	return &fuzzer{parallel: parallel, bin: bin, cache: cache}, err
 }
 
 func (z *fuzzer) close() { os.RemoveAll(z.bin) }
@@ -63,6 +65,8 @@ func fuzzCache() (string, error) {
 
 // program builds the tests of a package unless it has.
 func (z *fuzzer) program(ctx context.Context, t target) (string, error) {
+	z.building.Lock()
+	defer z.building.Unlock()
 	exe := filepath.Join(z.bin, strings.ReplaceAll(t.pkg, "/", "_")+".test.exe")
 	if _, err := os.Stat(exe); err == nil {
 		return exe, nil
