@@ -141,7 +141,7 @@ vulncheck:
 # A Python environment with the real libraries, for live exchange of files.
 $(VENV)/ok: testdata/requirements.txt python/requirements-test.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install -q --disable-pip-version-check -r testdata/requirements.txt -r python/requirements-test.txt
+	$(VENV)/bin/python -m pip install -q --disable-pip-version-check --no-compile -r testdata/requirements.txt -r python/requirements-test.txt
 	touch $@
 
 # The gem is one for this system: it holds the shared library.
