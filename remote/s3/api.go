@@ -39,7 +39,9 @@ const maxAnswer = 1 << 20
 // A refusal is an answer that is no success.
 type refusal struct {
 	httprange.StatusError
-	code string // of the store, "": it said none
+	header http.Header
+	said   apiError // with no code if the store said none
+	signer identity // whose request it was
 }
 
 // refusedWith is the status of an answer that is no success and the code in it; 0 and
@@ -47,7 +49,7 @@ type refusal struct {
 func refusedWith(err error) (status int, code string) {
 	var r *refusal
 	if errors.As(err, &r) {
-		return r.StatusError.Code, r.code
+		return r.StatusError.Code, r.said.Code
 	}
 	return 0, ""
 }
@@ -71,14 +73,14 @@ func (s *store) do(ctx context.Context, q *request) (http.Header, []byte, error)
 	}
 	again := true // with what an answer told of region and credentials
 	for try, wait := 1, firstWait; ; {
-		h, b, used, resp, err := s.once(ctx, q, sum)
+		h, b, err := s.once(ctx, q, sum)
 		if err == nil {
 			return h, b, nil
 		}
 		if ctx.Err() != nil {
 			return nil, nil, ctx.Err()
 		}
-		if r, ok := err.(*refusal); ok && again && (s.moved(resp.header, resp.said) || expired(r.code) && s.renew(used)) {
+		if r, ok := err.(*refusal); ok && again && (s.moved(r.header, r.said) || expired(r.said.Code) && s.renew(r.signer)) {
 			again = false
 			continue
 		}
@@ -104,47 +106,40 @@ func passing(status int) bool {
 	return false
 }
 
-// told is what an answer that is no success says.
-type told struct {
-	header http.Header
-	said   apiError
-}
-
-func (s *store) once(ctx context.Context, q *request, sum string) (h http.Header, b []byte, used identity, no told, err error) {
+func (s *store) once(ctx context.Context, q *request, sum string) (http.Header, []byte, error) {
 	at := s.url(q.key)
 	at.RawQuery = strings.ReplaceAll(q.query.Encode(), "+", "%20")
 	req, err := http.NewRequestWithContext(ctx, q.method, at.String(), bytes.NewReader(q.body))
 	if err != nil {
-		return nil, nil, used, no, err
+		return nil, nil, err
 	}
 	for k, v := range q.header {
 		req.Header[k] = v
 	}
-	r, used, err := s.sign(req, sum)
+	r, signer, err := s.sign(req, sum)
 	if err != nil {
-		return nil, nil, used, no, err
+		return nil, nil, err
 	}
 	resp, err := s.base.RoundTrip(r)
 	if err != nil {
-		return nil, nil, used, no, err
+		return nil, nil, err
 	}
 	status := resp.StatusCode
 	if status/100 == 2 {
-		b, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+		b, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
 		resp.Body.Close()
 		// An upload is completed while the answer is under way, which may begin as a
 		// success.
 		if err != nil || !bytes.Contains(b, []byte("<Error>")) {
-			return resp.Header, b, used, no, err
+			return resp.Header, b, err
 		}
 		resp.Body, status = io.NopCloser(bytes.NewReader(b)), http.StatusInternalServerError
 	}
-	no = told{resp.Header, readError(resp)}
-	detail := ""
+	no := &refusal{StatusError: httprange.StatusError{Code: status}, header: resp.Header, said: readError(resp), signer: signer}
 	if no.said.Code != "" {
-		detail = strings.TrimSpace(no.said.Code + ": " + no.said.Message)
+		no.Detail = strings.TrimSpace(no.said.Code + ": " + no.said.Message)
 	}
-	return nil, nil, used, no, &refusal{httprange.StatusError{Code: status, Detail: detail}, no.said.Code}
+	return nil, nil, no
 }
 
 // there reports whether there is an object.

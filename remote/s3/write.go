@@ -91,7 +91,7 @@ func (u *Upload) fail(err error, field string, off int64) error {
 	if err == nil || errors.As(err, &e) {
 		return err
 	}
-	if cause := context.Cause(u.ctx0()); cause != nil && errors.Is(err, context.Canceled) {
+	if cause := context.Cause(u.ctx); cause != nil && errors.Is(err, context.Canceled) {
 		err = cause
 	}
 	var r *refusal
@@ -99,13 +99,6 @@ func (u *Upload) fail(err error, field string, off int64) error {
 		err = &r.StatusError
 	}
 	return &tensor.Error{Kind: tensor.ErrIO, Path: u.address, Offset: off, Field: field, Err: err}
-}
-
-func (u *Upload) ctx0() context.Context {
-	if u.ctx == nil {
-		return context.Background()
-	}
-	return u.ctx
 }
 
 // Write appends p, which is not kept. A part that failed is told by the next call.
