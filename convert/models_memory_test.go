@@ -20,22 +20,22 @@ import (
 	"github.com/tensorfile/tensorfile/convert"
 )
 
-// A model of 1 GiB is converted in 64 MiB of heap and other anonymous memory. The
+// A model of 256 MiB is converted in 32 MiB of heap and other anonymous memory. The
 // page cache, mapped or not, is apart. A process of its own does it.
 func TestModelsMemory(t *testing.T) {
-	const env, most = "TENSORFILE_CONVERT", 64 << 20
+	const env, most = "TENSORFILE_CONVERT", 32 << 20
 	if v := os.Getenv(env); v != "" {
 		in, out, _ := strings.Cut(v, "\n")
 		fmt.Printf("peak %d\n", peak(func() {
 			r := run(t, []string{in}, out, convert.Options{})
-			if r.Bytes < 1<<30 || len(r.Losses) > 0 {
+			if r.Bytes < modelBytes || len(r.Losses) > 0 {
 				t.Errorf("%d bytes, lost %q", r.Bytes, r.Losses)
 			}
 		}))
 		return
 	}
 	if testing.Short() {
-		t.Skip("some times 1 GiB")
+		t.Skip("some times 256 MiB")
 	}
 	if anonymous() < 0 {
 		t.Skip("the system does not tell the anonymous memory of a process")
@@ -96,8 +96,11 @@ func anonymous() int64 {
 	return n << 10
 }
 
-// parts are the bytes of the tensors of a model of 1 GiB.
-var parts = []int64{512 << 20, 256 << 20, 128 << 20, 128<<20 - 4096, 4096}
+// modelBytes is the size of a model: eight times what converting it may take.
+const modelBytes = 256 << 20
+
+// parts are the bytes of the tensors of a model.
+var parts = []int64{modelBytes / 2, modelBytes / 4, modelBytes / 8, modelBytes/8 - 4096, 4096}
 
 // piece is what stands at the begin of each MiB of a model, different everywhere;
 // the rest is a hole.
@@ -116,11 +119,11 @@ func holes(t *testing.T, path string, head []byte) {
 	must(t, err)
 	defer f.Close()
 	_, err = f.Write(head)
-	for i := int64(0); i < 1<<10 && err == nil; i++ {
+	for i := int64(0); i < modelBytes>>20 && err == nil; i++ {
 		_, err = f.WriteAt(piece(i), int64(len(head))+i<<20)
 	}
 	must(t, err)
-	must(t, f.Truncate(int64(len(head))+1<<30))
+	must(t, f.Truncate(int64(len(head))+modelBytes))
 	must(t, f.Close())
 }
 
@@ -151,10 +154,10 @@ func ggufFile(t *testing.T, path string) {
 	holes(t, path, append(b, make([]byte, -len(b)&31)...))
 }
 
-// torchFile is what torch.save makes of {"w": a tensor of f32 of 1 GiB}.
+// torchFile is what torch.save makes of {"w": a tensor of f32 of modelBytes}.
 func torchFile(t *testing.T, path string) {
 	t.Helper()
-	const n = "J\x00\x00\x00\x10" // 2^28
+	const n = "J\x00\x00\x00\x04" // 2^26
 	pickle := "\x80\x02}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x000X\x03\x00\x00\x00cpu" + n +
 		"tQK\x00(" + n + "t(K\x01t\x89ccollections\nOrderedDict\n)RtRs."
 	f, err := os.Create(path)
@@ -172,8 +175,8 @@ func torchFile(t *testing.T, path string) {
 	}
 	raw("m/data.pkl", int64(len(pickle)), func(w io.Writer) { io.WriteString(w, pickle) })
 	chunk := make([]byte, 1<<20)
-	raw("m/data/0", 1<<30, func(w io.Writer) {
-		for i := range int64(1 << 10) {
+	raw("m/data/0", modelBytes, func(w io.Writer) {
+		for i := range int64(modelBytes >> 20) {
 			copy(chunk, piece(i))
 			_, err := w.Write(chunk)
 			must(t, err)
