@@ -7,11 +7,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/format"
 	"github.com/tensorfile/tensorfile/internal/badinput/forge"
 )
 
@@ -101,8 +103,8 @@ func editable(f *testing.F) func(which uint8, edits []byte, seal bool) []byte {
 }
 
 // FuzzRecover recovers such files. What comes of it is a sound file, of which all
-// can be read but chunks that the report says were damaged before; a dry run says
-// the same and writes nothing.
+// can be read but chunks that the report says were damaged before, and whose indices
+// may be those of a writer that was wrong; a dry run says the same and writes nothing.
 func FuzzRecover(f *testing.F) {
 	edited := editable(f)
 	f.Fuzz(func(t *testing.T, which uint8, edits []byte, seal bool) {
@@ -138,8 +140,12 @@ func FuzzRecover(f *testing.F) {
 		}
 		defer file.Close()
 		v, err := file.Verify(ctx, nil)
-		if err != nil || len(v.Findings) > 0 && report.DamagedChunks == 0 {
-			t.Fatalf("%v %v", err, v.Findings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		findings := slices.DeleteFunc(v.Findings, func(err error) bool { return isRule(err, tensorfile.ErrCorrupt, format.RuleLayoutIndex) })
+		if len(findings) > 0 && report.DamagedChunks == 0 {
+			t.Fatal(findings)
 		}
 	})
 }

@@ -81,7 +81,9 @@ type LostTensor struct {
 // which is read twice.
 //
 // What is recovered is no better authenticated than the damaged file: whoever
-// could write its bytes could also forge its structures.
+// could write its bytes could also forge its structures. Nor is it better than
+// its writer: indices of a sparse tensor that break a rule though their checksums
+// hold are kept as they are, and File.Verify tells of them.
 //
 // An error means that nothing was written: nothing of a native file was found
 // at path, or dst cannot be written. Loss is no error; see the report.

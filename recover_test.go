@@ -496,6 +496,33 @@ func TestRecoverComposite(t *testing.T) {
 	}
 }
 
+// Checksums hold of indices that their writer got wrong, and so they are kept: what
+// else the tensor holds is worth having, and Verify says what is wrong, as before.
+func TestRecoverKeepsWrongIndices(t *testing.T) {
+	im := forge.Build(false, forge.Gen{Journal: true, Tensors: []forge.Tensor{
+		{Name: "a", Kind: 2, Layout: 2, DType: forge.U8, Shape: []uint64{5, 5}, Strides: []int64{0, 0}},
+		u8("a\x00indices", 1, 4), u8("a\x00indptr", 3, 6), u8("a\x00values", 2, 4),
+	}, Storages: []forge.Storage{{ID: 1, Data: []byte{0, 1, 2, 5}}, {ID: 2, Data: []byte("efgh")}, {ID: 3, Data: []byte{0, 1, 2, 3, 4, 4}}}})
+	dir := t.TempDir()
+	path, dst := filepath.Join(dir, "wrong"), filepath.Join(dir, "out")
+	ok(t, os.WriteFile(path, im.B, 0o444))
+	rep, err := tensorfile.Recover(ctx, path, dst, &tensorfile.RecoverOptions{NoSync: true})
+	ok(t, err)
+	if rep.Tensors != 1 || rep.Storages != 3 || len(rep.Damage)+len(rep.Lost) != 0 {
+		t.Errorf("%+v", rep)
+	}
+	for _, p := range []string{path, dst} {
+		f, err := tensorfile.Open(p, nil)
+		ok(t, err)
+		v, err := f.Verify(ctx, nil)
+		ok(t, err)
+		if len(v.Findings) != 1 || !isRule(v.Findings[0], tensorfile.ErrCorrupt, format.RuleLayoutIndex) {
+			t.Errorf("%s: %v", p, v.Findings)
+		}
+		f.Close()
+	}
+}
+
 // rescueDense recovers and returns the names of the tensors.
 func rescueDense(t testing.TB, b []byte) ([]string, *tensorfile.RecoverReport, error) {
 	t.Helper()

@@ -38,7 +38,9 @@ cut off, what stands behind the last of them is lost; of a small file that is al
 
 FILE is only read. OUT holds the content of the last commit, without the
 generations before it. It is no more to be trusted than FILE: whoever could write
-the bytes could forge what is found in them.`,
+the bytes could forge what is found in them. Nor is it more right: indices of a
+sparse tensor that are wrong under right checksums stay so, and 'tensorfile verify'
+tells of them.`,
 		Example: `  tensorfile recover -n broken.tensor
   tensorfile recover broken.tensor -o saved.tensor`,
 		Annotations: map[string]string{exitStatus: exitText("0  done, and nothing is lost", "2  nothing was found, or something could not be read or written", "3  done, and something is lost, or may be")},
