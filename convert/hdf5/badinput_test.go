@@ -104,6 +104,7 @@ func TestBad(t *testing.T) {
 	f = newForge()
 	add("H07", "2^64-1 bytes", f.root(hard("x", f.put("OHDR\x02\x03"+u64(1<<64-1)+zeros(20)))), tensor.ErrOverflow, "object header size")
 	f = newForge()
+	add("H07", "a message of 12 bytes in version 1", f.root(hard("x", f.put("\x01\x00"+u16(1)+u32(1)+u32(24)+zeros(4)+u16(0)+u16(12)+zeros(20)))), tensor.ErrCorrupt, "object header size of a message: got 12, want a multiple of 8")
 	add("H07", "2^32-1 bytes of version 1", f.root(hard("x", f.put("\x01\x00"+u16(1)+u32(1)+u32(1<<32-1)+zeros(8)))), tensor.ErrTruncated, "object header")
 	f = newForge()
 	add("H08", "a message longer than the header", f.root(hard("x", f.put(sealed("OHDR\x02\x02"+u32(6)+"\x01"+u16(100)+zeros(3))))), tensor.ErrTruncated, "want 100")
@@ -363,6 +364,13 @@ func TestBad(t *testing.T) {
 		at := f.put("abcdefgh")
 		return []string{key(4, 0, 4) + u64(at), key(4, 0, 4) + u64(at+4)}
 	})
+	chunk("H23", "the second before the first", tensor.ErrCorrupt, "key of a chunk: got [0], want one after that of the chunk before", 8, 4, nil, func(f *forge) []string {
+		at := f.put("abcdefgh")
+		return []string{key(4, 0, 4) + u64(at), key(4, 0, 0) + u64(at+4)}
+	})
+	chunk("H24", "within an element", tensor.ErrCorrupt, "place of a chunk within elements: got 1, want 0", 8, 4, nil, func(f *forge) []string {
+		return []string{key(4, 0, 0)[:16] + u64(1) + u64(f.put("abcd"))}
+	})
 	chunk("H24", "past the extents", tensor.ErrCorrupt, "place of a chunk: got [2]", 8, 4, nil, func(f *forge) []string { return []string{key(4, 0, 8) + u64(f.put("abcd"))} })
 	chunk("H24", "at 2^64-4", tensor.ErrCorrupt, "place of a chunk", 8, 4, nil, func(f *forge) []string { return []string{key(4, 0, 1<<64-4) + u64(f.put("abcd"))} })
 	chunk("H24", "between two places", tensor.ErrCorrupt, "first element of a chunk: got 3", 8, 4, nil, func(f *forge) []string { return []string{key(4, 0, 3) + u64(f.put("abcd"))} })
@@ -511,7 +519,7 @@ func TestBad(t *testing.T) {
 	// Structures that lie on each other, so that all of them would be gone through
 	// again and again.
 	f = newForge()
-	f.put(header(message{0, 0, zeros(60_000)}, message{0, 0, zeros(60_000)}))
+	f.put(strings.Repeat(u16(0)+u16(59_992)+zeros(4+59_992), 2))
 	links := []message{}
 	for i := range 1200 {
 		links = append(links, hard("n"+strconv.Itoa(i), f.put("\x01\x00"+u16(1)+u32(1)+u32(24)+zeros(4)+u16(16)+u16(16)+zeros(4)+u64(48)+u64(120_000))))

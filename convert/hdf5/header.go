@@ -172,6 +172,10 @@ func (h *headerReader) version1(first *block) error {
 		for r.err == nil && r.left() >= 8 {
 			kind, n, flags := r.u16(), r.u16(), r.u8()
 			r.skip(3)
+			if r.err == nil && n%8 != 0 {
+				r.wrong(tensor.ErrCorrupt, "size of a message", count(n), "a multiple of 8")
+				break
+			}
 			h.add(r, kind, flags, 0, int(n))
 		}
 		if r.err != nil {

@@ -205,9 +205,11 @@ func (g *grid) indexOf(number int64) []int64 {
 
 type addChunk func(number int64, addr, size uint64, mask uint32) error
 
-// tree reads a B-tree of version 1, whose keys are the first elements of chunks.
+// tree reads a B-tree of version 1, whose keys are the first elements of chunks, ascending,
+// and a place within the element that is always 0: who looks for a chunk by its key
+// finds none of which that is not so.
 func (g *grid) tree(add addChunk) error {
-	at := make([]int64, len(g.shape))
+	at, last := make([]int64, len(g.shape)), int64(-1)
 	return g.f.btree1(g.layout.addr, treeChunks, 8+8*(len(g.shape)+1), func(key *block, child uint64) error {
 		size, mask := key.u32(), key.u32()
 		for i := range at {
@@ -217,10 +219,20 @@ func (g *grid) tree(add addChunk) error {
 			}
 			at[i] = int64(first / uint64(g.chunk[i]))
 		}
+		if within := key.uint(8); key.err == nil && within != 0 {
+			key.wrong(tensor.ErrCorrupt, "place of a chunk within elements", count(within), "0")
+		}
 		if key.err != nil {
 			return key.err
 		}
-		return g.placed(key, at, func(n int64) error { return add(n, child, uint64(size), mask) })
+		return g.placed(key, at, func(n int64) error {
+			if n < last { // add refuses it twice
+				key.wrong(tensor.ErrCorrupt, "key of a chunk", fmt.Sprint(at), "one after that of the chunk before")
+				return key.err
+			}
+			last = n
+			return add(n, child, uint64(size), mask)
+		})
 	})
 }
 

@@ -93,6 +93,11 @@ func TestBadInput(t *testing.T) {
 		add("I13", fmt.Sprintf("a segment of %d", n), file("\xff\xe0\x00"+string([]byte{byte(n)}), tables, baseline(8, 8), begin, "\x3f", end), tensor.ErrFormat, open, fmt.Sprintf("offset 4: size of segment ff e0: got %d, want at least 2", n))
 		add("I13", fmt.Sprintf("a segment of %d behind a scan", n), file(tables, baseline(8, 8), begin, "\x3f", "\xff\xe0\x00"+string([]byte{byte(n)}), end), tensor.ErrCorrupt, use, fmt.Sprintf("size of segment ff e0: got %d, want at least 2", n))
 	}
+	for _, m := range []byte{0x02, 0x61, 0xbf, 0xf0, 0xfd} {
+		says := fmt.Sprintf("marker: got ff %02x, want one that T.81 gives a meaning", m)
+		add("I13", fmt.Sprintf("marker ff %02x", m), file(segment(m, "abc"), tables, baseline(8, 8), begin, "\x3f", end), tensor.ErrUnsupported, open, says)
+		add("I13", fmt.Sprintf("marker ff %02x behind a scan", m), file(tables, baseline(8, 8), begin, "\x3f", segment(m, "abc"), end), tensor.ErrUnsupported, use, says)
+	}
 	add("I13", "DHT of class 2", file(quantisation, segment(0xc4, "\x20"+counts+"\x00"), baseline(8, 8), begin, "\x3f", end), tensor.ErrCorrupt, use, "offset 75: DHT: got table 0 of class 2, want 0 to 3 of class 0 or 1")
 	add("I13", "DHT number 4", file(quantisation, segment(0xc4, "\x04"+counts+"\x00"), baseline(8, 8), begin, "\x3f", end), tensor.ErrCorrupt, use, "DHT: got table 4 of class 0")
 	add("I13", "DHT of 16 bytes", file(segment(0xc4, counts), baseline(8, 8), begin, "\x3f", end), tensor.ErrCorrupt, use, "offset 6: DHT: got 16 bytes, want 17 and the symbols")

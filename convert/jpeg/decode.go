@@ -68,6 +68,8 @@ func (d *decoder) read(ctx context.Context) error {
 			return d.finish(ctx)
 		case m >= rst0 && m < rst0+8, m == 1:
 			continue // alone, and out of place
+		case reserved(m):
+			return unknownMarker(int64(d.pos-2), m)
 		}
 		at := int64(d.pos)
 		body, err := d.segment(m)

@@ -68,6 +68,7 @@ const (
 	dqt   = 0xdb
 	dnl   = 0xdc
 	dri   = 0xdd
+	com   = 0xfe // a comment
 )
 
 // refused are the frames that are not read.
@@ -212,6 +213,8 @@ func (f *file) read(ctx context.Context) error {
 			return bad(tensor.ErrTruncated, at, "EOI", "the end", "a scan before it")
 		case m == 0 || m == 1 || m >= 0xd0 && m <= soi:
 			return bad(tensor.ErrFormat, at, "marker", fmt.Sprintf("ff %02x", m), "one of a segment")
+		case reserved(m):
+			return unknownMarker(at, m)
 		}
 		if err := picture.ReadAt(f.in, "jpeg", b[:], at, "segment"); err != nil {
 			return err
@@ -229,6 +232,14 @@ func (f *file) read(ctx context.Context) error {
 		at += 2 + n
 	}
 	return bad(tensor.ErrLimit, at, "segments", "more", fmt.Sprintf("at most %d before the first scan", maxSegments))
+}
+
+// reserved reports whether T.81 (table B.1) keeps a marker for later or for extensions.
+// Nothing says how to go on behind one, and libjpeg does not.
+func reserved(m byte) bool { return m > 1 && m < sof0 || m >= 0xf0 && m < com }
+
+func unknownMarker(at int64, m byte) error {
+	return bad(tensor.ErrUnsupported, at, "marker", fmt.Sprintf("ff %02x", m), "one that T.81 gives a meaning")
 }
 
 // segment reads one that begins at at, with n bytes behind its size.

@@ -260,12 +260,15 @@ def tiff(path, ts):
         plain = page.photometric in (1, 2) and page.bitspersample >= 8 and "Orientation" not in page.tags
         if not plain or len(f.pages) > 1 or page.extrasamples and page.extrasamples[0] != 2 or page.compression not in (1, 8, 32946, 32773):
             raise Apart(f"photometric {page.photometric}, compression {page.compression}")
+        if "StripByteCounts" not in page.tags and "TileByteCounts" not in page.tags:
+            raise Apart("no sizes of strips, which tifffile then takes for one")
         a = page.asarray()
         if page.planarconfig == 2 and page.samplesperpixel > 1:
             a = np.moveaxis(a, 0, -1)
     if a.ndim == 3 and x.ndim == 2 and page.samplesperpixel > 1 and not page.extrasamples:
         a = a[..., 0]
-    if a.ndim == 3 and x.ndim == 3 and page.samplesperpixel > x.shape[-1] >= 3 and not page.extrasamples:
+    told = (3 if page.photometric == 2 else 1) + len(page.extrasamples)
+    if a.ndim == 3 and x.ndim == 3 and page.samplesperpixel > x.shape[-1] == told:
         a = a[..., : x.shape[-1]]  # samples that nothing is said of are left out
     want(a.size == x.size, "shape", a.shape, x.shape)
     a = a.reshape(x.shape)
