@@ -105,6 +105,7 @@ func TestBad(t *testing.T) {
 	add("H07", "2^64-1 bytes", f.root(hard("x", f.put("OHDR\x02\x03"+u64(1<<64-1)+zeros(20)))), tensor.ErrOverflow, "object header size")
 	f = newForge()
 	add("H07", "a message of 12 bytes in version 1", f.root(hard("x", f.put("\x01\x00"+u16(1)+u32(1)+u32(24)+zeros(4)+u16(0)+u16(12)+zeros(20)))), tensor.ErrCorrupt, "object header size of a message: got 12, want a multiple of 8")
+	f = newForge()
 	add("H07", "2^32-1 bytes of version 1", f.root(hard("x", f.put("\x01\x00"+u16(1)+u32(1)+u32(1<<32-1)+zeros(8)))), tensor.ErrTruncated, "object header")
 	f = newForge()
 	add("H08", "a message longer than the header", f.root(hard("x", f.put(sealed("OHDR\x02\x02"+u32(6)+"\x01"+u16(100)+zeros(3))))), tensor.ErrTruncated, "want 100")
