@@ -7,7 +7,7 @@ import "github.com/tensorfile/tensorfile/internal/kernel"
 // many of src. With lines set, it is to be what makes whole ones.
 func (c *tiling) group(lines bool) bool {
 	w := &c.in
-	if !kernel.Regroups() || w.unit > unitMost {
+	if kernel.RegroupBytes() == 0 || w.unit > unitMost {
 		return false
 	}
 	var axes [kernel.MaxAxes]kernel.Axis
@@ -47,7 +47,8 @@ func (c *tiling) group(lines bool) bool {
 	if !odd {
 		elems /= 2
 	}
-	if registers := (size + 63) / 64; steps == 0 || steps > max(2*registers, elems) {
+	width := int64(kernel.RegroupBytes())
+	if registers := (size + width - 1) / width; steps == 0 || steps > max(2*registers, elems) {
 		return false
 	}
 	return c.spread(take[:w.rank])

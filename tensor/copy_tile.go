@@ -58,7 +58,7 @@ func (w *nest) worthTiles(swap int, stream bool) bool {
 	for i := range w.rank {
 		size *= w.n[i]
 	}
-	return size >= tiledMin && (swap > 1 || !w.turns() && (stream || kernel.Regroups()))
+	return size >= tiledMin && (swap > 1 || !w.turns() && (stream || kernel.RegroupBytes() > 0))
 }
 
 // tiled copies what w spans by tiles, if that is better than by its two innermost

@@ -118,7 +118,7 @@ func TestCopyTiles(t *testing.T) {
 	}
 	t.Logf("forms: %v", forms)
 	for _, f := range []string{"rows", "rows past the cache", "buffered", "collected and buffered", "grouped", "grouped lines", "grouped and buffered"} {
-		if forms[f] < cases/100 && (kernel.Regroups() || f[0] != 'g') {
+		if forms[f] < cases/100 && (kernel.RegroupBytes() > 0 || f[0] != 'g') {
 			t.Errorf("%s: %d copies", f, forms[f])
 		}
 	}

@@ -24,5 +24,5 @@ func lookupFast(_, _ []byte, _ *Table, _ bool) int                              
 func narrowFast(_, _ []byte, _ *Narrowing, _ bool) int                             { return 0 }
 func spreadFast(_, _ []byte, _ int, _ bool) int                                    { return 0 }
 func joinElemsFast(_, _ []byte, _ int) int                                         { return 0 }
-func regroups() bool                                                               { return false }
+func regroupBytes() int                                                            { return 0 }
 func regroupFast(*Regrouping, []byte, int, []byte, int, bool, bool) bool           { return false }

@@ -27,7 +27,7 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 		transposeBlocks(dst, dstStride, src, srcStride, r, c, size, stream && aligned)
 	}
 	if active < levelAVX512 {
-		return r, c
+		return transposeEdges(dst, dstStride, src, srcStride, rows, cols, size, r, c)
 	}
 	if c < cols {
 		transposeThrough(dst[c*dstStride:], dstStride, src[c*size:], srcStride, r, cols-c, size, false)
@@ -36,6 +36,50 @@ func transposeFast(dst []byte, dstStride int, src []byte, srcStride int, rows, c
 		transposeThrough(dst[r*size:], dstStride, src[r*srcStride:], srcStride, rows-r, cols, size, false)
 	}
 	return rows, cols
+}
+
+// transposeEdges does what whole squares, the first r rows of c columns, leave, in
+// the smaller parts that squares consist of. The last ones begin as early as they
+// must and do some elements again. It returns what is done then: all, unless the
+// matrix is smaller than a part.
+func transposeEdges(dst []byte, dstStride int, src []byte, srcStride int, rows, cols, size, r, c int) (int, int) {
+	high, wide := 32/size, min(32/size, 8)
+	if rows < high || cols < wide {
+		return r, c
+	}
+	strip := func(top, bottom, left int) {
+		for j := left; j < cols; j += wide {
+			j := min(j, cols-wide)
+			for i := top; i < bottom; {
+				at := min(i, bottom-high)
+				n := max((bottom-i)/high, 1)
+				transposePart(&dst[j*dstStride+at*size], dstStride, &src[at*srcStride+j*size], srcStride, n, size)
+				i = at + n*high
+			}
+		}
+	}
+	if c < cols && r > 0 {
+		strip(0, r, c)
+	}
+	if r < rows {
+		strip(min(r, rows-high), rows, 0)
+	}
+	return rows, cols
+}
+
+// transposePart does n parts, one below the other, which become half a line each
+// of a few rows.
+func transposePart(dst *byte, dstStride int, src *byte, srcStride, n, size int) {
+	switch size {
+	case 1:
+		transpose1AVX2(dst, dstStride, src, srcStride, n)
+	case 2:
+		transpose2AVX2(dst, dstStride, src, srcStride, n)
+	case 4:
+		transpose4AVX2(dst, dstStride, src, srcStride, n)
+	default:
+		transpose8AVX2(dst, dstStride, src, srcStride, n)
+	}
 }
 
 // transposeBlocks does whole squares.
@@ -163,32 +207,21 @@ func (b *transposeBuffer) squares(dst *byte, dstStride int, src *byte, srcStride
 	}
 }
 
-// transposeParts does one square, in parts that become half a line of a few
-// rows, one after the other. Half lines are better not written to dst itself.
+// transposeParts does one square. Half lines are better not written to dst itself.
 func transposeParts(dst *[4096]byte, src []byte, srcStride, size int) {
-	switch size {
-	case 1:
-		for k := 0; k < 64; k += 8 {
-			transpose1AVX2(&dst[64*k], 64, &src[k], srcStride, 2)
-		}
-	case 2:
-		for k := 0; k < 32; k += 8 {
-			transpose2AVX2(&dst[64*k], 64, &src[2*k], srcStride, 2)
-		}
-	case 4:
-		transpose4AVX2(&dst[0], 64, &src[0], srcStride, 2)
-		transpose4AVX2(&dst[64*8], 64, &src[4*8], srcStride, 2)
-	default:
-		transpose8AVX2(&dst[0], 64, &src[0], srcStride, 2)
-		transpose8AVX2(&dst[64*4], 64, &src[8*4], srcStride, 2)
+	side, wide := 64/size, min(32/size, 8)
+	for k := 0; k < side; k += wide {
+		transposePart(&dst[64*k], 64, &src[k*size], srcStride, 2, size)
 	}
 }
 
 func copyRowsFast(dst []byte, dstStep int, src []byte, srcStep, rows, n int, stream bool) bool {
-	if active < levelAVX512 {
-		return false
-	}
 	switch {
+	case active < levelAVX512:
+		if active < levelAVX2 || !stream || dstStep != n || n < 64 || n >= streamRow || srcStep < 0 {
+			return false
+		}
+		joinRowsThrough(dst, src, srcStep, rows, n)
 	case stream && dstStep == n && n >= 64:
 		joinRowsAVX512(&dst[0], &src[0], srcStep, rows, n)
 	case stream:
@@ -197,6 +230,27 @@ func copyRowsFast(dst []byte, dstStep int, src []byte, srcStep, rows, n int, str
 		copyRowsAVX512(&dst[0], dstStep, &src[0], srcStep, rows, n, 0)
 	}
 	return true
+}
+
+// joinRowsThrough copies rows of n bytes to one place, past the cache. They come
+// together in a buffer, which stays in it.
+func joinRowsThrough(dst, src []byte, srcStep, rows, n int) {
+	b := transposeBuffers.Get().(*transposeBuffer)
+	defer transposeBuffers.Put(b)
+	room := b.rows[:16<<10]
+	at, used := 0, 0 // in dst, in room
+	most := len(room) - lineOffset(dst)
+	for i := range rows {
+		for row := src[i*srcStep:][:n]; len(row) > 0; {
+			k := copy(room[used:most], row)
+			row = row[k:]
+			if used += k; used == most {
+				CopyStream(dst[at:at+used], room[:used])
+				at, used, most = at+used, 0, len(room)
+			}
+		}
+	}
+	CopyStream(dst[at:at+used], room[:used])
 }
 
 //go:noescape

@@ -29,11 +29,15 @@ func CopyRows(dst []byte, a, dstStep int, src []byte, b, srcStep, rows, n int, s
 		return
 	}
 	for ; rows > 0; rows-- {
-		copyPlain(dst[a:a+n], src[b:b+n], stream)
+		copyPlain(dst[a:a+n], src[b:b+n], stream && n >= streamRow)
 		a += dstStep
 		b += srcStep
 	}
 }
+
+// streamRow is from which length on a row goes past the cache by itself: its first
+// and last lines, which do not, and the wait for the others, no longer count.
+const streamRow = 4 << 10
 
 // copyPlain copies, past the cache if stream is set.
 func copyPlain(dst, src []byte, stream bool) {

@@ -10,17 +10,18 @@ import "math/bits"
 //
 // The bytes of elements are written, no others; what is read are bytes of src.
 type Regrouping struct {
-	steps [maxSteps]regroupStep // first, so that indices do not cross lines of the cache
-	key   regroupKey
-	n     int // steps
-	at    []Place
-	low   Place // the least of at
-	high  Place // the greatest
-	dst   span  // of a pattern, from its place
-	src   span
-	whole span // of src with what registers read beside elements
-	full  bool // a pattern consists of whole lines of the cache, if it begins one
-	lines bool // and does so everywhere
+	steps    [maxSteps]regroupStep // first, so that indices do not cross lines of the cache
+	shuffles [maxSteps]shuffleStep // instead, where registers are of 32 bytes
+	key      regroupKey
+	n        int // of either
+	at       []Place
+	low      Place // the least of at
+	high     Place // the greatest
+	dst      span  // of a pattern, from its place
+	src      span
+	whole    span // of src with what registers read beside elements
+	full     bool // a pattern consists of whole lines of the cache, if it begins one
+	lines    bool // and does so everywhere
 }
 
 // An Axis of a pattern has N elements, Dst bytes apart in the result and Src
@@ -40,8 +41,9 @@ const (
 )
 
 type regroupKey struct {
-	unit int
-	axes [MaxAxes]Axis
+	level level
+	unit  int
+	axes  [MaxAxes]Axis
 }
 
 // A span of offsets does not include the upper one. It is empty if that is 0.
@@ -66,7 +68,7 @@ type regroupStep struct {
 // that it takes, 0 where that would be too many or the axes lie across each other
 // in the result.
 func (g *Regrouping) Set(unit int, axes []Axis) int {
-	key := regroupKey{unit: unit}
+	key := regroupKey{level: active, unit: unit}
 	size := unit
 	if len(axes) > MaxAxes {
 		return 0
@@ -82,9 +84,10 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 	}
 	g.key, g.n = key, 0
 	g.dst, g.src, g.whole, g.full = span{}, span{}, span{}, true
-	lowest := 0
+	reach := span{0, unit} // in src
 	for _, x := range axes {
-		lowest += min(0, (x.N-1)*x.Src)
+		reach.low += min(0, (x.N-1)*x.Src)
+		reach.high += max(0, (x.N-1)*x.Src)
 	}
 	var room [64]Place // the bytes of a register, in the order of the result
 	bytes := room[:0]
@@ -98,7 +101,7 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 		g.src.add(at.Src, unit)
 		for k := range unit {
 			if len(bytes) > 0 && at.Dst+k-bytes[0].Dst >= 64 {
-				if !g.register(bytes, lowest) {
+				if !g.register(bytes, reach) {
 					return 0
 				}
 				bytes = room[:0]
@@ -122,22 +125,35 @@ func (g *Regrouping) Set(unit int, axes []Axis) int {
 			break
 		}
 	}
-	g.register(bytes, lowest)
+	g.register(bytes, reach)
 	return g.n
 }
 
-// register adds the steps for a register of the result.
-func (g *Regrouping) register(bytes []Place, lowest int) bool {
+// register adds the steps for up to 64 bytes of the result.
+func (g *Regrouping) register(bytes []Place, reach span) (ok bool) {
+	to := bytes[0].Dst
+	g.full = g.full && to%64 == 0 && len(bytes) == 64
+	if RegroupBytes() == 32 {
+		ok = g.shuffle(bytes, reach)
+	} else {
+		ok = g.permute(bytes, reach.low)
+	}
+	if !ok {
+		g.n = 0
+	}
+	return ok
+}
+
+// permute adds the steps for a register of 64 bytes.
+func (g *Regrouping) permute(bytes []Place, lowest int) bool {
 	to := bytes[0].Dst
 	var store uint64
 	for _, p := range bytes {
 		store |= 1 << (p.Dst - to)
 	}
-	g.full = g.full && to%64 == 0 && store == 1<<64-1
 	begin := g.n
 	for done := uint64(0); done != store; {
 		if g.n == maxSteps {
-			g.n = 0
 			return false
 		}
 		s := &g.steps[g.n]
@@ -227,6 +243,6 @@ func (g *Regrouping) runGo(dst []byte, a int, src []byte, b int) {
 	}
 }
 
-// Regroups reports whether patterns are done by registers. Otherwise Run goes
-// byte by byte, and there are better ways.
-func Regroups() bool { return regroups() }
+// RegroupBytes is how many bytes of the result a step makes at most. It is 0 where
+// there are no registers for that: Run goes byte by byte, and there are better ways.
+func RegroupBytes() int { return regroupBytes() }

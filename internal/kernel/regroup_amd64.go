@@ -2,14 +2,26 @@
 
 package kernel
 
-func regroups() bool { return active >= levelGFNI }
+func regroupBytes() int {
+	switch {
+	case active >= levelGFNI:
+		return 64
+	case active >= levelAVX2:
+		return 32
+	}
+	return 0
+}
 
 func regroupFast(g *Regrouping, dst []byte, a int, src []byte, b int, inside, lines bool) bool {
-	if active < levelGFNI {
-		return false
-	}
+	lines = lines && lineOffset(dst[a:]) == 0
 	switch {
-	case inside && lines && lineOffset(dst[a:]) == 0:
+	case active < levelAVX2:
+		return false
+	case active < levelGFNI && lines:
+		regroupLinesAVX2(&dst[a], &src[b], &g.at[0], len(g.at), &g.shuffles[0], g.n)
+	case active < levelGFNI:
+		regroupAVX2(&dst[a], &src[b], &g.at[0], len(g.at), &g.shuffles[0], g.n)
+	case inside && lines:
 		regroupLinesVBMI(&dst[a], &src[b], &g.at[0], len(g.at), &g.steps[0], g.n)
 	case inside:
 		regroupVBMI(&dst[a], &src[b], &g.at[0], len(g.at), &g.steps[0], g.n)
@@ -27,3 +39,9 @@ func regroupLinesVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, coun
 
 //go:noescape
 func regroupMaskedVBMI(dst, src *byte, at *Place, n int, steps *regroupStep, count int)
+
+//go:noescape
+func regroupAVX2(dst, src *byte, at *Place, n int, steps *shuffleStep, count int)
+
+//go:noescape
+func regroupLinesAVX2(dst, src *byte, at *Place, n int, steps *shuffleStep, count int)
