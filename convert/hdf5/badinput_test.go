@@ -123,6 +123,10 @@ func TestBad(t *testing.T) {
 	f = newForge()
 	add("H09", "a part past the end", f.root(hard("x", f.put(header(message{16, 0, u64(1<<50) + u64(100)})))), tensor.ErrTruncated, "continuation")
 	f = newForge()
+	add("H09", "a part of no bytes", f.root(hard("x", f.put(header(message{16, 0, u64(48) + u64(0)})))), tensor.ErrCorrupt, "continuation: got 0 bytes")
+	f = newForge()
+	add("H09", "a part of no bytes, in a header of version 1", f.root(hard("x", f.put(oldHeader(message{16, 0, u64(48) + u64(0)})))), tensor.ErrCorrupt, "continuation: got 0 bytes")
+	f = newForge()
 	f.put(zeros(16))
 	add("H09", "a part without a signature", f.root(hard("x", f.put(header(message{16, 0, u64(48) + u64(16)})))), tensor.ErrFormat, "continuation signature")
 	f = newForge()
@@ -329,9 +333,10 @@ func TestBad(t *testing.T) {
 	layout("version 9", tensor.ErrUnsupported, "data layout message version: got 9", message{8, 0, "\x09\x01" + zeros(16)})
 	layout("index 9", tensor.ErrUnsupported, "chunk index: got type 9", chunked(0, 9, "", 48, 8, 1))
 	layout("no rank", tensor.ErrCorrupt, "rank of chunks", treed(none))
-	layout("another rank", tensor.ErrCorrupt, "rank of chunks: got 2, want 1", treed(none, 2, 4, 1)).NoOffset = true
+	layout("another rank", tensor.ErrCorrupt, "rank of chunks: got 2, want 1", treed(none, 2, 4, 1))
 	layout("chunks of nothing", tensor.ErrCorrupt, "shape of chunks", treed(none, 0, 1))
-	layout("elements of 2 bytes", tensor.ErrCorrupt, "bytes of an element of a chunk: got 2, want 1", treed(none, 4, 2)).NoOffset = true
+	layout("elements of 2 bytes", tensor.ErrCorrupt, "bytes of an element of a chunk: got 2, want 1", treed(none, 4, 2))
+	add("H21", "elements of 2 bytes, and none of them", newForge().one(dataspace(0), datatype(u8Type), treed(none, 4, 2)), tensor.ErrCorrupt, "bytes of an element of a chunk: got 2, want 1")
 	layout("extents of 9 bytes", tensor.ErrCorrupt, "width of extents", message{8, 0, "\x04\x02\x00\x02\x09" + zeros(40)})
 	layout("chunks of 2^64-1 rows", tensor.ErrOverflow, "shape of chunks", chunked(0, 1, "", 48, 1<<64-1, 1))
 	layout("chunks of 2^40 bytes", tensor.ErrLimit, "shape of chunks", chunked(0, 1, "", 48, 1<<40, 1)).NoOffset = true

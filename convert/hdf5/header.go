@@ -270,6 +270,10 @@ func (h *headerReader) add(r *block, kind uint16, flags uint8, order uint16, n i
 		r.err = c.err
 		return
 	}
+	if e.size == 0 {
+		r.wrong(tensor.ErrCorrupt, "continuation", "0 bytes", "room for a message")
+		return
+	}
 	if h.seen[e.addr] || e.addr == h.o.addr {
 		r.wrong(tensor.ErrCorrupt, "continuation", "address "+count(e.addr)+" twice", "each once")
 		return

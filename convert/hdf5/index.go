@@ -35,16 +35,10 @@ type grid struct {
 // bits can say, as the format had it for long.
 const maxChunk = 1<<32 - 1
 
-// newGrid checks a layout of chunks against a shape.
+// newGrid checks a layout of chunks, of as many axes, against a shape.
 func newGrid(f *file, s *dataspace, l layout, filters []filter, elem int64) (*grid, error) {
 	bad := func(kind error, field, got, want string) (*grid, error) {
 		return nil, fail(kind, -1, field, got, want)
-	}
-	if len(l.chunk) != len(s.dims) {
-		return bad(tensor.ErrCorrupt, "rank of chunks", count(len(l.chunk)), count(len(s.dims)))
-	}
-	if l.elem != elem {
-		return bad(tensor.ErrCorrupt, "bytes of an element of a chunk", count(l.elem), count(elem))
 	}
 	g := &grid{f: f, shape: s.dims, most: s.most, chunk: l.chunk, elem: elem, layout: l, filters: filters, total: 1}
 	var ok bool

@@ -83,6 +83,12 @@ func (f *file) dataset(o *object, most int64) (*dataset, error) {
 	if d.layout.class != layoutChunked {
 		return d, nil
 	}
+	if n := len(d.layout.chunk); n != len(d.space.dims) {
+		return nil, fail(tensor.ErrCorrupt, f.place(o.addr), "rank of chunks", count(n), count(len(d.space.dims)))
+	}
+	if n := d.layout.elem; n != d.typ.size {
+		return nil, fail(tensor.ErrCorrupt, f.place(o.addr), "bytes of an element of a chunk", count(n), count(d.typ.size))
+	}
 	for i := range d.filters {
 		if !d.filters[i].known() {
 			return nil, fail(tensor.ErrUnsupported, f.place(o.addr), "filter", d.filters[i].String(), "deflate, shuffle, fletcher32 or lzf")

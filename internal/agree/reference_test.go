@@ -70,6 +70,8 @@ var exceptions = []struct {
 	{"hdf5", "bad flag combination for message|message of unshareable class", "flags of messages speak to those that write"},
 	{"hdf5", "bad object header message count", "messages are read as far as there are some, whatever their number is said to be"},
 	{"hdf5", "filter returned failure during read", "inflating needs no level, which libhdf5 looks for"},
+	{"hdf5", "invalid dataset size, likely file corruption", "a dataset without elements may have room in the file"},
+	{"hdf5", "badly formatted modification time message", "times are of no interest to who reads"},
 	{"hdf5", "bad heap free list|free block size is zero|gap found in early version", "room that is free is of no interest to who reads"},
 }
 
