@@ -269,6 +269,12 @@ func TestBad(t *testing.T) {
 	})
 	old("a tree of chunks", grammar, "B-tree node type", func(f *forge, heap uint64) (uint64, uint64) { return f.put(node(1, 0, 0, u64(0))), heap })
 
+	earliest, err := os.ReadFile("testdata/indexes_earliest.h5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("H18", "more symbols than a node has room for", patched(earliest, 16, "\x03", 0, 0), tensor.ErrCorrupt, "symbol table node symbols: got 7, want at most 6")
+
 	// Shapes and types.
 	shaped := func(what string, kind error, says string, space message, list ...message) *badinput.Row {
 		f := newForge()

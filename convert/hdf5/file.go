@@ -23,6 +23,7 @@ type file struct {
 	offsetSize int   // bytes of an address
 	lengthSize int   // bytes of a length
 	superblock int   // version
+	symbols    int   // most of a symbol table node; 0: the superblock does not say
 	root       uint64
 	sohm       []sharedIndex
 

@@ -173,6 +173,9 @@ func (f *file) oldLinks(list []link, r *block) ([]link, error) {
 		r.begin("SNOD", 1)
 		r.skip(1)
 		n := r.u16()
+		if r.err == nil && f.symbols > 0 && int(n) > f.symbols {
+			r.wrong(tensor.ErrCorrupt, "symbols", count(n), "at most "+count(f.symbols))
+		}
 		if r.err != nil {
 			return r.err
 		}

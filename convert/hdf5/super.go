@@ -65,9 +65,11 @@ func (f *file) readSuperblock() error {
 		}
 		f.setSizes(r, r.u8(), r.u8())
 		r.skip(1)
-		if leaf, node := r.u16(), r.u16(); r.err == nil && (leaf == 0 || node == 0) {
+		leaf, node := r.u16(), r.u16()
+		if r.err == nil && (leaf == 0 || node == 0) {
 			r.wrong(tensor.ErrCorrupt, "fan-outs of groups", count(leaf)+" and "+count(node), "numbers above 0")
 		}
+		f.symbols = 2 * int(leaf)
 		if flags := r.u32(); r.err == nil && flags&^maxFlags != 0 {
 			r.wrong(tensor.ErrCorrupt, "flags", count(flags), "of 1, 2 and 4")
 		}
