@@ -114,14 +114,15 @@ quick:
 	$(GO) test -short ./...
 
 # Counted: statements of these packages that the tests of these packages, of the
-# tables of bad inputs and of the tool run, seeds of fuzz targets apart, on linux/amd64.
+# tables of bad inputs, of files on servers and of the tool run, seeds of fuzz targets
+# apart, on linux/amd64.
 # "make cover V=-v" lists the blocks that none ran.
 COVERED = . ./format ./codec ./sparse ./ragged ./quant ./mmap ./convert/... \
 	./internal/atomicfile ./internal/fsys ./internal/strictjson ./internal/nameset
 cover:
 	mkdir -p bin
 	$(GO) test -short -skip '^Fuzz' -coverprofile bin/cover.out \
-		-coverpkg $$($(GO) list $(COVERED) | paste -sd, -) $(COVERED) ./internal/badinput/... ./cmd/tensorfile
+		-coverpkg $$($(GO) list $(COVERED) | paste -sd, -) $(COVERED) ./internal/badinput/... ./internal/farsim ./remote/... ./cmd/tensorfile
 	$(GO) run ./internal/cover $(V) bin/cover.out
 
 lint:

@@ -150,11 +150,13 @@ func TestBadInput(t *testing.T) {
 	add(bad+"10", "before 1.6", []byte("\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.and so on"), tensor.ErrUnsupported, "offset 0: format", "torch.save(torch.load(old")
 
 	// The machine.
-	for what, body := range map[string]string{"nothing": "", "no stop": "N", "a string": "X\x05\x00\x00\x00abc", "a line": "cos\nsystem", "an integer": "J\x01", "a long": "\x8a\x08\x01", "a frame": "\x95\xff\x00\x00\x00\x00\x00\x00\x00N", "a string of 2^63": "\x8d\xff\xff\xff\xff\xff\xff\xff\x7fx", "bytes of 4 GiB": "B\xff\xff\xff\xffx"} {
+	for what, body := range map[string]string{"nothing": "", "no stop": "N", "a string": "X\x05\x00\x00\x00abc", "a line": "cos\nsystem", "an integer": "J\x01", "a long": "\x8a\x08\x01", "a frame": "\x95\xff\x00\x00\x00\x00\x00\x00\x00N", "a string of 2^63": "\x8d\xff\xff\xff\xff\xff\xff\xff\x7fx", "bytes of 4 GiB": "B\xff\xff\xff\xffx",
+		"a protocol": "\x80", "an integer in words": "I7", "a float": "G\x00", "a float in words": "F1.5", "a long of 4": "\x8b\x05\x00", "a string in words": "Vabc", "the length of a string": "X\x05\x00", "a memo in words": "Np1", "a number in the memo": "Nr\x01", "the name of a global": "cos\n", "a persistent id": "Pabc"} {
 		add(bad+"11", what, pickled("\x80\x02"+body), tensor.ErrTruncated, `member "a/data.pkl"`)
 	}
 	for what, body := range map[string]string{
 		"stop on nothing": ".", "stop on two": "NN.", "stop on a mark": "N(.", "pop nothing": "0.", "a tuple without mark": "Nt.", "append to nothing": "Na.", "append to None": "NNa.", "items of a list": "]" + "(NNu.", "half a pair": "}(Nu.", "memo that was not put": "h\x00.", "a global of numbers": "K\x01K\x02\x93.", "call of a number": "K\x01)R.", "arguments that are a list": "ccollections\nOrderedDict\n]R.", "no UTF-8": "X\x01\x00\x00\x00\xff.", "bytes behind": "N.N", "an integer in words": "Iseven\n.", "build on nothing": "Nb.", "duplicate of nothing": "2.",
+		"a list without mark": "l.", "pop to a mark without one": "1.", "extend without mark": "e.", "append of nothing": "a.", "append to nothing at all": "(Ne.", "items without mark": "u.", "an item of one": "}Ns.", "items of nothing": "(u.", "a pair of one": "N\x86.", "memo of nothing": "\x94.", "memo in words": "Npx\n.", "a global of one": "N\x93.", "a call of nothing": ")R.", "a string without quotes": "Sabc\n.", "a float in words": "Fseven\n.", "a persistent id of nothing": "Q.",
 	} {
 		add(bad+"12", what, pickled("\x80\x02"+body), tensor.ErrFormat, `member "a/data.pkl"`)
 	}

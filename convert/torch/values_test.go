@@ -26,6 +26,9 @@ func TestValues(t *testing.T) {
 		str("pairs"), "ccollections\nOrderedDict\n"+tuple("]("+tuple(str("k"), num(3))+"e")+"R",
 		str("none"), "cbuiltins\nset\n)R",
 		str("dtype"), "ctorch\nfloat32\n",
+		// What protocols 0 and 1 have, and what is taken off the stack again.
+		"S'single'\np7\n", "g7\n", "Vtext\n", "I01\n", "U\x02no", "I00\n", str("long"), "L-7L\n", str("in words"), "(0(NN1N0I12\n",
+		str("inner"), "(S'a'\nK\x01d", str("set"), "\x8f(K\x05\x90", str("twice"), "K\x0220",
 	)+".", "a.pt")
 	if err != nil {
 		t.Fatal(err)
@@ -35,7 +38,7 @@ func TestValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for key, want := range map[string]any{"float": 2.5, "device": "cuda:0", "pairs.k": int64(3), "dtype": "torch.float32"} {
+	for key, want := range map[string]any{"float": 2.5, "device": "cuda:0", "pairs.k": int64(3), "dtype": "torch.float32", "single": "single", "text": true, "no": false, "long": int64(-7), "in words": int64(12), "inner.a": int64(1), "twice": int64(2)} {
 		if a[key] != want {
 			t.Errorf("%s is %v, want %v", key, a[key], want)
 		}
