@@ -89,7 +89,7 @@ TEXT ·regroupLinesVBMI(SB), NOSPLIT, $0-48
 TEXT ·regroupMaskedVBMI(SB), NOSPLIT, $0-48
 	PLACES(TAKEMASKED, MERGEMASKED, PART)
 
-// The same with two halves of 16 bytes: Y0 is what has been put together.
+// The same with two halves of 16 bytes, steps of 64: Y0 is what has been put together.
 
 #define HALVES(FETCH, STORE) \
 	MOVQ dst+0(FP), R8 \

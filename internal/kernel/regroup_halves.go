@@ -15,8 +15,8 @@ type shuffleStep struct {
 	width int32 // 32, 16, 8, 4, 2 or 1
 }
 
-// none is an index that takes nothing.
-const none = 0x80
+// noByte is an index that takes nothing.
+const noByte = 0x80
 
 // shuffle adds the steps for bytes of the result that lie within 64: each run of
 // them is stored in as few pieces as powers of two allow, since nothing beside
@@ -50,7 +50,7 @@ func (g *Regrouping) piece(bytes []Place, reach span) bool {
 	for {
 		s := shuffleStep{from: [2]int{reach.low, reach.low}, to: bytes[0].Dst, width: int32(len(bytes))}
 		for j := range s.index {
-			s.index[j] = none
+			s.index[j] = noByte
 		}
 		more := false
 		for i, half := range halves {
