@@ -80,6 +80,7 @@ func newColumn(src Source) (*column, error) {
 		return nil, c.located(err)
 	}
 	c.strides[c.axis] = c.bytes
+	order := t.Order()
 	v, err := t.View()
 	switch {
 	case err == nil && v.NumElements() == 0:
@@ -87,7 +88,7 @@ func newColumn(src Source) (*column, error) {
 	case err == nil:
 		return c, c.mapped(v)
 	case t.Storage().Kind == tensorfile.StorageEncoded:
-		c.way = Streamed
+		c.way, order = Streamed, tensor.LittleEndian // as streams give elements
 	case errors.Is(err, tensorfile.ErrNotMapped) || errors.Is(err, tensor.ErrEncoded):
 		c.way = Blocked
 		if s := t.ChunkShape(); s != nil {
@@ -96,7 +97,7 @@ func newColumn(src Source) (*column, error) {
 	default:
 		return nil, err
 	}
-	memory, err := tensor.NewView(make([]byte, c.bytes), d, one, c.strides, 0, t.Order())
+	memory, err := tensor.NewView(make([]byte, c.bytes), d, one, c.strides, 0, order)
 	if err == nil {
 		c.shaper, err = newShaper(memory, c.axis, c.bytes, src)
 	}

@@ -56,7 +56,8 @@ type View struct {
 // (0, ..., 0) starts. Strides are in bytes, nil means C order without gaps
 // from offset on. Addresses and strides need not be aligned. The View keeps
 // data, s and st: they must not be changed while it is used, except for
-// elements through it.
+// elements through it. A dtype that is not known has no order of this machine:
+// for HostOrder its elements are bytes as in a file, which is LittleEndian.
 //
 // It fails, with an *Error that names the rule, if d is not valid or has no
 // elements, if a size overflows, if a packed dtype is not packed along its
@@ -70,6 +71,9 @@ func NewView(data []byte, d DType, s Shape, st Strides, offset int64, o ByteOrde
 	}
 	if o > BigEndian {
 		return View{}, fail(ErrByteOrder, "byte order", strconv.Itoa(int(o)), "little or big", "")
+	}
+	if o == HostOrder && o != LittleEndian && d.swapWidth() == 0 {
+		o = LittleEndian
 	}
 	n, image, err := checkReach(d, s, st, offset, int64(len(data)))
 	if err != nil {
