@@ -28,7 +28,7 @@ func written(t *testing.T, fn func(w *tensorfile.Writer) error) *tensorfile.File
 func sameBytes(t *testing.T, x *tensorfile.Tensor, want []byte) {
 	t.Helper()
 	v := must(x.Read(context.Background()))(t)
-	if !bytes.Equal(must(v.Bytes())(t), want) {
+	if !bytes.Equal(little(t, v), want) {
 		t.Errorf("%s: other bytes", x.Name())
 	}
 }
@@ -112,7 +112,7 @@ func TestChosenShapes(t *testing.T) {
 			data[i] = byte(i/97) & 0x11 // no bits behind the end of a row
 		}
 		v := must(tensor.NewView(data, c.d, c.shape, nil, 0, tensor.LittleEndian))(t)
-		want := must(must(v.Clone())(t).Bytes())(t)
+		want := little(t, must(v.Clone())(t))
 		o := &tensorfile.TensorOptions{Codec: "auto"}
 		f := written(t, func(w *tensorfile.Writer) error {
 			if err := w.Add(ctx, "view", v, o); err != nil {

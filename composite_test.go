@@ -162,13 +162,15 @@ func TestSparseArrays(t *testing.T) {
 	if one != two {
 		t.Error("two arrays on one mapping")
 	}
-	got := must(sparse.Data[float64](one, "values"))(t)
-	stored := must(tensorfile.Data[float64](must(x.Part("values"))(t)))(t)
-	if &got[0] != &stored[0] {
-		t.Error("plain bytes were copied")
+	if hostOfFiles {
+		got := must(sparse.Data[float64](one, "values"))(t)
+		stored := must(tensorfile.Data[float64](must(x.Part("values"))(t)))(t)
+		if &got[0] != &stored[0] {
+			t.Error("plain bytes were copied")
+		}
 	}
-	p := must(must(f.Tensor("packed"))(t).Sparse(ctx))(t)
-	if got := must(sparse.Data[int32](p, "indices"))(t); !slices.Equal(got, []int32{0, 2, 3}) {
+	indices, _ := must(must(f.Tensor("packed"))(t).Sparse(ctx))(t).Part("indices")
+	if got := must(tensor.Data[int32](must(indices.Clone())(t)))(t); !slices.Equal(got, []int32{0, 2, 3}) {
 		t.Error(got)
 	}
 }

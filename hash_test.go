@@ -293,14 +293,14 @@ func TestHashWhatCounts(t *testing.T) {
 			add(w, "b", x, nil)
 		},
 		"alias": func(w *tensorfile.Writer) {
-			b := must(x.Bytes())(t)
+			b := little(t, x)
 			id := must(w.AddStorage(ctx, int64(len(b)), bytes.NewReader(b)))(t)
 			for _, name := range []string{"b", "a"} {
 				ok(t, w.TensorOn(id, name, tensor.I32, x.Shape(), nil, 0, nil))
 			}
 		},
 		"backward": func(w *tensorfile.Writer) {
-			b := must(must(must(x.Flip(0, 1))(t).Clone())(t).Bytes())(t)
+			b := little(t, must(x.Flip(0, 1))(t))
 			id := must(w.AddStorage(ctx, int64(len(b)), bytes.NewReader(b)))(t)
 			ok(t, w.TensorOn(id, "a", tensor.I32, x.Shape(), tensor.Strides{-12, -4}, 20, nil))
 			add(w, "b", x, nil)

@@ -26,6 +26,10 @@ func TestMain(m *testing.M) {
 
 var ctx = context.Background()
 
+// hostOfFiles says that numbers in files have the byte order of this machine, so
+// that typed slices of them are to be had without a copy.
+var hostOfFiles = tensor.HostOrder == tensor.LittleEndian
+
 // must returns v and stops the test if there is an error.
 func must[T any](v T, err error) func(t testing.TB) T {
 	return func(t testing.TB) T {
@@ -119,6 +123,27 @@ func names(t testing.TB, dir string) []string {
 	return list
 }
 
+// partBytes is how many bytes of a unit are one number.
+func partBytes(d tensor.DType) int {
+	switch {
+	case d == tensor.C64, d.Class == tensor.ClassBytes && d.Variant == tensor.VariantUTF32:
+		return 4
+	case d == tensor.C128:
+		return 8
+	case !d.Known(), d.Packed(), d.Class == tensor.ClassBytes, d.Class == tensor.ClassBlock:
+		return 1
+	}
+	return int(d.UnitBytes)
+}
+
+// little are the elements of a view in C order, little-endian.
+func little(t testing.TB, v tensor.View) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	ok(t, v.WriteCOrder(&b, tensor.LittleEndian))
+	return b.Bytes()
+}
+
 // image is the C-order image of a view, little-endian, by the plainest way.
 func image(t testing.TB, v tensor.View) []byte {
 	t.Helper()
@@ -134,7 +159,9 @@ func image(t testing.TB, v tensor.View) []byte {
 		if axis == len(units) {
 			b := slices.Clone(must(v.UnitAt(idx...))(t))
 			if v.Order() == tensor.BigEndian {
-				slices.Reverse(b) // dtypes of one part only
+				for part := range slices.Chunk(b, partBytes(d)) {
+					slices.Reverse(part)
+				}
 			}
 			out = append(out, b...)
 			return

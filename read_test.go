@@ -316,15 +316,16 @@ func TestDataErrors(t *testing.T) {
 	plain := func(d tensor.DType, off int64, s tensor.Shape, st tensor.Strides, o tensor.ByteOrder) tensorfile.LayoutTensor {
 		return tensorfile.LayoutTensor{DType: d, Offset: off, Shape: s, Strides: st, Order: o}
 	}
+	host, other := tensor.HostOrder, tensor.BigEndian-tensor.HostOrder
 	ts := []tensorfile.LayoutTensor{
-		0: plain(tensor.F32, 0, tensor.Shape{4}, nil, tensor.LittleEndian),
-		1: plain(tensor.F32, 0, tensor.Shape{4}, nil, tensor.BigEndian),
-		2: plain(tensor.F32, 0, tensor.Shape{4}, tensor.Strides{8}, tensor.LittleEndian),
-		3: plain(tensor.F32, 1, tensor.Shape{4}, nil, tensor.LittleEndian),
+		0: plain(tensor.F32, 0, tensor.Shape{4}, nil, host),
+		1: plain(tensor.F32, 0, tensor.Shape{4}, nil, other),
+		2: plain(tensor.F32, 0, tensor.Shape{4}, tensor.Strides{8}, host),
+		3: plain(tensor.F32, 1, tensor.Shape{4}, nil, host),
 		4: plain(tensor.Bool, 0, tensor.Shape{4}, nil, tensor.LittleEndian),
 		5: plain(tensor.Bool, 8, tensor.Shape{4}, nil, tensor.LittleEndian),
 		6: {DType: tensor.F32, Storage: 1, Shape: tensor.Shape{4}},
-		7: {DType: tensor.F32, Storage: -1, Shape: tensor.Shape{0, 4}},
+		7: {DType: tensor.F32, Storage: -1, Shape: tensor.Shape{0, 4}, Order: host},
 	}
 	for i := range ts {
 		ts[i].Name = fmt.Sprint(i)

@@ -241,7 +241,7 @@ func TestAddForeignOrder(t *testing.T) {
 	if want := []byte{1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10}; !bytes.Equal(b.Bytes(), want) {
 		t.Errorf("% x", b.Bytes())
 	}
-	c := must(tensorfile.Data[complex64](must(f.Tensor("c64"))(t)))(t)
+	c := must(tensor.Data[complex64](must(must(f.Tensor("c64"))(t).Read(ctx))(t)))(t)
 	if math.Float32bits(real(c[1])) != 0x08090a0b || math.Float32bits(imag(c[1])) != 0x0c0d0e0f {
 		t.Errorf("%x", c[1])
 	}

@@ -79,7 +79,7 @@ func partsOf(d tensor.DType) int {
 	return 1
 }
 
-// elementAt reads an element from the bytes of its unit, bit by bit.
+// elementAt reads an element from the little-endian bytes of its unit, bit by bit.
 func elementAt(t testing.TB, v tensor.View, idx []int64) element {
 	d := v.DType()
 	unit, err := v.UnitAt(idx...)
@@ -179,8 +179,17 @@ func equalParts(d tensor.DType, a, b element, o *compare.Options) bool {
 	return near(0) && near(1)
 }
 
+// little is a copy of v in little-endian, as elementAt reads it.
+func little(t testing.TB, v tensor.View) tensor.View {
+	w, err := tensor.NewView(make([]byte, v.ByteSize()), v.DType(), v.Shape(), nil, 0, tensor.LittleEndian)
+	ok(t, err)
+	ok(t, tensor.Copy(w, v))
+	return w
+}
+
 // oracle compares element by element.
 func oracle(t testing.TB, a, b tensor.View, o *compare.Options) *compare.Result {
+	a, b = little(t, a), little(t, b)
 	d, shape := a.DType(), a.Shape()
 	r := &compare.Result{Elements: a.NumElements()}
 	type one struct {
