@@ -12,6 +12,16 @@ TEXT ·hasF16C(SB), NOSPLIT, $0-1
 	MOVB CX, ret+0(FP)
 	RET
 
+// func hasVPCLMULQDQ() bool
+TEXT ·hasVPCLMULQDQ(SB), NOSPLIT, $0-1
+	MOVL $7, AX
+	XORL CX, CX
+	CPUID
+	SHRL $10, CX
+	ANDL $1, CX
+	MOVB CX, ret+0(FP)
+	RET
+
 // func lineOffset(b []byte) int
 TEXT ·lineOffset(SB), NOSPLIT, $0-32
 	MOVQ b_base+0(FP), AX

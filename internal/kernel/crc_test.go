@@ -77,7 +77,7 @@ func TestFoldConstants(t *testing.T) {
 		}
 		n++
 	}
-	if n != 4 {
+	if n != 6 {
 		t.Errorf("%d constants", n)
 	}
 }
@@ -104,7 +104,7 @@ func BenchmarkCRC32C(b *testing.B) {
 	for _, n := range []int{1 << 10, 4 << 10, 64 << 10, 64 << 20} {
 		src := random(n, 5)
 		atEachLevel(b, func(l level) {
-			if l != levelGo && l != best {
+			if l > 1 && l < best { // the same as the one below
 				return
 			}
 			b.Run(fmt.Sprintf("n=%d/impl=%v", n, l), func(b *testing.B) {

@@ -28,6 +28,11 @@ func detect() level {
 //go:noescape
 func hasF16C() bool
 
+// hasVPCLMULQDQ asks a processor with AVX2: cpu.X86 knows it of those with AVX-512 alone.
+//
+//go:noescape
+func hasVPCLMULQDQ() bool
+
 // lineOffset is where in a line of the cache b begins: 0 to 63.
 //
 //go:noescape
