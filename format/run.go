@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -218,12 +219,21 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 		return nil, Ref{}, bad("bytes of names in a run", fmt.Sprint(h.Names), "below 2^32")
 	}
 	size := h.sections()
-	if size != int64(int(size)) {
+	if size > math.MaxInt-MaxRunHead {
 		return nil, Ref{}, bad("bytes of a run", fmt.Sprint(size), "what this machine can address")
 	}
+	pageExp := uint8(MinPageExp)
+	if size > largeBody {
+		pageExp = MaxPageExp
+	}
+	pages := (size + 1<<pageExp - 1) >> pageExp
+	length := runHeadSize + 16*len(p.Older) + 4*int(pages)
+	if length > MaxRunHead {
+		return nil, Ref{}, bad("bytes of a run", fmt.Sprint(size), "what a run head can cover")
+	}
 	start := len(dst)
-	dst = append(dst, make([]byte, size)...)
-	body := dst[start:]
+	dst = append(dst, make([]byte, int(size)+length)...)
+	body, head := dst[start:start+int(size):start+int(size)], dst[start+int(size):]
 	heap := body[h.heapAt:h.heapAt]
 	var names int64
 	for i := range tensors {
@@ -245,16 +255,6 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 		s.put(body[h.storagesAt+int64(i)*StorageSize:], int64(len(heap)))
 		heap = s.appendHeap(heap)
 	}
-	pageExp := uint8(MinPageExp)
-	if size > largeBody {
-		pageExp = MaxPageExp
-	}
-	pages := (size + 1<<pageExp - 1) >> pageExp
-	length := runHeadSize + 16*len(p.Older) + 4*int(pages)
-	if length > MaxRunHead {
-		return nil, Ref{}, bad("bytes of a run", fmt.Sprint(size), "what a run head can cover")
-	}
-	head := make([]byte, length)
 	copy(head[runMagic:], runMagicBytes[:])
 	copy(head[runUUID:], p.UUID[:])
 	offset := p.Begin + size
@@ -283,7 +283,7 @@ func AppendRun(dst []byte, tensors []TensorRecord, storages []StorageRecord, p R
 		le.PutUint32(sums[4*i:], Checksum(page))
 	}
 	le.PutUint32(head[runCRC:], Checksum(head[runUUID:]))
-	return append(dst, head...), Ref{uint64(offset), uint32(length), Checksum(head)}, nil
+	return dst, Ref{uint64(offset), uint32(length), Checksum(head)}, nil
 }
 
 // SortRecords returns the records as AppendRun wants them: tensors by name,
