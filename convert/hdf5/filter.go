@@ -9,6 +9,7 @@ import (
 
 	"github.com/klauspost/compress/zlib"
 
+	"github.com/tensorfile/tensorfile/internal/inflate"
 	"github.com/tensorfile/tensorfile/internal/kernel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -132,7 +133,7 @@ func undo(list []filter, mask uint32, elem int64, dst, stored []byte, w *work) e
 			}
 		case filterDeflate:
 			to := into()
-			err = inflate(to, b)
+			err = unzlib(to, b)
 			b = to
 		case filterLZF:
 			to := into()
@@ -191,8 +192,11 @@ type inflater struct {
 
 var inflaters sync.Pool
 
-// inflate decodes a zlib stream to exactly dst and compares its checksum.
-func inflate(dst, src []byte) error {
+// unzlib decodes a zlib stream to exactly dst and compares its checksum.
+func unzlib(dst, src []byte) error {
+	if _, ok := inflate.Zlib(dst, src); ok {
+		return nil
+	}
 	z, _ := inflaters.Get().(*inflater)
 	var err error
 	if z != nil {

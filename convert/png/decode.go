@@ -2,6 +2,7 @@ package png
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zlib"
 
+	"github.com/tensorfile/tensorfile/internal/inflate"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -46,11 +48,40 @@ func (p pass) size(width, height int64) (w, h int64) {
 // pictures.
 var decoders = sync.Pool{New: func() any { return &decoder{buf: bufio.NewReaderSize(nil, 64<<10)} }}
 
+// maxWhole bounds what is held of a picture that is inflated whole: the bytes that
+// are stored and the rows.
+const maxWhole = 32 << 20
+
 // decoder inflates the pixels of a file.
 type decoder struct {
-	data idat
-	buf  *bufio.Reader
-	zlib io.ReadCloser
+	data  idat
+	buf   *bufio.Reader
+	zlib  io.ReadCloser
+	whole []byte
+}
+
+// all inflates the rows of a picture at once. If it returns none without an error they
+// are inflated one by one, which says what is wrong with them.
+func (d *decoder) all(f *file) (rows []byte, err error) {
+	raw := f.raw()
+	if f.stored > maxWhole || raw > maxWhole-f.stored {
+		return nil, nil
+	}
+	if int64(cap(d.whole)) < f.stored+raw {
+		d.whole = make([]byte, f.stored+raw)
+	}
+	stored, rows := d.whole[:f.stored], d.whole[f.stored:f.stored+raw]
+	if _, err := io.ReadFull(&d.data, stored); err != nil {
+		return nil, err
+	}
+	var one [1]byte
+	if _, err := d.data.Read(one[:]); err != io.EOF {
+		return nil, err
+	}
+	if n, ok := inflate.Zlib(rows, stored); !ok || n < len(stored) {
+		return nil, nil
+	}
+	return rows, nil
 }
 
 // decode fills dst with the elements.
@@ -69,14 +100,22 @@ func (f *file) decode(ctx context.Context, dst []byte) error {
 }
 
 func (f *file) inflate(ctx context.Context, d *decoder, dst []byte) (err error) {
-	d.data = idat{ctx: ctx, f: f, at: f.first, chunks: f.chunks}
-	d.buf.Reset(&d.data)
 	row := int64(0)
 	defer func() {
 		if err != nil {
 			err = f.streamError(err, row)
 		}
 	}()
+	first := idat{ctx: ctx, f: f, at: f.first, chunks: f.chunks}
+	d.data = first
+	if all, err := d.all(f); err != nil || all != nil {
+		if err == nil {
+			err = f.rows(&rows{f: f, in: bytes.NewReader(all), dst: dst, row: &row})
+		}
+		return err
+	}
+	d.data = first
+	d.buf.Reset(&d.data)
 	if d.zlib == nil {
 		d.zlib, err = zlib.NewReader(d.buf)
 	} else {
@@ -85,7 +124,14 @@ func (f *file) inflate(ctx context.Context, d *decoder, dst []byte) (err error) 
 	if err != nil {
 		return err
 	}
-	r := &rows{f: f, in: d.zlib, dst: dst, row: &row}
+	if err := f.rows(&rows{f: f, in: d.zlib, dst: dst, row: &row}); err != nil {
+		return err
+	}
+	return f.tail(d)
+}
+
+// rows reads the rows of all passes.
+func (f *file) rows(r *rows) error {
 	for _, p := range f.passes() {
 		if w, h := p.size(f.width, f.height); w > 0 {
 			if err := r.pass(p, w, h); err != nil {
@@ -93,7 +139,7 @@ func (f *file) inflate(ctx context.Context, d *decoder, dst []byte) (err error) 
 			}
 		}
 	}
-	return f.tail(d)
+	return nil
 }
 
 // tail looks at what follows the last row: the checksum of the stream, and

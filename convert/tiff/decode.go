@@ -14,6 +14,7 @@ import (
 	"golang.org/x/image/tiff/lzw"
 
 	"github.com/tensorfile/tensorfile/convert/internal/picture"
+	"github.com/tensorfile/tensorfile/internal/inflate"
 	"github.com/tensorfile/tensorfile/internal/parallel"
 	"github.com/tensorfile/tensorfile/tensor"
 )
@@ -226,6 +227,15 @@ func (d *decoder) expand(ctx context.Context, r *room, b *block) error {
 		}
 		return d.unpackBits(r, b)
 	case deflate, oldDeflate:
+		if b.size <= int64(len(r.rows)) {
+			r.raw = grown(r.raw, b.size)
+			if err := picture.ReadAt(d.in, "tiff", r.raw, b.at, "samples"); err != nil {
+				return err
+			}
+			if _, ok := inflate.Zlib(r.rows, r.raw); ok {
+				return nil
+			}
+		}
 		z := inflaters.Get().(*inflater)
 		defer inflaters.Put(z)
 		if z.zlib == nil {

@@ -63,6 +63,7 @@ var layers = []struct {
 	{"internal/decimal", 0},
 	{"internal/strictjson", 0},
 	{"internal/fsys", 0},
+	{"internal/inflate", 0},
 	{"internal/mutant", 0},
 	{"internal/nameset", 0},
 	{"internal/parallel", 0},

@@ -1,0 +1,234 @@
+package inflate
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/zlib"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	kflate "github.com/klauspost/compress/flate"
+)
+
+// texts are bytes of many kinds, n of each.
+func texts(n int) map[string][]byte {
+	rng := rand.New(rand.NewPCG(1, 2))
+	all := map[string][]byte{}
+	make := func(name string, next func(i int, b []byte) byte) {
+		b := bytes.Repeat([]byte{0}, n)
+		for i := range b {
+			b[i] = next(i, b)
+		}
+		all[name] = b
+	}
+	make("zeros", func(int, []byte) byte { return 0 })
+	make("noise", func(int, []byte) byte { return byte(rng.Uint32()) })
+	make("few", func(int, []byte) byte { return "abcdefgh"[rng.IntN(8)] })
+	make("skewed", func(int, []byte) byte { return byte(rng.ExpFloat64() * 9) })
+	make("very skewed", func(int, []byte) byte { return byte(1 << min(int(rng.ExpFloat64()*1.4), 7)) })
+	make("periods", func(i int, b []byte) byte {
+		if back := 1 + i/300%40; i > back && rng.IntN(50) > 0 {
+			return b[i-back]
+		}
+		return byte(rng.Uint32())
+	})
+	make("far", func(i int, b []byte) byte {
+		if i > 32768 && rng.IntN(40) > 0 {
+			return b[i-32768]
+		}
+		return byte(rng.Uint32())
+	})
+	make("words", func(i int, b []byte) byte {
+		if i > 100 && rng.IntN(9) > 0 {
+			return b[i-7-int(b[i-1])%60]
+		}
+		return "etaoin shrdlu"[rng.IntN(13)]
+	})
+	return all
+}
+
+// streams are what compressors make of b.
+func streams(t testing.TB, b []byte) map[string][]byte {
+	all := map[string][]byte{}
+	for level := flate.HuffmanOnly; level <= 9; level++ {
+		var out, kout bytes.Buffer
+		w, err := flate.NewWriter(&out, level)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := kflate.NewWriter(&kout, max(level, -1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range []interface {
+			io.WriteCloser
+			Flush() error
+		}{w, k} {
+			half := len(b) / 2
+			w.Write(b[:half])
+			if level%3 == 0 {
+				w.Flush()
+			}
+			w.Write(b[half:])
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all[fmt.Sprint("standard ", level)], all[fmt.Sprint("klauspost ", level)] = out.Bytes(), kout.Bytes()
+	}
+	return all
+}
+
+// plain is what the library makes of a stream: the elements, and what it read.
+func plain(src []byte) (b []byte, read int, err error) {
+	in := bytes.NewReader(src)
+	b, err = io.ReadAll(io.LimitReader(flate.NewReader(in), 1<<20))
+	return b, len(src) - in.Len(), err
+}
+
+// The libraries' streams, of all their levels and kinds of blocks, come back; from
+// memory of other sizes they do not.
+func TestDecode(t *testing.T) {
+	n := 0
+	for _, size := range []int{0, 1, 2, 7, 100, 300, 5000, 70_000, 300_000} {
+		for kind, b := range texts(size) {
+			for by, src := range streams(t, b) {
+				dst := bytes.Repeat([]byte{0xa5}, size+32)
+				read, ok := Decode(dst[:size:size], src)
+				if !ok || read != len(src) || !bytes.Equal(dst[:size], b) {
+					t.Fatalf("%s of %s, %d bytes: %v, %d of %d read", by, kind, size, ok, read, len(src))
+				}
+				if slices.ContainsFunc(dst[size:], func(c byte) bool { return c != 0xa5 }) {
+					t.Fatalf("%s of %s, %d bytes: written past the end", by, kind, size)
+				}
+				if read, ok := Decode(dst[:size], append(bytes.Clone(src), b...)); !ok || read != len(src) {
+					t.Errorf("with bytes behind it: %d, %v", read, ok)
+				}
+				if _, ok := Decode(dst[:size+1], src); ok {
+					t.Error("too much room is filled")
+				}
+				if _, ok := Decode(dst[:max(size-1, 0)], src); ok && size > 0 {
+					t.Error("too little room is enough")
+				}
+				n++
+			}
+		}
+	}
+	t.Logf("%d streams", n)
+}
+
+// Short streams, cut and changed everywhere: no result but the library's.
+func TestDamage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	accepted := 0
+	for kind, b := range texts(700) {
+		for by, src := range streams(t, b) {
+			dst := make([]byte, len(b))
+			for n := range src {
+				if _, ok := Decode(dst, src[:n]); ok {
+					t.Fatalf("%s of %s, cut at %d of %d", by, kind, n, len(src))
+				}
+			}
+			for range 400 {
+				bad := bytes.Clone(src)
+				for range 1 + rng.IntN(2) {
+					bad[rng.IntN(len(bad))] ^= 1 << rng.IntN(8)
+				}
+				if against(t, bad, len(b)) {
+					accepted++
+				}
+			}
+		}
+	}
+	t.Logf("%d changed streams decode", accepted)
+	if accepted < 1000 {
+		t.Error("few")
+	}
+}
+
+// against decodes src to size bytes; what is accepted must be what the library makes.
+func against(t *testing.T, src []byte, size int) bool {
+	t.Helper()
+	dst := make([]byte, size)
+	read, ok := Decode(dst, src)
+	if !ok {
+		return false
+	}
+	want, n, err := plain(src)
+	if err != nil || n != read || !bytes.Equal(dst, want) {
+		t.Fatalf("%x: %d bytes of %d read; the library: %d bytes of %d, %v", src, size, read, len(want), n, err)
+	}
+	return true
+}
+
+// What can be decoded is: nothing is left to the library without a reason.
+func FuzzDecode(f *testing.F) {
+	for _, b := range texts(400) {
+		for _, src := range streams(f, b) {
+			f.Add(src, 400)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte, size int) {
+		if want, _, err := plain(src); err == nil && len(want) < 1<<20 {
+			if !against(t, src, len(want)) {
+				t.Errorf("%x: not decoded", src)
+			}
+		}
+		against(t, src, int(uint(size)%5000))
+	})
+}
+
+func TestZlib(t *testing.T) {
+	b := texts(3000)["words"]
+	var out bytes.Buffer
+	w := zlib.NewWriter(&out)
+	w.Write(b)
+	w.Close()
+	src := append(out.Bytes(), 1, 2, 3)
+	dst := make([]byte, len(b))
+	if n, ok := Zlib(dst, src); !ok || n != len(src)-3 || !bytes.Equal(dst, b) {
+		t.Fatal(n, ok)
+	}
+	for i := range src[:len(src)-3] {
+		bad := bytes.Clone(src)
+		bad[i] ^= 0x20
+		if _, ok := Zlib(dst, bad); ok && !bytes.Equal(dst, b) { // a match elsewhere may be the same
+			t.Errorf("byte %d is changed", i)
+		}
+		if _, ok := Zlib(dst, src[:i]); ok {
+			t.Errorf("%d bytes are enough", i)
+		}
+	}
+	if n := testing.AllocsPerRun(10, func() { Zlib(dst, src) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	for kind, data := range texts(1 << 20) {
+		src := streams(b, data)["standard 6"]
+		b.Run("data="+kind+"/impl=inflate", func(b *testing.B) {
+			dst := make([]byte, len(data))
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				if _, ok := Decode(dst, src); !ok {
+					b.Fatal("not decoded")
+				}
+			}
+		})
+		b.Run("data="+kind+"/impl=klauspost", func(b *testing.B) {
+			dst := make([]byte, len(data))
+			r := kflate.NewReader(bytes.NewReader(src))
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				r.(kflate.Resetter).Reset(bytes.NewReader(src), nil)
+				if _, err := io.ReadFull(r, dst); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
