@@ -1,10 +1,9 @@
-// Package inflate decodes DEFLATE (RFC 1951) from memory to memory of known size.
+// Package inflate decodes DEFLATE (RFC 1951) fast: eight bytes of input at a time,
+// symbols from tables of 11 and 8 bits, matches by words. Decode goes from memory to
+// memory, Reader through a window.
 //
-// Libraries decode streams, through a window and a reader's buffer, of which
-// nothing is needed where a chunk of a file is all there and so is the room for its
-// elements. Decode does that case and no other: whatever it does not like, damage
-// and oddities that are legal alike, it leaves to a library, whose errors callers
-// know. So it adds speed and no second opinion.
+// It knows no errors. What it does not like it leaves to a library, whose errors
+// callers know: so it adds speed and no second opinion.
 package inflate
 
 import (
@@ -210,6 +209,13 @@ func (s *source) fill() {
 	}
 }
 
+// back gives back the whole bytes of word.
+func (s *source) back() {
+	s.pos -= int(s.n >> 3)
+	s.n &= 7
+	s.word &= 1<<s.n - 1
+}
+
 // take returns the next k bits of at least that many.
 func (s *source) take(k uint) int {
 	v := int(s.word & (1<<k - 1))
@@ -236,7 +242,7 @@ func Decode(dst, src []byte) (read int, ok bool) {
 		codes := t
 		switch s.take(2) {
 		case 0:
-			s.pos -= int(s.n >> 3)
+			s.back()
 			s.word, s.n = 0, 0
 			if len(src)-s.pos < 4 {
 				return 0, false
@@ -262,12 +268,13 @@ func Decode(dst, src []byte) (read int, ok bool) {
 			return 0, false
 		}
 		if codes != nil {
-			if out = codes.block(dst, out, &s); out < 0 {
+			var how outcome
+			if out, how = codes.block(dst, out, &s, false, false); how != ended {
 				return 0, false
 			}
 		}
 		if last {
-			s.pos -= int(s.n >> 3)
+			s.back()
 			return s.pos, out == len(dst)
 		}
 	}
@@ -340,9 +347,19 @@ func (t *tables) read(s *source) bool {
 		t.build(t.dist[:], distBits, list[lits:], distSymbols[:])
 }
 
-// block decodes a block to dst from out on and returns where it ends, -1 if it
-// cannot.
-func (t *tables) block(dst []byte, out int, s *source) int {
+// An outcome is how the decoding of a block came to an end.
+type outcome int
+
+const (
+	odd    outcome = iota // it is damaged, or has no room
+	ended                 // with the block
+	paused                // between two symbols: there is more room, or more input
+)
+
+// block decodes symbols of a block to dst from out on, and returns where the bytes
+// end. It pauses near the end of dst or of the input if room or more says that they
+// can be moved.
+func (t *tables) block(dst []byte, out int, s *source, room, more bool) (int, outcome) {
 	lit, dist := &t.lit, &t.dist
 	// Far from both ends: no symbol needs more than what is there.
 	b, pos, word, n := s.b, s.pos, s.word, s.n
@@ -385,11 +402,11 @@ func (t *tables) block(dst []byte, out int, s *source) int {
 				}
 			}
 			if e&isWrong != 0 {
-				return -1
+				return out, odd
 			}
 			if e&isEnd != 0 {
 				s.pos, s.word, s.n = pos, word>>(e&63), n-uint(e&63)
-				return out
+				return out, ended
 			}
 		}
 		length := int(e>>16) + int(word&(1<<(e&63)-1)>>(e>>8&15))
@@ -407,7 +424,7 @@ func (t *tables) block(dst []byte, out int, s *source) int {
 				e = dist[int(e>>16&0x7fff)+int(word&(1<<(e>>8&15)-1))]
 			}
 			if e&isWrong != 0 {
-				return -1
+				return out, odd
 			}
 		}
 		back := int(e>>16) + int(word&(1<<(e&63)-1)>>(e>>8&15))
@@ -415,7 +432,7 @@ func (t *tables) block(dst []byte, out int, s *source) int {
 		n -= uint(e & 63)
 		from := out - back
 		if from < 0 {
-			return -1
+			return out, odd
 		}
 		end := out + length
 		switch {
@@ -442,47 +459,50 @@ func (t *tables) block(dst []byte, out int, s *source) int {
 
 	// Near an end, symbol by symbol.
 	for {
+		if room && len(dst)-out < maxMatch || more && len(s.b)-s.pos < 16 {
+			return out, paused
+		}
 		s.fill()
 		e := lit[s.word&(1<<litBits-1)]
 		if e&isLink != 0 {
 			if s.n < litBits {
-				return -1
+				return out, odd
 			}
 			s.take(litBits)
 			e = lit[int(e>>16&0x7fff)+int(s.word&(1<<(e>>8&15)-1))]
 		}
 		k := uint(e & 63)
 		if s.n < k || e&isWrong != 0 {
-			return -1
+			return out, odd
 		}
 		bits := s.take(k)
 		switch {
 		case e&isLiteral != 0:
 			if out == len(dst) {
-				return -1
+				return out, odd
 			}
 			dst[out] = byte(e >> 16)
 			out++
 			continue
 		case e&isEnd != 0:
-			return out
+			return out, ended
 		}
 		length := int(e>>16) + bits>>(e>>8&15)
 		s.fill()
 		e = dist[s.word&(1<<distBits-1)]
 		if e&isLink != 0 {
 			if s.n < distBits {
-				return -1
+				return out, odd
 			}
 			s.take(distBits)
 			e = dist[int(e>>16&0x7fff)+int(s.word&(1<<(e>>8&15)-1))]
 		}
 		if k = uint(e & 63); s.n < k || e&isWrong != 0 {
-			return -1
+			return out, odd
 		}
 		back := int(e>>16) + s.take(k)>>(e>>8&15)
 		if back > out || length > len(dst)-out {
-			return -1
+			return out, odd
 		}
 		for range length {
 			dst[out] = dst[out-back]

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 
 	kflate "github.com/klauspost/compress/flate"
@@ -164,6 +166,18 @@ func against(t *testing.T, src []byte, size int) bool {
 	return true
 }
 
+// streamed is what a Reader makes of src.
+func streamed(src []byte) (b []byte, read int, err error) {
+	r := readers.Get().(*Reader)
+	defer readers.Put(r)
+	in := bytes.NewReader(src)
+	r.Reset(in, int64(len(src)))
+	b, err = io.ReadAll(io.LimitReader(r, 1<<20))
+	return b, len(src) - in.Len() - r.Buffered(), err
+}
+
+var readers = sync.Pool{New: func() any { return new(Reader) }}
+
 // What can be decoded is: nothing is left to the library without a reason.
 func FuzzDecode(f *testing.F) {
 	for _, b := range texts(400) {
@@ -172,10 +186,15 @@ func FuzzDecode(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, src []byte, size int) {
-		if want, _, err := plain(src); err == nil && len(want) < 1<<20 {
+		if want, n, err := plain(src); err == nil && len(want) < 1<<20 {
 			if !against(t, src, len(want)) {
 				t.Errorf("%x: not decoded", src)
 			}
+			if got, m, err := streamed(src); err != nil || m != n || !bytes.Equal(got, want) {
+				t.Errorf("%x: %d bytes of %d, %v, want %d of %d", src, len(got), m, err, len(want), n)
+			}
+		} else if got, _, again := streamed(src); len(got) < 1<<20 && again == nil || !bytes.HasPrefix(want, got) && !bytes.HasPrefix(got, want) {
+			t.Errorf("%x: %d bytes, %v, want %d, %v", src, len(got), again, len(want), err)
 		}
 		against(t, src, int(uint(size)%5000))
 	})
@@ -219,6 +238,17 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+		b.Run("data="+kind+"/impl=reader", func(b *testing.B) {
+			dst := make([]byte, len(data))
+			r := new(Reader)
+			b.SetBytes(int64(len(data)))
+			for b.Loop() {
+				r.Reset(bytes.NewReader(src), int64(len(src)))
+				if _, err := io.ReadFull(r, dst); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 		b.Run("data="+kind+"/impl=klauspost", func(b *testing.B) {
 			dst := make([]byte, len(data))
 			r := kflate.NewReader(bytes.NewReader(src))
@@ -230,5 +260,77 @@ func BenchmarkDecode(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// slow gives a few bytes at a time, and an error in place of the byte at fails.
+type slow struct {
+	b     []byte
+	at    int
+	fails int
+	step  int
+}
+
+var errSlow = errors.New("slow")
+
+func (s *slow) Read(p []byte) (int, error) {
+	if s.at == s.fails {
+		return 0, errSlow
+	}
+	if s.at == len(s.b) {
+		return 0, io.EOF
+	}
+	n := copy(p, s.b[s.at:min(len(s.b), s.at+s.step)])
+	if s.fails > s.at {
+		n = min(n, s.fails-s.at)
+	}
+	s.at += n
+	return n, nil
+}
+
+// A stream comes as from memory, in pieces of any size.
+func TestReader(t *testing.T) {
+	r := new(Reader)
+	for _, size := range []int{0, 1, 700, 70_000, 500_000} {
+		for kind, b := range texts(size) {
+			for by, src := range streams(t, b) {
+				for _, step := range []int{1 << 20, 4093, 7} {
+					if step == 7 && size > 1000 {
+						continue
+					}
+					r.Reset(&slow{b: append(bytes.Clone(src), 1, 2, 3), fails: -1, step: step}, int64(len(src)+3))
+					var got []byte
+					var err error
+					for p := make([]byte, 65_000); err == nil; {
+						var n int
+						n, err = r.Read(p[:1+(len(got)*7+size)%len(p)])
+						got = append(got, p[:n]...)
+					}
+					if err != io.EOF || !bytes.Equal(got, b) || r.left > 0 || r.Buffered() != 3 {
+						t.Fatalf("%s of %s, %d bytes by %d: %v, %d bytes, %d and %d left", by, kind, size, step, err, len(got), r.left, r.Buffered())
+					}
+				}
+			}
+		}
+	}
+	// A source that fails, or ends.
+	b := texts(70_000)["skewed"]
+	src := streams(t, b)["standard 6"]
+	for at := 0; at < len(src); at += 1 + at/7 {
+		for _, c := range []struct {
+			in   io.Reader
+			size int
+			want error
+		}{
+			{&slow{b: src, fails: at, step: 1000}, len(src), errSlow},
+			{&slow{b: src[:at], fails: -1, step: 1000}, len(src), io.ErrUnexpectedEOF},
+			{&slow{b: src[:at], fails: -1, step: 1000}, at, ErrOdd},
+		} {
+			r.Reset(c.in, int64(c.size))
+			got, err := io.ReadAll(r)
+			if err != c.want || !bytes.HasPrefix(b, got) {
+				t.Fatalf("%d bytes of %d: %v, want %v", at, len(src), err, c.want)
+			}
+		}
 	}
 }

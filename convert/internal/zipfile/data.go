@@ -10,6 +10,7 @@ import (
 
 	"github.com/klauspost/compress/flate"
 
+	"github.com/tensorfile/tensorfile/internal/inflate"
 	"github.com/tensorfile/tensorfile/tensor"
 )
 
@@ -24,16 +25,8 @@ func (a *Archive) Open(ctx context.Context, e *Entry) (io.ReadCloser, error) {
 	}
 	r := &stream{ctx: ctx, a: a, e: e, src: io.NewSectionReader(a.r, e.Offset, e.StoredSize)}
 	if e.Method == Deflated {
-		r.inf, _ = inflaters.Get().(*inflater)
-		if r.inf == nil {
-			br := bufio.NewReaderSize(r.src, 32<<10)
-			r.inf = &inflater{in: br, out: flate.NewReader(br)}
-		} else {
-			r.inf.in.Reset(r.src)
-			if err := r.inf.out.(flate.Resetter).Reset(r.inf.in, nil); err != nil {
-				return nil, a.memberError(e, tensor.ErrIO, -1, "deflate stream", "", "", err)
-			}
-		}
+		r.inf = inflaters.Get().(*inflater)
+		r.inf.fast.Reset(r.src, e.StoredSize)
 	}
 	if e.Size == 0 {
 		r.err = r.finish()
@@ -41,14 +34,44 @@ func (a *Archive) Open(ctx context.Context, e *Entry) (io.ReadCloser, error) {
 	return r, nil
 }
 
-// inflater is a decompressor with its input buffer, reused because one costs
-// more memory than most members hold.
+// inflater is a decompressor with its buffers, reused because one costs more memory
+// than most members hold. The library takes over where a stream is odd, and says why.
 type inflater struct {
-	in  *bufio.Reader
-	out io.ReadCloser
+	fast    inflate.Reader
+	in      bufio.Reader // of the library
+	library io.ReadCloser
+	odd     bool
 }
 
-var inflaters sync.Pool
+var inflaters = sync.Pool{New: func() any { return new(inflater) }}
+
+// read decodes on. The library begins where the stream does, and passes over what was
+// decoded.
+func (r *stream) read(p []byte) (int, error) {
+	z := r.inf
+	if z == nil {
+		return r.src.Read(p)
+	}
+	if !z.odd {
+		n, err := z.fast.Read(p)
+		if err != inflate.ErrOdd {
+			return n, err
+		}
+		if _, err := r.src.Seek(0, io.SeekStart); err != nil {
+			return 0, err
+		}
+		z.in.Reset(r.src)
+		if z.odd = true; z.library == nil {
+			z.library = flate.NewReader(&z.in)
+		} else if err := z.library.(flate.Resetter).Reset(&z.in, nil); err != nil {
+			return 0, err
+		}
+		if _, err := io.CopyN(io.Discard, z.library, r.n); err != nil {
+			return 0, err
+		}
+	}
+	return z.library.Read(p)
+}
 
 type stream struct {
 	ctx context.Context
@@ -75,7 +98,7 @@ func (r *stream) Read(p []byte) (int, error) {
 	if rest := r.e.Size - r.n; int64(len(p)) > rest {
 		p = p[:rest]
 	}
-	n, err := r.source().Read(p)
+	n, err := r.read(p)
 	r.crc = crc32.Update(r.crc, crc32.IEEETable, p[:n])
 	r.n += int64(n)
 	switch {
@@ -90,13 +113,6 @@ func (r *stream) Read(p []byte) (int, error) {
 	return 0, r.err
 }
 
-func (r *stream) source() io.Reader {
-	if r.inf != nil {
-		return r.inf.out
-	}
-	return r.src
-}
-
 // finish checks what must hold once all declared bytes are out: the stream
 // ends here, nothing is left of the stored bytes, the CRC is right.
 func (r *stream) finish() error {
@@ -104,7 +120,7 @@ func (r *stream) finish() error {
 	if r.inf != nil {
 		var one [1]byte
 		for {
-			n, err := r.inf.out.Read(one[:])
+			n, err := r.read(one[:])
 			if n > 0 {
 				return a.memberError(e, tensor.ErrCorrupt, -1, "size", "more than "+count(e.Size)+" bytes", count(e.Size)+" as declared", nil)
 			}
@@ -128,7 +144,11 @@ func (r *stream) finish() error {
 // left counts the stored bytes that the decompressor has not consumed.
 func (r *stream) left() int64 {
 	pos, _ := r.src.Seek(0, io.SeekCurrent)
-	return r.e.StoredSize - pos + int64(r.inf.in.Buffered())
+	ahead := r.inf.fast.Buffered()
+	if r.inf.odd {
+		ahead = r.inf.in.Buffered()
+	}
+	return r.e.StoredSize - pos + int64(ahead)
 }
 
 // fault turns an error of the source into one about the member.
@@ -158,6 +178,9 @@ func (r *stream) Close() error {
 		err = nil
 	}
 	if r.inf != nil {
+		r.inf.fast.Reset(nil, 0)
+		r.inf.in.Reset(nil)
+		r.inf.odd = false
 		inflaters.Put(r.inf)
 		r.inf = nil
 	}
