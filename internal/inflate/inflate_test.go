@@ -19,31 +19,31 @@ import (
 func texts(n int) map[string][]byte {
 	rng := rand.New(rand.NewPCG(1, 2))
 	all := map[string][]byte{}
-	make := func(name string, next func(i int, b []byte) byte) {
+	add := func(name string, next func(i int, b []byte) byte) {
 		b := bytes.Repeat([]byte{0}, n)
 		for i := range b {
 			b[i] = next(i, b)
 		}
 		all[name] = b
 	}
-	make("zeros", func(int, []byte) byte { return 0 })
-	make("noise", func(int, []byte) byte { return byte(rng.Uint32()) })
-	make("few", func(int, []byte) byte { return "abcdefgh"[rng.IntN(8)] })
-	make("skewed", func(int, []byte) byte { return byte(rng.ExpFloat64() * 9) })
-	make("very skewed", func(int, []byte) byte { return byte(1 << min(int(rng.ExpFloat64()*1.4), 7)) })
-	make("periods", func(i int, b []byte) byte {
+	add("zeros", func(int, []byte) byte { return 0 })
+	add("noise", func(int, []byte) byte { return byte(rng.Uint32()) })
+	add("few", func(int, []byte) byte { return "abcdefgh"[rng.IntN(8)] })
+	add("skewed", func(int, []byte) byte { return byte(rng.ExpFloat64() * 9) })
+	add("very skewed", func(int, []byte) byte { return byte(1 << min(int(rng.ExpFloat64()*1.4), 7)) })
+	add("periods", func(i int, b []byte) byte {
 		if back := 1 + i/300%40; i > back && rng.IntN(50) > 0 {
 			return b[i-back]
 		}
 		return byte(rng.Uint32())
 	})
-	make("far", func(i int, b []byte) byte {
+	add("far", func(i int, b []byte) byte {
 		if i > 32768 && rng.IntN(40) > 0 {
 			return b[i-32768]
 		}
 		return byte(rng.Uint32())
 	})
-	make("words", func(i int, b []byte) byte {
+	add("words", func(i int, b []byte) byte {
 		if i > 100 && rng.IntN(9) > 0 {
 			return b[i-7-int(b[i-1])%60]
 		}
