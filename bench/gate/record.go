@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/tensorfile/tensorfile"
+	"github.com/tensorfile/tensorfile/internal/kernel"
 )
 
 // record is gate.json.
@@ -19,7 +20,7 @@ type record struct {
 	Go         string // counts of another release may differ
 	Platform   string // calls are those of this one
 	Operations map[string]*counts
-	// Ratios by processor and operation. How fast a copy is beside anything else
+	// Ratios by processor (its name and instructions) and operation. How fast a copy is beside anything else
 	// differs from one kind to the next by up to five.
 	Ratios map[string]map[string]float64
 }
@@ -113,15 +114,18 @@ func (r *record) save(path string) error {
 	return os.WriteFile(path, append(text, '\n'), 0o666)
 }
 
-// processor is what the system calls this machine's processors.
+// processor is what the system calls this machine's processors, which may be the same
+// for several generations, and the instructions that loops use there.
 func processor() string {
+	name := runtime.GOARCH
 	text, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(text)) {
 		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			return strings.TrimSpace(value)
+			name = strings.TrimSpace(value)
+			break
 		}
 	}
-	return runtime.GOARCH
+	return name + ", " + kernel.Level()
 }
 
 // compare lists what is worse and what is better than the record. A better figure
