@@ -1,6 +1,7 @@
 package mp3
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 	"sync"
@@ -90,7 +91,7 @@ func newHuffman(text string) *huffman {
 
 // next decodes a value.
 func (h *huffman) next(r *bitReader) int {
-	e := h.short[r.peek8()]
+	e := h.short[r.peek()>>24]
 	if e.bits > 0 {
 		r.at += int(e.bits)
 		return int(e.value)
@@ -110,26 +111,20 @@ type bitReader struct {
 	at int // in bits
 }
 
-func (r *bitReader) byteAt(i int) uint32 {
-	if i < len(r.b) {
-		return uint32(r.b[i])
-	}
-	return 0
-}
-
-func (r *bitReader) peek8() uint32 {
+// peek returns the next 25 bits or more, at the top.
+func (r *bitReader) peek() uint32 {
 	i := r.at >> 3
-	return (r.byteAt(i)<<8 | r.byteAt(i+1)) >> (8 - r.at&7) & 0xff
+	if i+4 <= len(r.b) {
+		return binary.BigEndian.Uint32(r.b[i:]) << (r.at & 7)
+	}
+	var end [4]byte
+	copy(end[:], r.b[min(i, len(r.b)):])
+	return binary.BigEndian.Uint32(end[:]) << (r.at & 7)
 }
 
 // uint reads n bits, at most 24.
 func (r *bitReader) uint(n int) int {
-	if n == 0 {
-		return 0
-	}
-	i := r.at >> 3
-	x := r.byteAt(i)<<24 | r.byteAt(i+1)<<16 | r.byteAt(i+2)<<8 | r.byteAt(i+3)
-	x = x << (r.at & 7) >> (32 - n)
+	x := uint64(r.peek()) << n >> 32
 	r.at += n
 	return int(x)
 }

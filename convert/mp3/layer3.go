@@ -1,8 +1,10 @@
 package mp3
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // decoder decodes the frames of a stream one after another. Frames say how much of
@@ -14,7 +16,7 @@ type decoder struct {
 	scale  [2]factors
 	end    [2][32][18]float64 // of the blocks before
 	synth  [2]synthesis
-	pcm    [2][576]float64
+	pcm    [2][32][steps]float64
 }
 
 // factors are scale factors, by band and of short blocks by window.
@@ -83,10 +85,15 @@ func (d *decoder) frame(dst []byte, h header, frame []byte) ([]byte, *fault) {
 }
 
 func (d *decoder) append(dst []byte, channels int) []byte {
-	for i := range 576 {
-		for c := range channels {
-			v := int16(math.RoundToEven(min(max(32768*d.pcm[c][i], math.MinInt16), math.MaxInt16)))
-			dst = append(dst, byte(v), byte(v>>8))
+	n := len(dst)
+	dst = slices.Grow(dst, 2*576*channels)[:n+2*576*channels]
+	for c := range channels {
+		to := dst[n+2*c:]
+		for i := range d.pcm[c] {
+			for step, x := range d.pcm[c][i] {
+				v := int16(math.RoundToEven(min(max(32768*x, math.MinInt16), math.MaxInt16)))
+				binary.LittleEndian.PutUint16(to[2*channels*(32*step+i):], uint16(v))
+			}
 		}
 	}
 	return dst
@@ -279,10 +286,8 @@ func (t *huffman) value(r *bitReader, v int) float64 {
 	if v == 15 && t.bits > 0 {
 		v += r.uint(t.bits)
 	}
-	if r.uint(1) == 1 {
-		return -t.powers[v]
-	}
-	return t.powers[v]
+	// No branch, for signs are like coins.
+	return math.Float64frombits(math.Float64bits(t.powers[v]) | uint64(r.uint(1))<<63)
 }
 
 // emphasis is what preflag adds to scale factors.

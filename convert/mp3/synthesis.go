@@ -1,6 +1,10 @@
 package mp3
 
-import "math"
+import (
+	"math"
+
+	"github.com/tensorfile/tensorfile/internal/kernel"
+)
 
 // turns are the cosines and sines of the butterflies between subbands (ISO/IEC
 // 11172-3, table B.9).
@@ -56,14 +60,15 @@ var windows = func() (t [4][36]float64) {
 }()
 
 // The cosines of the transforms: of the 36 and 12 values that are made of 18 and 6,
-// half is a mirror image of the other half.
-var longCosines, shortCosines = func() (l [18][18]float64, s [6][6]float64) {
+// half is a mirror image of the other half. Those of long blocks are in rows of what is
+// made, one for each value that it is made of.
+var longCosines, shortCosines = func() (l [18 * 18]float64, s [6][6]float64) {
 	fill := func(n, i, k int) float64 {
 		return math.Cos(math.Pi / float64(2*n) * float64(2*i+1+n/2) * float64(2*k+1))
 	}
 	for i := range 18 {
 		for k := range 18 {
-			l[i][k] = fill(36, i+9, k) // 9 to 26
+			l[18*k+i] = fill(36, i+9, k) // 9 to 26
 		}
 	}
 	for i := range 6 {
@@ -72,6 +77,15 @@ var longCosines, shortCosines = func() (l [18][18]float64, s [6][6]float64) {
 		}
 	}
 	return l, s
+}()
+
+// longTaps are where the rows of longCosines begin.
+var longTaps = func() kernel.Taps {
+	var at [18]int
+	for k := range at {
+		at[k] = 18 * k
+	}
+	return kernel.NewTaps(at[:])
 }()
 
 // hybrid makes the samples of each subband of its values, in place, as the second
@@ -108,11 +122,9 @@ func (d *decoder) hybrid(g *granule, c int) {
 }
 
 func longBlock(y *[36]float64, x *[18]float64, window *[36]float64) {
-	for i := range 18 {
-		sum, row := 0.0, &longCosines[i]
-		for k, v := range x {
-			sum += v * row[k]
-		}
+	var sums [18]float64
+	kernel.AddTapsF64(sums[:], longCosines[:], longTaps, x[:])
+	for i, sum := range sums {
 		if i < 9 {
 			y[9+i], y[8-i] = sum*window[9+i], -sum*window[8-i]
 		} else {
@@ -142,60 +154,77 @@ func shortBlocks(y *[36]float64, x *[18]float64) {
 	}
 }
 
-// synthesis is the first filter bank of a channel: it makes sound of 32 subbands.
+// steps is how often a granule has a sample of each subband.
+const steps = 18
+
+// synthesis is the first filter bank of a channel: it makes sound of 32 subbands. All
+// that it does it does to rows: of the steps of a granule, for a subband or a sample.
 type synthesis struct {
-	v  [1024]float64 // what the last 16 steps made of subbands, in a ring
-	at int           // where the last of them begins
+	// For each of the cosine transforms of the subbands a row: those of the 15 steps
+	// before, and of the granule's.
+	sums [32 * width]float64
 }
 
-// window is that of synthesis, with both halves.
-var window = func() (t [512]float64) {
+const width = 15 + steps
+
+// A sample of a step is a sum of 16 of sums, of this step and of those before.
+type sum struct {
+	taps    kernel.Taps
+	weights [16]float64
+}
+
+// window is that of synthesis, by sample: cos((16 + i)(2k + 1)pi/64) is one of the
+// transforms, or the negative of one.
+var window = func() (t [32]sum) {
+	var w [512]float64
 	for i, v := range halfWindow {
-		t[i] = float64(v) / 65536
+		w[i] = float64(v) / 65536
 		if i > 0 && i < 256 {
-			t[512-i] = -t[i]
+			w[512-i] = -w[i]
 			if i%64 == 0 {
-				t[512-i] = t[i]
+				w[512-i] = w[i]
 			}
 		}
+	}
+	of := func(i int) (row int, sign float64) {
+		switch {
+		case i < 16:
+			return 16 + i, 1
+		case i == 16:
+			return 0, 0
+		case i <= 48:
+			return 48 - i, -1
+		}
+		return i - 48, -1
+	}
+	for i := range t {
+		var places [16]int
+		for j := range 16 {
+			row, sign := of(i + j&1*32)
+			places[j] = row*width + 15 - j
+			t[i].weights[j] = sign * w[32*j+i]
+		}
+		t[i].taps = kernel.NewTaps(places[:])
 	}
 	return t
 }()
 
-// granule makes 576 samples of 18 samples of each subband.
-func (s *synthesis) granule(out, x *[576]float64) {
-	var bands [32]float64
-	for step := range 18 {
-		for b := range bands {
-			bands[b] = x[18*b+step]
-		}
-		s.step((*[32]float64)(out[32*step:]), &bands)
+// granule makes 576 samples of 18 samples of each subband, by sample of a step.
+func (s *synthesis) granule(out *[32][steps]float64, x *[576]float64) {
+	var rows [32][steps]float64
+	for b := range rows {
+		rows[b] = [steps]float64(x[steps*b:])
 	}
-}
-
-func (s *synthesis) step(out, bands *[32]float64) {
-	s.at = (s.at - 64) & 1023
-	v := (*[64]float64)(s.v[s.at:])
-	cosine32(bands)
-	// cos((16 + i)(2k + 1)pi/64), by those of the transform.
-	for i := range 16 {
-		v[i] = bands[16+i]
+	var room [32][steps]float64
+	cosines(rows[:], room[:], halves[:])
+	for i := range rows {
+		row := s.sums[width*i:][:width]
+		copy(row, row[steps:])
+		copy(row[15:], rows[i][:])
 	}
-	v[16] = 0
-	for i := 17; i <= 48; i++ {
-		v[i] = -bands[48-i]
-	}
-	for i := 49; i < 64; i++ {
-		v[i] = -bands[i-48]
-	}
-	*out = [32]float64{}
-	for j := range 8 {
-		a := (*[32]float64)(s.v[(s.at+128*j)&1023:])
-		b := (*[32]float64)(s.v[(s.at+128*j+96)&1023:])
-		w := (*[64]float64)(window[64*j:])
-		for i := range 32 {
-			out[i] += a[i]*w[i] + b[i]*w[32+i]
-		}
+	for i := range window {
+		out[i] = [steps]float64{}
+		kernel.AddTapsF64(out[i][:], s.sums[:], window[i].taps, window[i].weights[:])
 	}
 }
 
@@ -211,14 +240,9 @@ var halves = func() (t [31]float64) {
 	return t
 }()
 
-// cosine32 makes the sums of x[k] cos(n(2k + 1)pi/64) of x, in place, for n from 0
-// to 31 (Lee's fast transform).
-func cosine32(x *[32]float64) {
-	var y [32]float64
-	cosines(x[:], y[:], halves[:])
-}
-
-func cosines(x, y, c []float64) {
+// cosines makes the sums of x[k] cos(n(2k + 1)pi/2N) of N rows, in place, for n from 0 to
+// N-1 (Lee's fast transform). y is room for as much, c are those of halves from N on.
+func cosines(x, y [][steps]float64, c []float64) {
 	n := len(x)
 	if n == 1 {
 		return
@@ -226,13 +250,19 @@ func cosines(x, y, c []float64) {
 	h := n / 2
 	even, odd := y[:h], y[h:n]
 	for k := range h {
-		a, b := x[k], x[n-1-k]
-		even[k], odd[k] = a+b, (a-b)*c[k]
+		a, b, e, o, c := &x[k], &x[n-1-k], &even[k], &odd[k], c[k]
+		for i := range steps {
+			e[i], o[i] = a[i]+b[i], (a[i]-b[i])*c
+		}
 	}
 	cosines(even, x[:h], c[h:])
 	cosines(odd, x[h:n], c[h:])
 	for k := range h - 1 {
-		x[2*k], x[2*k+1] = even[k], odd[k]+odd[k+1]
+		x[2*k] = even[k]
+		a, b, to := &odd[k], &odd[k+1], &x[2*k+1]
+		for i := range steps {
+			to[i] = a[i] + b[i]
+		}
 	}
 	x[n-2], x[n-1] = even[h-1], odd[h-1]
 }
