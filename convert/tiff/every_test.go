@@ -10,6 +10,8 @@ func TestEveryRead(t *testing.T) {
 	badinput.EveryRead(t, "testdata/rgb16.tiles.3.tif", nil)
 	badinput.EveryRead(t, "testdata/palette4.tif", nil)
 	badinput.EveryRead(t, "testdata/bool.group4.tif", nil)
+	badinput.EveryRead(t, "testdata/rgb16.deflate.3.tif", nil)
+	badinput.EveryRead(t, "testdata/rgb16.packbits.3.tif", nil)
 }
 
 func TestEveryWrite(t *testing.T) {
