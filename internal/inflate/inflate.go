@@ -234,50 +234,58 @@ func Decode(dst, src []byte) (read int, ok bool) {
 	s := source{b: src}
 	out := 0
 	for {
-		s.fill()
-		if s.n < 3 {
+		h, ok := t.head(&s)
+		if !ok || h.stored > len(src)-s.pos || h.stored > len(dst)-out {
 			return 0, false
 		}
-		last := s.take(1) == 1
-		codes := t
-		switch s.take(2) {
-		case 0:
-			s.back()
-			s.word, s.n = 0, 0
-			if len(src)-s.pos < 4 {
-				return 0, false
-			}
-			size := int(binary.LittleEndian.Uint16(src[s.pos:]))
-			if size^int(binary.LittleEndian.Uint16(src[s.pos+2:])) != 0xffff {
-				return 0, false
-			}
-			s.pos += 4
-			if size > len(src)-s.pos || size > len(dst)-out {
-				return 0, false
-			}
-			out += copy(dst[out:], src[s.pos:s.pos+size])
-			s.pos += size
-			codes = nil
-		case 1:
-			codes = fixed()
-		case 2:
-			if !t.read(&s) {
-				return 0, false
-			}
-		default:
-			return 0, false
-		}
-		if codes != nil {
+		if h.codes != nil {
 			var how outcome
-			if out, how = codes.block(dst, out, &s, false, false); how != ended {
+			if out, how = h.codes.block(dst, out, &s, false, false); how != ended {
 				return 0, false
 			}
+		} else {
+			out += copy(dst[out:], src[s.pos:s.pos+h.stored])
+			s.pos += h.stored
 		}
-		if last {
+		if h.last {
 			s.back()
 			return s.pos, out == len(dst)
 		}
 	}
+}
+
+// head is what stands before the symbols or the bytes of a block.
+type head struct {
+	last   bool
+	codes  *tables // nil: its bytes are stored
+	stored int
+}
+
+// head reads the head of a block, whose codes go into t.
+func (t *tables) head(s *source) (h head, ok bool) {
+	if s.fill(); s.n < 3 {
+		return h, false
+	}
+	h.last = s.take(1) == 1
+	switch s.take(2) {
+	case 0:
+		s.back()
+		s.word, s.n = 0, 0
+		if len(s.b)-s.pos < 4 {
+			return h, false
+		}
+		h.stored = int(binary.LittleEndian.Uint16(s.b[s.pos:]))
+		not := int(binary.LittleEndian.Uint16(s.b[s.pos+2:]))
+		s.pos += 4
+		return h, h.stored^not == 0xffff
+	case 1:
+		h.codes = fixed()
+		return h, true
+	case 2:
+		h.codes = t
+		return h, t.read(s)
+	}
+	return h, false
 }
 
 // Zlib is Decode of a stream of zlib (RFC 1950), whose checksum it compares.

@@ -1,7 +1,6 @@
 package inflate
 
 import (
-	"encoding/binary"
 	"errors"
 	"io"
 )
@@ -29,10 +28,8 @@ type Reader struct {
 	s    source
 	end  error // of src: io.EOF if it was read whole
 
-	from, to int     // in out: what is decoded and not read
-	codes    *tables // of the block that goes on, nil: there is none
-	stored   int     // bytes left of a stored block
-	last     bool
+	from, to int  // in out: what is decoded and not read
+	block    head // that goes on: it has codes, or stored bytes that are left
 	err      error
 }
 
@@ -41,7 +38,7 @@ type Reader struct {
 func (r *Reader) Reset(src io.Reader, size int64) {
 	r.src, r.left, r.end, r.err = src, size, nil, nil
 	r.s = source{b: r.in[:0]}
-	r.from, r.to, r.codes, r.stored, r.last = 0, 0, nil, 0, false
+	r.from, r.to, r.block = 0, 0, head{}
 }
 
 // Buffered is how many bytes of src behind the end of the stream were read, when Read
@@ -75,28 +72,29 @@ func (r *Reader) decode() error {
 	for len(r.out)-r.to > maxMatch {
 		r.fill()
 		switch {
-		case r.stored > 0:
-			n := copy(r.out[r.to:], s.b[s.pos:min(len(s.b), s.pos+r.stored)])
+		case r.block.stored > 0:
+			n := copy(r.out[r.to:], s.b[s.pos:min(len(s.b), s.pos+r.block.stored)])
 			if n == 0 {
 				return r.short()
 			}
 			s.pos += n
 			r.to += n
-			r.stored -= n
-		case r.codes != nil:
+			r.block.stored -= n
+		case r.block.codes != nil:
 			var how outcome
-			r.to, how = r.codes.block(r.out[:], r.to, s, true, r.end == nil)
+			r.to, how = r.block.codes.block(r.out[:], r.to, s, true, r.end == nil)
 			switch how {
 			case odd:
 				return r.short()
 			case ended:
-				r.codes = nil
+				r.block.codes = nil
 			}
-		case r.last:
+		case r.block.last:
 			s.back()
 			return io.EOF
 		default:
-			if !r.head() {
+			var ok bool
+			if r.block, ok = r.own.head(s); !ok {
 				return r.short()
 			}
 		}
@@ -131,37 +129,4 @@ func (r *Reader) fill() {
 		}
 		s.b = r.in[:n+m]
 	}
-}
-
-// head reads what stands before the symbols or bytes of a block.
-func (r *Reader) head() bool {
-	s := &r.s
-	s.fill()
-	if s.n < 3 {
-		return false
-	}
-	r.last = s.take(1) == 1
-	switch s.take(2) {
-	case 0:
-		s.back()
-		s.word, s.n = 0, 0
-		if len(s.b)-s.pos < 4 {
-			return false
-		}
-		r.stored = int(binary.LittleEndian.Uint16(s.b[s.pos:]))
-		if r.stored^int(binary.LittleEndian.Uint16(s.b[s.pos+2:])) != 0xffff {
-			return false
-		}
-		s.pos += 4
-	case 1:
-		r.codes = fixed()
-	case 2:
-		if !r.own.read(s) {
-			return false
-		}
-		r.codes = &r.own
-	default:
-		return false
-	}
-	return true
 }
