@@ -839,6 +839,9 @@ for line in sys.stdin:
         run = globals()[m["op"]](*m["args"])
         run, clean, look = (*run, None, None)[:3] if isinstance(run, tuple) else (run, None, None)
         total = 0
+        if clean:  # once outside the clock, as fresh does in save.go
+            clean()
+            run()
         for _ in range(m["n"]):
             if clean:
                 clean()
