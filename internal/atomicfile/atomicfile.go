@@ -190,6 +190,9 @@ const Behind = 2 << 20
 
 // Write appends p.
 func (f *File) Write(p []byte) (int, error) {
+	if f.o.NoSync && len(p) >= Behind { // beside a sync it gains nothing
+		fsys.Allocate(f.file, f.off, int64(len(p)))
+	}
 	n, err := f.file.Write(p)
 	err = FailWrite(err, f.path, f.off, n, len(p))
 	if !f.o.NoSync && n >= Behind {

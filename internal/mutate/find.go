@@ -140,7 +140,7 @@ func (p *pkg) mutants(names []string) []*mutant {
 var errorMaker = regexp.MustCompile(`^(e|fail|bad[A-Za-z]*|Fail|FailWrite|Errorf|Sprint|Sprintf|Sprintln|New|Quote|Escape|panic|On|located)$`)
 
 // hint names calls without an effect that a result could show.
-var hint = regexp.MustCompile(`^(KeepAlive|Advise|WriteBehind|Grow|Helper)$`)
+var hint = regexp.MustCompile(`^(KeepAlive|Advise|WriteBehind|Allocate|Grow|Helper)$`)
 
 type finder struct {
 	fn    *function
