@@ -29,6 +29,7 @@ func TestReadTrace(t *testing.T) {
 10 madvise(0x9000, 10, MADV_WILLNEED) = 0
 10 munmap(0x1000, 4096) = 0
 10 munmap(0x9000, 4096) = 0
+10 fallocate(4</gate/a>, FALLOC_FL_KEEP_SIZE, 0, 7) = 0
 10 pwrite64(4</gate/a>, ""..., 7, 0) = 7
 10 write(1</dev/pts/0>, ""..., 9) = 9
 10 close(4</gate/a>) = 0

@@ -10,7 +10,8 @@
 //	go run ./gate -update    write gate.json anew, which is a change to review
 //	go run ./gate -run save  some operations only
 //
-// Calls of the system are counted by strace.
+// Calls of the system are counted by strace, but those for room, which only some
+// file systems get.
 package main
 
 import (
