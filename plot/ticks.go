@@ -73,6 +73,9 @@ func (s *scale) at(x float64) float64 {
 	return (x/2 - s.lo/2) / (s.hi/2 - s.lo/2) // halves, as the range may overflow
 }
 
+// place is where a tick for x stands, which belongs to the axis but for rounding.
+func (s *scale) place(x float64) float64 { return min(max(s.at(x), 0), 1) }
+
 // fits says whether labels have room at their places on the axis.
 type fits func(ticks []tick) bool
 
@@ -175,7 +178,7 @@ func (s *scale) logTicks(a *Axis, most int, room fits) {
 			if plain {
 				label = decimal(1, e)
 			}
-			ticks = append(ticks, tick{s.at(power(1, e)), label})
+			ticks = append(ticks, tick{s.place(power(1, e)), label})
 		}
 		if len(ticks) < 3 && step == 1 && s.roundTicks(first, last, most, room) || len(ticks) < 2 {
 			break
@@ -187,7 +190,7 @@ func (s *scale) logTicks(a *Axis, most int, room fits) {
 			for e := first - 1; e <= last; e++ {
 				for d := int64(2); d < 10; d++ {
 					if x := power(d, e); x > s.lo && x < s.hi {
-						ticks = append(ticks, tick{at: s.at(x)})
+						ticks = append(ticks, tick{at: s.place(x)})
 					}
 				}
 			}
@@ -203,13 +206,13 @@ func (s *scale) logTicks(a *Axis, most int, room fits) {
 	straight.linearTicks(a, most, func(ticks []tick) bool {
 		placed := make([]tick, len(ticks))
 		for i, t := range ticks {
-			placed[i] = tick{s.at(s.lo + t.at*(s.hi-s.lo)), t.label}
+			placed[i] = tick{s.place(s.lo + t.at*(s.hi-s.lo)), t.label}
 		}
 		return room(placed)
 	})
 	s.title, s.scaled = straight.title, straight.scaled
 	for _, t := range straight.ticks {
-		s.ticks = append(s.ticks, tick{s.at(s.lo + t.at*(s.hi-s.lo)), t.label})
+		s.ticks = append(s.ticks, tick{s.place(s.lo + t.at*(s.hi-s.lo)), t.label})
 	}
 }
 
@@ -221,7 +224,7 @@ func (s *scale) roundTicks(first, last, most int, room fits) bool {
 		for e := first - 1; e <= last; e++ {
 			for _, d := range list {
 				if x := power(d, e); x >= s.lo && x <= s.hi {
-					ticks = append(ticks, tick{s.at(x), number(d, e)})
+					ticks = append(ticks, tick{s.place(x), number(d, e)})
 				}
 			}
 		}

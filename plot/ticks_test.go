@@ -47,6 +47,7 @@ func TestTicks(t *testing.T) {
 		{Axis{Lo: 1, Hi: 1e6, Log: true, Label: "n"}, "10⁰ 10¹ 10² 10³ 10⁴ 10⁵ 10⁶", "n"},
 		{Axis{Lo: 0.01, Hi: 100, Log: true, Unit: "m"}, "0.01 0.1 1 10 100", "m"},
 		{Axis{Lo: 1e-300, Hi: 1e300, Log: true}, "10⁻³⁰⁰ 10⁻²⁰⁰ 10⁻¹⁰⁰ 10⁰ 10¹⁰⁰ 10²⁰⁰ 10³⁰⁰", ""},
+		{Axis{Lo: 1.0000000005, Hi: 99.9999999995, Log: true}, "1 10 100", ""},
 		{Axis{Lo: 2, Hi: 8, Log: true}, "2 3 5 7", ""},
 		{Axis{Lo: math.NaN(), Hi: 1}, "0 0.1 0.2 0.3 0.4 0.5 0.6 0.7 0.8 0.9 1.0", ""},
 		{Axis{Lo: -5, Hi: -1, Log: true}, "", ""},
@@ -54,6 +55,11 @@ func TestTicks(t *testing.T) {
 		s := straight(c.axis)
 		if got := labels(s); got != c.labels && c.labels != "" {
 			t.Errorf("%+v: %s, want %s", c.axis, got, c.labels)
+		}
+		for _, k := range s.ticks {
+			if k.at < 0 || k.at > 1 {
+				t.Errorf("%+v: tick %q at %v", c.axis, k.label, k.at)
+			}
 		}
 		if s.title != c.title {
 			t.Errorf("%+v: title %q, want %q", c.axis, s.title, c.title)
