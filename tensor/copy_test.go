@@ -421,12 +421,14 @@ func TestWriteCOrderMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.GC() // pools are empty now: a tile and the kernel's buffer are new
 	runtime.ReadMemStats(&before)
 	if err := turned.WriteCOrder(io.Discard, LittleEndian); err != nil {
 		t.Fatal(err)
 	}
 	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > writeBuffer+64<<10 {
+	if n := after.TotalAlloc - before.TotalAlloc; n > writeBuffer+128<<10 {
 		t.Errorf("%d bytes of memory", n)
 	}
 	if n := testing.AllocsPerRun(10, func() { _ = v.WriteCOrder(io.Discard, HostOrder) }); n > 1 {

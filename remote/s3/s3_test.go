@@ -285,7 +285,7 @@ func TestFaults(t *testing.T) {
 			f.put(t, "x", want)
 			o := f.options(t)
 			if c.name == "silence" {
-				o.Range.Stall = 100 * time.Millisecond
+				o.Range.Stall = time.Second
 			}
 			s, err := Open(t.Context(), "s3://bucket/x", o)
 			if err != nil {
