@@ -19,7 +19,7 @@ func TestFeed(t *testing.T) {
 	})
 	each(t, func(t *testing.T, d *Device, u *Uploader) {
 		f := must(tensorfile.Open(path, nil))(t)
-		defer f.Close()
+		defer func() { ok(t, f.Close()) }()
 		raw, packed := FromTensor(must(f.Tensor("raw"))(t)), FromTensor(must(f.Tensor("packed"))(t))
 		before, _, err := d.Memory()
 		ok(t, err)
