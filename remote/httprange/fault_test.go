@@ -71,7 +71,7 @@ func TestRetry(t *testing.T) {
 			srv := newServer(t, noise(20_000+tailSize))
 			o := quick()
 			if c.want == errStall || strings.HasPrefix(c.name, "stall") {
-				o.Stall = time.Second // on a busy machine answers take a tenth of it
+				o.Stall = time.Second // answers of a busy machine have taken 150ms
 			}
 			src := open(t, srv.URL, o)
 			srv.set(func() {
